@@ -1,0 +1,93 @@
+// Everything a clone needs before it can run: dependencies, TypeScript, WebAssembly and the native
+// part. Each step is skipped when it is up to date. Uses Node's own modules only, because nothing
+// is installed yet.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { root, run } from './process.mjs';
+
+const node = process.execPath;
+const modules = join(root, 'node_modules');
+
+if (!hasDependencies()) {
+  console.log('Installing dependencies');
+  // Their install scripts do nothing that is needed here; our own is the last step.
+  await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
+}
+await step({
+  title: 'Compiling TypeScript',
+  inputs: ['src', 'tsconfig.json', 'package-lock.json'],
+  outputs: ['dist/index.js'],
+  action: () => run(node, [join(modules, 'typescript/bin/tsc'), '-p', 'tsconfig.json']),
+});
+await step({
+  title: 'Compiling the WebAssembly core',
+  inputs: ['assembly', 'asconfig.json', 'package-lock.json'],
+  outputs: ['dist/capture/parser.wasm'],
+  action: () =>
+    run(node, [
+      join(modules, 'assemblyscript/bin/asc.js'),
+      '--config',
+      'asconfig.json',
+      '--target',
+      'release',
+    ]),
+});
+// Says itself what it does, and keeps its own stamps: it is npm's install script as well.
+await run(node, [join(root, 'scripts/build-native.mjs')]);
+
+/** Whether npm's record of what it installed has what the lockfile asks for. */
+function hasDependencies() {
+  const record = join(modules, '.package-lock.json');
+  if (!existsSync(record)) return false;
+  const installed = JSON.parse(readFileSync(record, 'utf8')).packages;
+  const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+  return Object.keys(wanted).every(
+    (path) =>
+      path === '' ||
+      installed[path]?.version === wanted[path].version ||
+      // What other platforms need is in the lockfile only.
+      (wanted[path].optional && !installed[path]),
+  );
+}
+
+/**
+ * @param {object} step
+ * @param {string} step.title
+ * @param {string[]} step.inputs files, and folders with all below them, the outputs are made from
+ * @param {string[]} step.outputs
+ * @param {() => Promise<unknown>} step.action
+ */
+async function step({ title, inputs, outputs, action }) {
+  const stamp = join(modules, '.cache', 'setup', `${title.toLowerCase().replaceAll(' ', '-')}`);
+  const hash = hashOf(inputs);
+  const done = existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
+  if (done && outputs.every((path) => existsSync(join(root, path)))) return;
+
+  console.log(title);
+  await action();
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, hash);
+}
+
+/**
+ * A hash of contents, not dates: a fresh clone or a branch change gives new dates to old contents.
+ *
+ * @param {string[]} paths
+ */
+function hashOf(paths) {
+  const hash = createHash('sha256').update(process.version);
+  for (const path of paths.flatMap(filesIn))
+    hash.update(path).update(readFileSync(join(root, path)));
+  return hash.digest('hex');
+}
+
+/**
+ * @param {string} path
+ * @returns {string[]}
+ */
+function filesIn(path) {
+  if (!statSync(join(root, path)).isDirectory()) return [path];
+  const names = readdirSync(join(root, path)).sort();
+  return names.flatMap((name) => filesIn(join(path, name)));
+}
