@@ -1,0 +1,53 @@
+#ifndef NATIVE_CAPTURE_RECORDS_H_
+#define NATIVE_CAPTURE_RECORDS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+/// The constants of docs/capture-format.md, which draws the layout.
+namespace memray_mocha::records {
+
+inline constexpr char kMagic[] = "MEMRAYJS";
+inline constexpr uint16_t kVersion = 1;
+inline constexpr uint16_t kFlagNative = 1;
+inline constexpr uint16_t kFlagTraceJs = 2;
+inline constexpr size_t kHeaderBytes = 32;
+inline constexpr size_t kBlockHeaderBytes = 8;
+inline constexpr size_t kMaxPayloadBytes = 65536;
+/// Strings are cut here, so that every record fits into a block.
+inline constexpr size_t kMaxStringBytes = 4096;
+
+inline constexpr uint8_t kAllocation = 0x80;
+inline constexpr uint8_t kSameStack = 0x40;
+inline constexpr uint8_t kSameAllocator = 0x20;
+inline constexpr uint8_t kSameSize = 0x10;
+inline constexpr uint8_t kDeallocation = 0x40;
+inline constexpr size_t kAddressSlots = 15;
+inline constexpr uint8_t kAddressFollows = 15;
+
+enum class Tag : uint8_t {
+  kEnd = 0x01,
+  kThread = 0x02,
+  kThreadName = 0x03,
+  kString = 0x04,
+  kScript = 0x05,
+  kCode = 0x06,
+  kJsFrame = 0x07,
+  kNativeFrame = 0x08,
+  kStack = 0x09,
+  kUnmap = 0x0A,
+  kPosition = 0x0B,
+  kSymbol = 0x0C,
+  kMetadata = 0x0D,
+};
+
+enum class CodeType : uint8_t {
+  kJavaScript = 0,
+  kWebAssembly = 1,
+  kBuiltin = 2,
+  kVmState = 3,
+};
+
+}  // namespace memray_mocha::records
+
+#endif  // NATIVE_CAPTURE_RECORDS_H_

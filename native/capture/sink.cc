@@ -1,0 +1,97 @@
+#include "capture/sink.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+namespace memray_mocha {
+
+FileSink::FileSink(const std::string& path)
+    : FileSink(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644),
+               path) {}
+
+FileSink::FileSink(int file, const std::string& path)
+    : file_(file), path_(path) {
+  if (file_ < 0) Fail("create");
+}
+
+std::unique_ptr<FileSink> FileSink::Temporary(const std::string& directory) {
+  std::string path = directory + "/memray-mocha-XXXXXX";
+  const int file = ::mkostemp(path.data(), O_CLOEXEC);
+  if (file >= 0) ::unlink(path.c_str());
+  return std::unique_ptr<FileSink>(new FileSink(file, path));
+}
+
+FileSink::~FileSink() {
+  if (file_ >= 0) ::close(file_);
+}
+
+void FileSink::Write(const void* data, size_t size_bytes) {
+  const char* rest = static_cast<const char*>(data);
+  while (size_bytes > 0 && error_.empty()) {
+    const ssize_t written = ::write(file_, rest, size_bytes);
+    if (written < 0) {
+      if (errno != EINTR) Fail("write");
+      continue;
+    }
+    rest += written;
+    size_bytes -= written;
+    size_bytes_ += written;
+  }
+}
+
+size_t FileSink::Read(uint64_t offset, void* target, size_t size_bytes) {
+  size_t total = 0;
+  while (total < size_bytes) {
+    const ssize_t count = ::pread(file_, static_cast<char*>(target) + total,
+                                  size_bytes - total, offset + total);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) Fail("read");
+    if (count <= 0) break;
+    total += count;
+  }
+  return total;
+}
+
+void FileSink::Fail(const std::string& what) {
+  error_ = "Could not " + what + " the capture file " + path_ + ": " +
+           std::strerror(errno) + ".";
+}
+
+SpillingSink::SpillingSink(std::string directory)
+    : directory_(std::move(directory)) {}
+
+void SpillingSink::Write(const void* data, size_t size_bytes) {
+  if (!file_ && memory_.size() + size_bytes > kMemoryBytes)
+    file_ = FileSink::Temporary(directory_);
+  if (file_) {
+    file_->Write(data, size_bytes);
+    error_ = file_->error();
+  } else {
+    const char* bytes = static_cast<const char*>(data);
+    memory_.insert(memory_.end(), bytes, bytes + size_bytes);
+  }
+}
+
+size_t SpillingSink::Read(uint64_t offset, void* target, size_t size_bytes) {
+  if (offset >= memory_.size()) {
+    if (!file_) return 0;
+    const size_t count =
+        file_->Read(offset - memory_.size(), target, size_bytes);
+    error_ = file_->error();
+    return count;
+  }
+  const size_t count = std::min(size_bytes, memory_.size() - offset);
+  std::memcpy(target, memory_.data() + offset, count);
+  return count;
+}
+
+uint64_t SpillingSink::size_bytes() const {
+  return memory_.size() + (file_ ? file_->size_bytes() : 0);
+}
+
+}  // namespace memray_mocha

@@ -1,0 +1,342 @@
+// Interposition by rewriting relocated slots: every call that a module makes
+// into another goes through a pointer that the dynamic linker filled in, in the
+// module's GOT or in a table of function pointers. The dynamic section says
+// where these slots are and the names of their functions. After
+// https://refspecs.linuxfoundation.org/elf/gabi4+/ch5.dynamic.html.
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <link.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "interposition/hooks.h"
+#include "interposition/installer.h"
+#include "recursion_guard.h"
+
+namespace memray_mocha::installer {
+namespace {
+
+struct Hook {
+  std::string_view name;
+  void* function;
+};
+
+constexpr int kHookCount = [] {
+  int count = 0;
+#define MEMRAY_MOCHA_COUNT_HOOK(result, name, parameters) ++count;
+  MEMRAY_MOCHA_HOOKS(MEMRAY_MOCHA_COUNT_HOOK)
+#undef MEMRAY_MOCHA_COUNT_HOOK
+  return count;
+}();
+
+const Hook kHooks[kHookCount] = {
+#define MEMRAY_MOCHA_HOOK_ENTRY(result, name, parameters) \
+  {#name, reinterpret_cast<void*>(&hooks::name)},
+    MEMRAY_MOCHA_HOOKS(MEMRAY_MOCHA_HOOK_ENTRY)
+#undef MEMRAY_MOCHA_HOOK_ENTRY
+};
+
+void* FindHook(const char* name) {
+  // Few symbols begin with one of these letters, and node has 40,000 of them.
+  if (!std::strchr("_acdfmprv", name[0])) return nullptr;
+  for (const Hook& hook : kHooks) {
+    if (hook.name == name) return hook.function;
+  }
+  return nullptr;
+}
+
+struct Slot {
+  void** address;
+  void* original;
+};
+
+struct Module {
+  uintptr_t base;
+  std::vector<Slot> slots;
+};
+
+/// The process's patched modules. Never destroyed: hooks run until the very end.
+struct State {
+  std::mutex mutex;
+  std::vector<Module> modules;
+  uint64_t additions = 0;  // the dynamic linker's counts of modules loaded
+  uint64_t removals = 0;   // and unloaded when it was last looked at
+};
+
+/// Something whose address lies in this module, which is never patched.
+const char state_marker = 0;
+
+State& GetState() {
+  static State& state = *new State;
+  return state;
+}
+
+bool Contains(const dl_phdr_info& module, const void* address) {
+  const auto offset = reinterpret_cast<uintptr_t>(address) - module.dlpi_addr;
+  return std::any_of(module.dlpi_phdr, module.dlpi_phdr + module.dlpi_phnum,
+                     [&](const ElfW(Phdr) & segment) {
+                       return segment.p_type == PT_LOAD &&
+                              offset - segment.p_vaddr < segment.p_memsz;
+                     });
+}
+
+template <typename Visit>
+void ForEachModule(Visit visit) {
+  dl_iterate_phdr(
+      [](dl_phdr_info* module, size_t, void* data) {
+        return (*static_cast<Visit*>(data))(*module) ? 1 : 0;
+      },
+      &visit);
+}
+
+/// The parts of a module's dynamic section that say what its slots are.
+class DynamicSection {
+ public:
+  explicit DynamicSection(const dl_phdr_info& module)
+      : base_(module.dlpi_addr) {
+    for (int i = 0; i < module.dlpi_phnum; ++i) {
+      if (module.dlpi_phdr[i].p_type != PT_DYNAMIC) continue;
+      Read(reinterpret_cast<const ElfW(Dyn)*>(base_ +
+                                              module.dlpi_phdr[i].p_vaddr));
+    }
+  }
+
+  /// Calls visit(slot, hook) for every slot of a hooked function.
+  template <typename Visit>
+  void ForEachHookedSlot(Visit visit) const {
+    if (!symbols_ || !strings_) return;
+    for (const auto& [entries, size] : {relocations_, plt_relocations_}) {
+      for (size_t i = 0; entries && i < size / sizeof(ElfW(Rela)); ++i) {
+        const ElfW(Rela)& entry = entries[i];
+        const auto type = ELF64_R_TYPE(entry.r_info);
+        if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT &&
+            !(type == R_X86_64_64 && entry.r_addend == 0)) {
+          continue;
+        }
+        const ElfW(Sym)& symbol = symbols_[ELF64_R_SYM(entry.r_info)];
+        // A module that has an allocator of its own (jemalloc) calls itself.
+        if (symbol.st_shndx != SHN_UNDEF) continue;
+        void* hook = FindHook(strings_ + symbol.st_name);
+        if (hook) visit(reinterpret_cast<void**>(base_ + entry.r_offset), hook);
+      }
+    }
+  }
+
+ private:
+  struct Relocations {
+    const ElfW(Rela) * entries;
+    size_t size_bytes;
+  };
+
+  void Read(const ElfW(Dyn) * entry) {
+    for (; entry->d_tag != DT_NULL; ++entry) {
+      switch (entry->d_tag) {
+        case DT_SYMTAB: symbols_ = At<ElfW(Sym)>(entry); break;
+        case DT_STRTAB: strings_ = At<char>(entry); break;
+        case DT_RELA: relocations_.entries = At<ElfW(Rela)>(entry); break;
+        case DT_RELASZ: relocations_.size_bytes = entry->d_un.d_val; break;
+        case DT_JMPREL: plt_relocations_.entries = At<ElfW(Rela)>(entry); break;
+        case DT_PLTRELSZ: plt_relocations_.size_bytes = entry->d_un.d_val; break;
+      }
+    }
+  }
+
+  /// glibc relocates most modules' dynamic pointers in place, but not all.
+  template <typename T>
+  const T* At(const ElfW(Dyn) * entry) const {
+    const uintptr_t value = entry->d_un.d_ptr;
+    return reinterpret_cast<const T*>(value < base_ ? base_ + value : value);
+  }
+
+  const uintptr_t base_;
+  const ElfW(Sym)* symbols_ = nullptr;
+  const char* strings_ = nullptr;
+  Relocations relocations_{};
+  Relocations plt_relocations_{};
+};
+
+/// Makes a module's RELRO segment (read-only after relocation) writable while it lives.
+class WritableRelro {
+ public:
+  explicit WritableRelro(const dl_phdr_info& module) {
+    for (int i = 0; i < module.dlpi_phnum; ++i) {
+      const ElfW(Phdr)& segment = module.dlpi_phdr[i];
+      if (segment.p_type != PT_GNU_RELRO) continue;
+      // As the dynamic linker does it: whole pages only, the end rounded down.
+      constexpr uintptr_t kPageMask = ~uintptr_t{4095};
+      begin_ = (module.dlpi_addr + segment.p_vaddr) & kPageMask;
+      end_ = (module.dlpi_addr + segment.p_vaddr + segment.p_memsz) & kPageMask;
+    }
+    Protect(PROT_READ | PROT_WRITE);
+  }
+  ~WritableRelro() { Protect(PROT_READ); }
+  WritableRelro(const WritableRelro&) = delete;
+  WritableRelro& operator=(const WritableRelro&) = delete;
+
+ private:
+  void Protect(int protection) {
+    if (begin_ < end_)
+      ::mprotect(reinterpret_cast<void*>(begin_), end_ - begin_, protection);
+  }
+  uintptr_t begin_ = 0;
+  uintptr_t end_ = 0;
+};
+
+bool IsOfDynamicLinker(const dl_phdr_info& module) {
+  const std::string_view name = module.dlpi_name;
+  return name.find("/ld-linux") != name.npos ||
+         name.find("linux-vdso") != name.npos;
+}
+
+Module Patch(const dl_phdr_info& module) {
+  Module patched{module.dlpi_addr, {}};
+  const DynamicSection dynamic(module);
+  std::vector<std::pair<void**, void*>> writes;
+  dynamic.ForEachHookedSlot([&](void** slot, void* hook) {
+    if (*slot == hook) return;
+    patched.slots.push_back({slot, *slot});
+    writes.emplace_back(slot, hook);
+  });
+  if (writes.empty()) return patched;
+  const WritableRelro writable(module);
+  for (const auto& [slot, hook] : writes)
+    __atomic_store_n(slot, hook, __ATOMIC_RELEASE);
+  return patched;
+}
+
+/// The directories that dlopen searches when the module of `caller` calls it.
+std::vector<std::string> SearchDirectories(const void* caller) {
+  Dl_info info;
+  link_map* map = nullptr;
+  if (!dladdr1(caller, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP))
+    return {};
+  Dl_serinfo size;
+  if (dlinfo(map, RTLD_DI_SERINFOSIZE, &size) != 0) return {};
+  std::vector<char> buffer(size.dls_size);
+  auto* paths = reinterpret_cast<Dl_serinfo*>(buffer.data());
+  if (dlinfo(map, RTLD_DI_SERINFOSIZE, paths) != 0 ||
+      dlinfo(map, RTLD_DI_SERINFO, paths) != 0) {
+    return {};
+  }
+  std::vector<std::string> directories;
+  for (unsigned i = 0; i < paths->dls_cnt; ++i)
+    directories.emplace_back(paths->dls_serpath[i].dls_name);
+  return directories;
+}
+
+/// To glibc the caller of dlopen is this module, so what the real caller's RUNPATH
+/// says has to be looked up here.
+/// @return the path of the library; empty when dlopen finds it as well alone: it is a path,
+///     the program itself, or loaded already.
+std::string ResolveForCaller(const char* filename, int flags,
+                             const void* caller) {
+  const RecursionGuard guard;
+  if (!filename || std::strchr(filename, '/')) return "";
+  if (void* loaded = ::dlopen(filename, flags | RTLD_NOLOAD)) {
+    ::dlclose(loaded);
+    return "";
+  }
+  for (const std::string& directory : SearchDirectories(caller)) {
+    const std::string path = directory + "/" + filename;
+    if (::access(path.c_str(), R_OK) == 0) return path;
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string UnsupportedReason() { return ""; }
+
+void Install() {
+  const RecursionGuard guard;
+  State& state = GetState();
+  std::lock_guard lock(state.mutex);
+  // dlpi_adds and dlpi_subs are the same on every call of one iteration.
+  uint64_t additions = 0, removals = 0;
+  ForEachModule([&](const dl_phdr_info& module) {
+    additions = module.dlpi_adds;
+    removals = module.dlpi_subs;
+    return true;
+  });
+  if (additions == state.additions && removals == state.removals) return;
+  // After a dlclose an address we know may be another module's: look at all anew.
+  const bool is_known_valid = removals == state.removals;
+  std::vector<Module> known = std::move(state.modules);
+  state.modules.clear();
+  ForEachModule([&](const dl_phdr_info& module) {
+    if (IsOfDynamicLinker(module) || Contains(module, &state_marker))
+      return false;
+    const auto found =
+        std::find_if(known.begin(), known.end(), [&](const Module& m) {
+          return m.base == module.dlpi_addr;
+        });
+    if (found != known.end() && is_known_valid) {
+      state.modules.push_back(std::move(*found));
+      return false;
+    }
+    Module patched = Patch(module);
+    const bool is_same = found != known.end() && patched.slots.empty();
+    state.modules.push_back(std::move(is_same ? *found : patched));
+    return false;
+  });
+  state.additions = additions;
+  state.removals = removals;
+}
+
+void Uninstall() {
+  const RecursionGuard guard;
+  State& state = GetState();
+  std::lock_guard lock(state.mutex);
+  ForEachModule([&](const dl_phdr_info& module) {
+    for (const Module& patched : state.modules) {
+      if (patched.base != module.dlpi_addr || patched.slots.empty()) continue;
+      const WritableRelro writable(module);
+      for (const Slot& slot : patched.slots)
+        __atomic_store_n(slot.address, slot.original, __ATOMIC_RELEASE);
+    }
+    return false;
+  });
+  state.modules.clear();
+  state.additions = state.removals = 0;
+}
+
+bool IsInV8Module(const void* address) {
+  struct Range {
+    uintptr_t begin = ~uintptr_t{0};
+    uintptr_t end = 0;
+  };
+  static const Range v8 = [] {
+    Range range;
+    const void* symbol = dlsym(RTLD_DEFAULT, "_ZN2v87Isolate10GetCurrentEv");
+    if (!symbol) return range;
+    ForEachModule([&](const dl_phdr_info& module) {
+      if (!Contains(module, symbol)) return false;
+      for (int i = 0; i < module.dlpi_phnum; ++i) {
+        const ElfW(Phdr)& segment = module.dlpi_phdr[i];
+        if (segment.p_type != PT_LOAD) continue;
+        const uintptr_t begin = module.dlpi_addr + segment.p_vaddr;
+        range.begin = std::min(range.begin, begin);
+        range.end = std::max(range.end, begin + segment.p_memsz);
+      }
+      return true;
+    });
+    return range;
+  }();
+  const auto value = reinterpret_cast<uintptr_t>(address);
+  return v8.begin <= value && value < v8.end;
+}
+
+void* OpenLibrary(const char* filename, int flags, const void* caller) {
+  const std::string path = ResolveForCaller(filename, flags, caller);
+  return ::dlopen(path.empty() ? filename : path.c_str(), flags);
+}
+
+}  // namespace memray_mocha::installer

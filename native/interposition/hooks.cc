@@ -1,0 +1,305 @@
+#include "interposition/hooks.h"
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdint>
+
+#include "interposition/installer.h"
+#include "interposition/listener.h"
+#include "interposition/reservations.h"
+#include "recursion_guard.h"
+
+// The calls to ::malloc and so on in this file are the real ones: the installer
+// never patches the module it is in.
+
+namespace memray_mocha::hooks {
+namespace {
+
+/// Runs `report` with the listener in force, if there is one and this thread is not working for the
+/// tracker itself. The program must not see that it ran: errno stays as it was.
+template <typename Report>
+[[gnu::always_inline]] inline void Notify(Report report) {
+  AllocationListener* listener =
+      allocation_listener.load(std::memory_order_acquire);
+  if (listener == nullptr || RecursionGuard::IsActive()) [[likely]]
+    return;
+  const int saved_errno = errno;
+  {
+    RecursionGuard guard;
+    report(listener);
+  }
+  errno = saved_errno;
+}
+
+uintptr_t Value(const void* address) {
+  return reinterpret_cast<uintptr_t>(address);
+}
+
+[[gnu::always_inline]] inline void* NotifyAllocation(void* address, size_t size,
+                                                     Allocator allocator,
+                                                     const void* caller) {
+  const uintptr_t value = Value(address);
+  Notify([=](AllocationListener* listener) {
+    if (value) listener->OnAllocation(value, size, allocator, Value(caller));
+  });
+  return address;
+}
+
+/// Reported before the real deallocation: afterwards the address may be another thread's.
+[[gnu::always_inline]] inline void NotifyDeallocation(const void* address) {
+  Notify([=](AllocationListener* listener) {
+    if (address) listener->OnDeallocation(Value(address));
+  });
+}
+
+/// A reallocation is a deallocation and an allocation. When it fails the old
+/// block, already reported gone, is reported again at its usable size: the
+/// alternative, a lock held over the allocator's work, would cost every program
+/// for what practically never happens.
+template <typename Reallocate>
+[[gnu::always_inline]] inline void* NotifyReallocation(void* address,
+                                                       size_t size,
+                                                       Allocator allocator,
+                                                       const void* caller,
+                                                       Reallocate reallocate) {
+  NotifyDeallocation(address);
+  void* result = reallocate();
+  if (!result && address && size != 0) {
+    NotifyAllocation(address, malloc_usable_size(address), allocator, caller);
+    return result;
+  }
+  return NotifyAllocation(result, size, allocator, caller);
+}
+
+/// libstdc++'s operator new calls malloc, whose hook must not report the block again.
+template <typename Allocate>
+[[gnu::always_inline]] inline void* AllocateQuietly(Allocate allocate) {
+  if (allocation_listener.load(std::memory_order_relaxed) == nullptr) [[likely]]
+    return allocate();
+  RecursionGuard guard;
+  return allocate();
+}
+
+// Never destroyed: other threads may still map memory while the process exits.
+Reservations& ReservationLedger() {
+  static Reservations& ledger = *new Reservations;
+  return ledger;
+}
+
+Reservations::Range RangeOf(const void* address, size_t size) {
+  const uintptr_t begin = Value(address);
+  constexpr size_t kPage = 4096;
+  return {begin, begin + ((size + kPage - 1) & ~(kPage - 1))};
+}
+
+/// V8 gives every page of its heap and of its code a random address as a hint, and
+/// nothing else in Node's binary does: these are the JS heap, not native memory.
+bool IsPageOfV8Heap(const void* hint, int flags, const void* caller) {
+  return hint && (flags & MAP_ANONYMOUS) && !(flags & MAP_FIXED) &&
+         installer::IsInV8Module(caller);
+}
+
+void* NotifyMapping(void* result, const void* hint, size_t size, int protection,
+                    int flags, const void* caller) {
+  if (result == MAP_FAILED || RecursionGuard::IsActive() ||
+      IsPageOfV8Heap(hint, flags, caller)) {
+    return result;
+  }
+  const int saved_errno = errno;
+  const Reservations::Range range = RangeOf(result, size);
+  {
+    RecursionGuard guard;
+    if (protection != PROT_NONE) {
+      ReservationLedger().Remove(range);
+    } else if (!(flags & MAP_FIXED) ||
+               !ReservationLedger().MakeInaccessible(range)) {
+      ReservationLedger().Add(range);
+    }
+  }
+  errno = saved_errno;
+  Notify([=](AllocationListener* listener) {
+    if (protection == PROT_NONE) {
+      listener->OnUnmapping(range.begin, range.size_bytes());
+    } else {
+      listener->OnMapping(range.begin, range.size_bytes(), Allocator::kMmap,
+                          Value(caller));
+    }
+  });
+  return result;
+}
+
+void NotifyUnmapping(void* address, size_t size) {
+  if (RecursionGuard::IsActive()) return;
+  const int saved_errno = errno;
+  const Reservations::Range range = RangeOf(address, size);
+  {
+    RecursionGuard guard;
+    ReservationLedger().Remove(range);
+  }
+  errno = saved_errno;
+  Notify([=](AllocationListener* listener) {
+    listener->OnUnmapping(range.begin, range.size_bytes());
+  });
+}
+
+}  // namespace
+
+void* malloc(size_t size) {
+  return NotifyAllocation(::malloc(size), size, Allocator::kMalloc,
+                          __builtin_return_address(0));
+}
+
+void* calloc(size_t count, size_t size) {
+  return NotifyAllocation(::calloc(count, size), count * size,
+                          Allocator::kCalloc, __builtin_return_address(0));
+}
+
+void* realloc(void* address, size_t size) {
+  return NotifyReallocation(address, size, Allocator::kRealloc,
+                            __builtin_return_address(0),
+                            [=] { return ::realloc(address, size); });
+}
+
+void* reallocarray(void* address, size_t count, size_t size) {
+  size_t total;
+  if (__builtin_mul_overflow(count, size, &total))
+    return ::reallocarray(address, count, size);  // fails, and frees nothing
+  return NotifyReallocation(address, total, Allocator::kReallocarray,
+                            __builtin_return_address(0), [=] {
+                              return ::reallocarray(address, count, size);
+                            });
+}
+
+void free(void* address) {
+  NotifyDeallocation(address);
+  ::free(address);
+}
+
+void free_sized(void* address, size_t size) {
+  NotifyDeallocation(address);
+  ::free_sized(address, size);
+}
+
+void free_aligned_sized(void* address, size_t alignment, size_t size) {
+  NotifyDeallocation(address);
+  ::free_aligned_sized(address, alignment, size);
+}
+
+int posix_memalign(void** result, size_t alignment, size_t size) {
+  const int error = ::posix_memalign(result, alignment, size);
+  if (error == 0) {
+    NotifyAllocation(*result, size, Allocator::kPosixMemalign,
+                     __builtin_return_address(0));
+  }
+  return error;
+}
+
+void* aligned_alloc(size_t alignment, size_t size) {
+  return NotifyAllocation(::aligned_alloc(alignment, size), size,
+                          Allocator::kAlignedAlloc,
+                          __builtin_return_address(0));
+}
+
+void* memalign(size_t alignment, size_t size) {
+  return NotifyAllocation(::memalign(alignment, size), size,
+                          Allocator::kMemalign, __builtin_return_address(0));
+}
+
+void* valloc(size_t size) {
+  return NotifyAllocation(::valloc(size), size, Allocator::kValloc,
+                          __builtin_return_address(0));
+}
+
+void* pvalloc(size_t size) {
+  return NotifyAllocation(::pvalloc(size), size, Allocator::kPvalloc,
+                          __builtin_return_address(0));
+}
+
+void* _Znwm(size_t size) {
+  return NotifyAllocation(AllocateQuietly([=] { return ::_Znwm(size); }), size,
+                          Allocator::kOperatorNew, __builtin_return_address(0));
+}
+
+void* _Znam(size_t size) {
+  return NotifyAllocation(AllocateQuietly([=] { return ::_Znam(size); }), size,
+                          Allocator::kOperatorNew, __builtin_return_address(0));
+}
+
+void* _ZnwmRKSt9nothrow_t(size_t size, const void* tag) {
+  return NotifyAllocation(
+      AllocateQuietly([=] { return ::_ZnwmRKSt9nothrow_t(size, tag); }), size,
+      Allocator::kOperatorNew, __builtin_return_address(0));
+}
+
+void* _ZnamRKSt9nothrow_t(size_t size, const void* tag) {
+  return NotifyAllocation(
+      AllocateQuietly([=] { return ::_ZnamRKSt9nothrow_t(size, tag); }), size,
+      Allocator::kOperatorNew, __builtin_return_address(0));
+}
+
+void* mmap(void* hint, size_t size, int protection, int flags, int file,
+           off_t offset) {
+  return NotifyMapping(::mmap(hint, size, protection, flags, file, offset),
+                       hint, size, protection, flags,
+                       __builtin_return_address(0));
+}
+
+void* mmap64(void* hint, size_t size, int protection, int flags, int file,
+             off64_t offset) {
+  return NotifyMapping(::mmap64(hint, size, protection, flags, file, offset),
+                       hint, size, protection, flags,
+                       __builtin_return_address(0));
+}
+
+int munmap(void* address, size_t size) {
+  NotifyUnmapping(address, size);
+  return ::munmap(address, size);
+}
+
+void* mremap(void* address, size_t old_size, size_t new_size, int flags,
+             void* new_address) {
+  void* result = ::mremap(address, old_size, new_size, flags, new_address);
+  if (result == MAP_FAILED) return result;
+  const void* caller = __builtin_return_address(0);
+  Notify([=](AllocationListener* listener) {
+    listener->OnUnmapping(Value(address),
+                          RangeOf(address, old_size).size_bytes());
+    listener->OnMapping(Value(result), RangeOf(result, new_size).size_bytes(),
+                        Allocator::kMremap, Value(caller));
+  });
+  return result;
+}
+
+int mprotect(void* address, size_t size, int protection) {
+  const int result = ::mprotect(address, size, protection);
+  if (result != 0 || RecursionGuard::IsActive()) return result;
+  const void* caller = __builtin_return_address(0);
+  Reservations::Range changed = RangeOf(address, size);
+  {
+    RecursionGuard guard;
+    if (protection != PROT_NONE) {
+      changed = ReservationLedger().MakeAccessible(changed);
+    } else if (!ReservationLedger().MakeInaccessible(changed)) {
+      changed = {0, 0};
+    }
+  }
+  if (changed.IsEmpty()) return result;
+  Notify([=](AllocationListener* listener) {
+    if (protection == PROT_NONE) {
+      listener->OnUnmapping(changed.begin, changed.size_bytes());
+    } else {
+      listener->OnMapping(changed.begin, changed.size_bytes(),
+                          Allocator::kMprotect, Value(caller));
+    }
+  });
+  return result;
+}
+
+void* dlopen(const char* filename, int flags) {
+  void* library =
+      installer::OpenLibrary(filename, flags, __builtin_return_address(0));
+  if (library) installer::Install();
+  return library;
+}
+
+}  // namespace memray_mocha::hooks

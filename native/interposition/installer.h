@@ -1,0 +1,31 @@
+#ifndef NATIVE_INTERPOSITION_INSTALLER_H_
+#define NATIVE_INTERPOSITION_INSTALLER_H_
+
+#include <string>
+
+namespace memray_mocha {
+
+/// Puts the hooks of hooks.h in place of the process's allocator. One source a
+/// platform: elf_installer.cc, unsupported_installer.cc.
+namespace installer {
+
+/// @return why this platform cannot be tracked; empty when it can.
+std::string UnsupportedReason();
+
+/// Routes every loaded module's calls through the hooks; harmless when repeated:
+/// modules already done are skipped.
+void Install();
+
+/// Routes the calls back to the allocator.
+void Uninstall();
+
+/// @return whether `address` lies in the module that contains V8.
+bool IsInV8Module(const void* address);
+
+/// Opens a library as if `caller` had called dlopen: its RUNPATH is searched.
+void* OpenLibrary(const char* filename, int flags, const void* caller);
+
+}  // namespace installer
+}  // namespace memray_mocha
+
+#endif  // NATIVE_INTERPOSITION_INSTALLER_H_
