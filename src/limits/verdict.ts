@@ -1,0 +1,105 @@
+import type { AllocationRecord } from '../capture/capture-reader';
+import type { CallStack } from '../call-stack';
+import { formatMemorySize } from '../memory-size';
+import { formatFrame, formatStackLine, isUserFrame, visibleFrames } from '../stack-trace';
+import type { Violation } from '../test-result';
+
+const SHORT_LIST = 10;
+const INDENT = '    ';
+
+/** What shapes the texts of a verdict. */
+export interface TextOptions {
+  cwd: string;
+  /** Frames shown per call stack. */
+  stacks: number;
+  /** Whether the user asked for native frames. */
+  native: boolean;
+  /** -1: one line; 0 and 1: the ten largest call stacks; 2: all of them. */
+  verbosity: number;
+  /** The capture file, when it is kept. */
+  capture: string | null;
+}
+
+/** Bytes of one distinct call stack, JS heap and native memory together. */
+export interface CallStackSum {
+  bytes: number;
+  stack: CallStack;
+}
+
+/** Why a limit was reached, with all the texts that say so. */
+export interface Verdict extends Violation {
+  /** The user's frames of the largest call stack, as lines of an `error.stack`. */
+  stackLines: string[];
+}
+
+/** Sums rows per distinct call stack, largest first. */
+export function sumByCallStack(rows: AllocationRecord[], native: boolean): CallStackSum[] {
+  const sums = new Map<string, CallStackSum>();
+  for (const { bytes, stack } of rows) {
+    const key = keyOf(stack, native);
+    const sum = sums.get(key);
+    if (sum) sum.bytes += bytes;
+    else sums.set(key, { bytes, stack });
+  }
+  return [...sums.values()].sort((a, b) => b.bytes - a.bytes);
+}
+
+/**
+ * Puts a verdict together.
+ *
+ * @param parts.summary the first line: what was allowed and what was seen
+ * @param parts.title what the list of call stacks is
+ * @param parts.remedy what the user can do about it
+ */
+export function createVerdict(
+  parts: Pick<Violation, 'kind' | 'limitBytes' | 'actualBytes'> & {
+    summary: string;
+    title: string;
+    sums: CallStackSum[];
+    remedy: string;
+  },
+  options: TextOptions,
+): Verdict {
+  const { kind, limitBytes, actualBytes, summary, title, sums, remedy } = parts;
+  const message =
+    options.verbosity < 0
+      ? summary
+      : [summary, title, listCallStacks(sums, options), adviseOn(remedy, options)].join('\n');
+  const largest = sums[0]?.stack.frames ?? [];
+  const stackLines = visibleFrames({ frames: largest }, options)
+    .filter(isUserFrame)
+    .map(formatStackLine);
+  return { kind, limitBytes, actualBytes, message, stackLines };
+}
+
+function listCallStacks(sums: CallStackSum[], options: TextOptions): string {
+  const shown = options.verbosity >= 2 ? sums : sums.slice(0, SHORT_LIST);
+  const lines = shown.flatMap(({ bytes, stack }) => [
+    `${INDENT}- ${formatMemorySize(bytes)} allocated here:`,
+    ...formatFrames(stack, options).map((line) => INDENT + INDENT + line),
+  ]);
+  const hidden = sums.length - shown.length;
+  if (hidden > 0) lines.push(`${INDENT}...and ${hidden} more`);
+  return lines.join('\n');
+}
+
+function formatFrames(stack: CallStack, options: TextOptions): string[] {
+  const frames = visibleFrames(stack, options);
+  const lines = frames.slice(0, options.stacks).map((frame) => formatFrame(frame, options.cwd));
+  return frames.length > lines.length ? [...lines, '...'] : lines;
+}
+
+function adviseOn(remedy: string, { capture }: TextOptions): string {
+  const more = capture
+    ? `\`npx memray-mocha tree ${capture}\` shows everything.`
+    : 'MEMRAY_STACKS=5 shows more frames, MEMRAY_BIN_PATH=<folder> keeps the capture.';
+  return `${remedy} ${more}`;
+}
+
+/** Native frames only tell call stacks apart when the user wants to see them, or there is nothing else. */
+function keyOf({ frames }: CallStack, native: boolean): string {
+  const ofJavaScript = native ? frames : frames.filter((frame) => frame.kind !== 'native');
+  return (ofJavaScript.length > 0 ? ofJavaScript : frames)
+    .map((frame) => `${frame.functionName}\0${frame.filename}\0${frame.lineNumber}`)
+    .join('\n');
+}

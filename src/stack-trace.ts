@@ -1,0 +1,69 @@
+import { isAbsolute, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { CallStack, Frame } from './call-stack';
+
+/** How call stacks are shown to people. */
+export interface StackView {
+  /** Paths inside this folder are shown relative to it. */
+  cwd: string;
+  /** Show native and `node:` frames on top instead of beginning at the user's first frame. */
+  native: boolean;
+}
+
+// Where this package's compiled files are, also when it is linked rather than installed.
+const OWN_FOLDER = __dirname + sep;
+const HARNESS = /[\\/]node_modules[\\/](?:mocha|memray-mocha)[\\/]/;
+
+/** Whether a frame is the user's or a dependency's: neither native nor Node's own JavaScript. */
+export function isUserFrame(frame: Frame): boolean {
+  return frame.kind !== 'native' && frame.filename !== '' && !frame.filename.startsWith('node:');
+}
+
+/**
+ * The frames worth showing, most recent first: from the user's first frame on, if there is one,
+ * and without what called the test body.
+ */
+export function visibleFrames(stack: CallStack, view: StackView): Frame[] {
+  const frames = withoutHarness(stack.frames);
+  const first = view.native ? 0 : frames.findIndex(isUserFrame);
+  return frames.slice(Math.max(first, 0));
+}
+
+/** The stack without Mocha and this package at its outermost end, unless there is nothing else. */
+export function withoutHarness(frames: Frame[]): Frame[] {
+  let end = frames.length;
+  for (let index = frames.length - 1; index >= 0; index--) {
+    const frame = frames[index]!;
+    if (isHarness(frame.filename)) end = index;
+    else if (isUserFrame(frame)) break;
+  }
+  return end === 0 ? frames : frames.slice(0, end);
+}
+
+/** One frame in a text: `parseRow:src/catalogue.ts:41`. */
+export function formatFrame(frame: Frame, cwd: string): string {
+  return `${frame.functionName}:${displayPath(frame.filename, cwd)}:${frame.lineNumber}`;
+}
+
+/** One frame as V8 prints it in `error.stack`, which editors and terminals turn into links. */
+export function formatStackLine(frame: Frame): string {
+  return `    at ${frame.functionName} (${toPath(frame.filename)}:${frame.lineNumber}:${frame.columnNumber})`;
+}
+
+/** A path relative to `cwd` when it is inside, as it is otherwise. */
+export function displayPath(filename: string, cwd: string): string {
+  const path = toPath(filename);
+  if (!isAbsolute(path)) return path || '<unknown>';
+  const inside = relative(cwd, path);
+  return inside === '' || inside.startsWith('..') || isAbsolute(inside) ? path : inside;
+}
+
+function isHarness(filename: string): boolean {
+  const path = toPath(filename);
+  return path.startsWith(OWN_FOLDER) || HARNESS.test(path);
+}
+
+/** V8 names an ES module by its URL. */
+function toPath(filename: string): string {
+  return filename.startsWith('file://') ? fileURLToPath(filename) : filename;
+}

@@ -1,0 +1,59 @@
+import type { Frame } from './call-stack';
+
+/** What a test did that its limits do not allow. */
+export interface Violation {
+  kind: 'limitMemory' | 'limitLeaks';
+  limitBytes: number;
+  /** The peak, or the bytes leaked by the call stack that leaked most. */
+  actualBytes: number;
+  message: string;
+}
+
+/** Memory allocated by one call stack. Paths are relative to the working directory when inside it. */
+export interface AllocationResult {
+  bytes: number;
+  count: number;
+  heap: 'js' | 'native';
+  /** Most recent call first. */
+  stack: Frame[];
+}
+
+/** Memory allocated on one line of one function, at the peak. */
+export interface LocationResult {
+  functionName: string;
+  filename: string;
+  lineNumber: number;
+  bytes: number;
+  count: number;
+}
+
+/**
+ * One attempt at one test, as `--memray-json` writes it and `test.memray` holds it. Fields may be
+ * added, never renamed.
+ */
+export interface TestResult {
+  /** File, suites and title: `test/catalogue.test.js > importer > parses the catalogue`. */
+  id: string;
+  file: string;
+  titlePath: string[];
+  state: 'passed' | 'failed' | 'pending';
+  durationMs: number;
+  /** 0 for the first attempt, 1 for the first retry. */
+  retry: number;
+  /** At the high-water mark. */
+  peak: { bytes: number; jsHeapBytes: number; nativeBytes: number; rawBytes: number };
+  /**
+   * Everything ever allocated. `sizeHistogram[i]` counts allocations of 2^i bytes or more and less
+   * than 2^(i+1).
+   */
+  allocations: { count: number; bytes: number; sizeHistogram: number[] };
+  violations: Violation[];
+  /** The call stacks that held most at the peak, largest first. */
+  topAllocations: AllocationResult[];
+  /** The same summed per line. */
+  topLocations: LocationResult[];
+  /** The call stacks that leaked most; only for a test with a leak limit. */
+  leaks: AllocationResult[];
+  /** The capture file, when it is kept. */
+  capture: string | null;
+}
