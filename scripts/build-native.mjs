@@ -13,7 +13,6 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
-  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -22,7 +21,8 @@ import {
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { root, run } from './process.mjs';
+import { headersFolder } from './headers-folder.mjs';
+import { root, run } from './run.mjs';
 
 const require = createRequire(import.meta.url);
 const platform = `${process.platform}-${process.arch}`;
@@ -111,22 +111,12 @@ async function runNodeGyp(target, folder, goal, settings) {
     symlinkSync(join('..', '..', name), join(folder, name));
   }
   const nodeGyp = require.resolve('node-gyp/bin/node-gyp.js');
-  const common = [...settings, ...headersBeside(target.node), '--release', '--loglevel=warn'];
+  const headers = headersFolder(target.node);
+  const nodedir = headers ? [`--nodedir=${headers}`] : [];
+  const common = [...settings, ...nodedir, '--release', '--loglevel=warn'];
   const quiet = { cwd: folder, quiet: true };
   await run(target.node, [nodeGyp, 'configure', ...common], quiet);
   await run(target.node, [nodeGyp, 'build', goal, '--jobs=max', ...common], quiet);
-}
-
-/**
- * Without --nodedir node-gyp downloads the headers, which a Node distribution already has.
- *
- * @param {string} node
- */
-function headersBeside(node) {
-  const folder = dirname(dirname(realpathSync(node)));
-  return existsSync(join(folder, 'include', 'node', 'node_version.h'))
-    ? [`--nodedir=${folder}`]
-    : [];
 }
 
 /** @param {Target} target */

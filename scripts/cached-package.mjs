@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { root, run } from './process.mjs';
+import { root, run } from './run.mjs';
 
 const cache = join(root, '.cache');
 

