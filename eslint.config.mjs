@@ -78,7 +78,7 @@ export default defineConfig(
       'prebuilds/',
       '.cache/',
       'assembly/',
-      'test/package/consumer/',
+      'test/package/project/consumer.ts',
       '**/node_modules/',
     ],
   },
@@ -168,7 +168,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['**/*.cjs', 'bin/*.js', 'examples/**/*.js', 'test/fixtures/**/*.js'],
+    files: ['**/*.cjs', 'bin/*.js', 'examples/**/*.js', 'test/**/*.js'],
     languageOptions: {
       sourceType: 'commonjs',
       globals: { ...globals.node, ...globals.mocha },

@@ -1,0 +1,118 @@
+// Every supported Node with every supported Mocha, on one small project. By default only each Node
+// with the newest Mocha, and the oldest Node with each Mocha; MEMRAY_TEST_MATRIX=full runs all.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { TestResult } from '../../dist/test-result';
+import { cachedPackage } from '../../scripts/cached-package.mjs';
+import { nodeBinary, nodeMajors } from '../../scripts/node-majors.mjs';
+import { run } from '../../scripts/run.mjs';
+import { copyPackageTo } from '../helpers/package-copy';
+
+const mochaMajors = [10, 11, 12];
+const fixture = join(__dirname, 'fixture', 'buffers.test.js');
+const allocatingLine =
+  readFileSync(fixture, 'utf8')
+    .split('\n')
+    .findIndex((line) => line.includes('// allocated here')) + 1;
+
+const combinations = nodeMajors.flatMap((node) => mochaMajors.map((mocha) => ({ node, mocha })));
+const isBounded = process.env.MEMRAY_TEST_MATRIX !== 'full';
+const chosen = combinations.filter(
+  ({ node, mocha }) => !isBounded || node === nodeMajors[0] || mocha === mochaMajors.at(-1),
+);
+
+for (const { node, mocha } of chosen) {
+  describe(`Node ${node} with Mocha ${mocha}`, function () {
+    this.timeout(300_000);
+    let folder: string;
+    let output: string;
+    let results: Map<string, TestResult>;
+
+    before('run the fixture', async function () {
+      folder = mkdtempSync(join(tmpdir(), 'memray-mocha-matrix-'));
+      const binary = await nodeBinary(node);
+      await run(process.execPath, ['scripts/build-native.mjs', '--node', binary]);
+      ({ output, results } = runFixture(folder, binary, await cachedPackage('mocha', `${mocha}`)));
+    });
+
+    after(() => rmSync(folder, { recursive: true, force: true }));
+
+    const result = (title: string) => {
+      const found = results.get(title);
+      assert.ok(found, `no result of "${title}" in:\n${output}`);
+      return found;
+    };
+    const states = (title: string) => {
+      const { state, violations } = result(title);
+      return [state, ...violations.map(({ kind }) => kind)];
+    };
+
+    it('measures 31.25 MiB of Buffers within 3%, and names their line', function () {
+      const { peak, topAllocations } = result('under the limit');
+      const expected = 2000 * 16384;
+      assert.ok(Math.abs(peak.nativeBytes - expected) < 0.03 * expected, `${peak.nativeBytes}`);
+      assert.equal(userLine(topAllocations), allocatingLine);
+    });
+
+    it('passes a test under its limit, and fails one over it', function () {
+      assert.deepEqual(states('under the limit'), ['passed']);
+      assert.deepEqual(states('over the limit'), ['failed', 'limitMemory']);
+    });
+
+    it('fails a test that leaks, with the line', function () {
+      assert.deepEqual(states('leaks'), ['failed', 'limitLeaks']);
+      assert.equal(userLine(result('leaks').leaks), allocatingLine);
+    });
+
+    it('passes a leak that the filter ignores, and memory that was released', function () {
+      assert.deepEqual(states('leaks what the filter ignores'), ['passed']);
+      assert.deepEqual(states('releases'), ['passed']);
+    });
+
+    it('leaves a test its own failure', function () {
+      assert.deepEqual(states('fails by itself'), ['failed']);
+      assert.match(output, /on its own/);
+    });
+
+    it('ends in the report', function () {
+      assert.match(output, /MEMRAY REPORT/);
+    });
+  });
+}
+
+/** Runs the fixture in a project of its own, as a user would. */
+function runFixture(folder: string, node: string, mocha: string) {
+  cpSync(dirname(mocha), join(folder, 'node_modules'), { recursive: true });
+  copyPackageTo(join(folder, 'node_modules'));
+  cpSync(fixture, join(folder, 'test', 'buffers.test.js'));
+  const file = join(folder, 'results.json');
+  const { stdout, stderr } = spawnSync(
+    node,
+    [
+      join(folder, 'node_modules/mocha/bin/mocha.js'),
+      '--require=memray-mocha/register',
+      `--memray-json=${file}`,
+    ],
+    { cwd: folder, encoding: 'utf8', env: { ...process.env, TEST_COUNTS_FILE: '' } },
+  );
+  const output = stdout + stderr;
+  let text;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    throw new Error(`Mocha wrote no results. Its output:\n${output}`);
+  }
+  const { tests } = JSON.parse(text) as { tests: TestResult[] };
+  const results = new Map(tests.map((test) => [test.titlePath.at(-1)!, test]));
+  return { output, results };
+}
+
+/** The line of the user's code in the largest allocation. */
+function userLine(allocations: TestResult['topAllocations']) {
+  const frames = allocations[0]?.stack ?? [];
+  return frames.find(({ kind, filename }) => kind === 'js' && !filename.startsWith('node:'))
+    ?.lineNumber;
+}

@@ -1,0 +1,225 @@
+// The packed tarball, installed in an empty folder as a user does it.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestResult } from '../../dist/test-result';
+import { headersFolder } from '../../scripts/headers-folder.mjs';
+import { run } from '../../scripts/run.mjs';
+
+const root = join(__dirname, '..', '..');
+const abi = process.versions.modules;
+
+describe('the published package', function () {
+  this.timeout(300_000);
+  let folder: string;
+  let files: string[];
+
+  before('pack it, and install it beside Mocha', async function () {
+    folder = mkdtempSync(join(tmpdir(), 'memray-mocha-package-'));
+    cpSync(join(__dirname, 'project'), folder, { recursive: true });
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
+
+    await run(process.execPath, ['scripts/setup.mjs']);
+    const parameters = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
+    const packed = await run('npm', [...parameters, '--loglevel=silent'], { quiet: true });
+    const [tarball] = JSON.parse(packed) as [{ filename: string; files: { path: string }[] }];
+    files = tarball.files.map(({ path }) => path).sort();
+
+    const packages = ['mocha', '@types/mocha', '@types/node@20', `./${tarball.filename}`];
+    await runNpm('install', ...packages);
+  });
+
+  after(() => rmSync(folder, { recursive: true, force: true }));
+
+  /** npm in the project, with the headers of this Node, so that nothing is downloaded to compile. */
+  function runNpm(...parameters: string[]) {
+    const headers = headersFolder(process.execPath);
+    return run('npm', [...parameters, '--no-audit', '--no-fund', '--loglevel=error'], {
+      cwd: folder,
+      env: { ...process.env, ...(headers && { npm_config_nodedir: headers }) },
+      quiet: true,
+    });
+  }
+
+  function runNode(...parameters: string[]) {
+    const { stdout, stderr, status } = spawnSync(process.execPath, parameters, {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stdout + stderr);
+    return stdout + stderr;
+  }
+
+  const installed = (...path: string[]) => join(folder, 'node_modules', 'memray-mocha', ...path);
+
+  function runMocha(env: NodeJS.ProcessEnv = {}) {
+    const { stdout, stderr, status } = spawnSync(
+      'npx',
+      ['mocha', '--require', 'memray-mocha/register', '--memray-json=results.json', 'test/'],
+      { cwd: folder, encoding: 'utf8', env: { ...process.env, ...env } },
+    );
+    const output = stdout + stderr;
+    const file = join(folder, 'results.json');
+    assert.ok(existsSync(file), output);
+    const { tests } = JSON.parse(readFileSync(file, 'utf8')) as { tests: TestResult[] };
+    rmSync(file);
+    const result = (title: string) => tests.find(({ titlePath }) => titlePath.at(-1) === title)!;
+    return { output, status, usage: result('uses memory'), leak: result('leaks memory') };
+  }
+
+  describe('the tarball', () => {
+    it('has everything that is needed, and nothing else', () => {
+      const needed =
+        /^(bin\/memray-mocha\.js|binding\.gyp|package\.json|(README|CHANGELOG)\.md|LICENSE|docs\/[\w-]+\.md|dist\/[\w/-]+\.(js|d\.ts)|dist\/capture\/parser\.wasm|native\/[\w/]+\.(h|cc)|prebuilds\/linux-x64\/abi\d+\.node|scripts\/(build-native|headers-folder|run)\.mjs)$/;
+      assert.deepEqual(
+        files.filter((file) => !needed.test(file)),
+        [],
+      );
+      assert.deepEqual(
+        files.filter((file) => file.startsWith('native/test/')),
+        [],
+      );
+    });
+
+    it('has what the package promises', () => {
+      const promised = [
+        'LICENSE',
+        'README.md',
+        'bin/memray-mocha.js',
+        'binding.gyp',
+        'dist/capture/parser.wasm',
+        'dist/index.d.ts',
+        'dist/index.js',
+        'dist/register.js',
+        'dist/reporters/mocha-reporter.js',
+        'docs/capture-format.md',
+        'native/binding.cc',
+        `prebuilds/linux-x64/abi${abi}.node`,
+        'scripts/build-native.mjs',
+      ];
+      assert.deepEqual(
+        promised.filter((file) => !files.includes(file)),
+        [],
+      );
+    });
+
+    it('has the output of every source, and no older one', () => {
+      const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.ts'))
+        .map((name) => `dist/${name.replace(/\.ts$/, '.js')}`);
+      assert.deepEqual(
+        files.filter((file) => /^dist\/.*\.js$/.test(file)),
+        sources.sort(),
+      );
+    });
+  });
+
+  describe('in an empty folder', () => {
+    it('can be required', () => {
+      const script =
+        'const m = require("memray-mocha"); console.log(typeof m.Tracker, typeof m.CaptureReader)';
+      assert.equal(runNode('-e', script).trim(), 'function function');
+    });
+
+    it('can be imported', () => {
+      const script =
+        'import { Tracker, CaptureReader } from "memray-mocha"; console.log(typeof Tracker, typeof CaptureReader)';
+      assert.equal(runNode('--input-type=module', '-e', script).trim(), 'function function');
+    });
+
+    it('has types', () => {
+      runNode(join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.');
+    });
+
+    it('has a command', () => {
+      assert.match(runNode(join('node_modules', '.bin', 'memray-mocha'), '--help'), /summary/);
+    });
+  });
+
+  describe('its limits', () => {
+    it('fail at exactly what was leaked, and pass one byte over', () => {
+      const { leak } = runMocha();
+      const bytes = leak.leaks[0]!.bytes;
+      assert.ok(bytes >= 64 * 65536, `${bytes}`);
+
+      const over = runMocha({ LEAK_LIMIT: `${bytes + 1} B` });
+      assert.deepEqual(over.leak.violations, []);
+      assert.equal(over.leak.state, 'passed');
+
+      const equal = runMocha({ LEAK_LIMIT: `${bytes} B` });
+      assert.equal(equal.leak.state, 'failed');
+      assert.equal(equal.leak.violations[0]?.kind, 'limitLeaks');
+      assert.equal(equal.leak.violations[0]?.actualBytes, bytes);
+      assert.equal(equal.status, 1);
+    });
+
+    it('fail at exactly the peak, and pass one byte over', () => {
+      const { usage } = runMocha();
+      const bytes = usage.peak.bytes;
+
+      const over = runMocha({ MEMORY_LIMIT: `${bytes + 1} B` });
+      assert.equal(over.usage.peak.bytes, bytes);
+      assert.equal(over.usage.state, 'passed');
+
+      const equal = runMocha({ MEMORY_LIMIT: `${bytes} B` });
+      assert.equal(equal.usage.peak.bytes, bytes);
+      assert.equal(equal.usage.state, 'failed');
+      assert.equal(equal.usage.violations[0]?.kind, 'limitMemory');
+    });
+  });
+
+  describe('without a prebuilt binary', () => {
+    beforeEach(() => rmSync(installed('prebuilds'), { recursive: true, force: true }));
+
+    it('compiles one', async () => {
+      await runNpm('rebuild', 'memray-mocha');
+      assert.ok(existsSync(installed('prebuilds', 'linux-x64', `abi${abi}.node`)));
+      assert.equal(runMocha().leak.state, 'failed');
+    });
+
+    it('installs without a compiler, and says what to do', () => {
+      rmSync(installed('build'), { recursive: true, force: true });
+      const { stderr, status } = spawnSync(
+        process.execPath,
+        [installed('scripts', 'build-native.mjs'), '--install'],
+        { encoding: 'utf8', env: { PATH: '/nonexistent' } },
+      );
+      assert.equal(status, 0);
+      assert.match(stderr, /Install a C\+\+20 compiler .* then run `npm rebuild memray-mocha`/);
+      assert.ok(existsSync(installed('build', 'install.log')));
+    });
+
+    it('installs on a platform it cannot measure, and runs the tests', () => {
+      const pretend = join(folder, 'pretend-macos.cjs');
+      const output = runNode(
+        '--require',
+        pretend,
+        installed('scripts', 'build-native.mjs'),
+        '--install',
+      );
+      assert.match(output, /measures memory on Linux x64 with glibc only, not on darwin-x64/);
+
+      const mocha = join(folder, 'node_modules', 'mocha', 'bin', 'mocha.js');
+      const report = runNode(
+        '--require',
+        pretend,
+        mocha,
+        '--require',
+        'memray-mocha/register',
+        'test/',
+      );
+      assert.match(report, /2 passing/);
+      assert.match(report, /darwin/);
+    });
+  });
+});
