@@ -1,0 +1,17 @@
+export { CaptureReader } from './capture/capture-reader';
+export type {
+  AllocationRecord,
+  CaptureMetadata,
+  CaptureSource,
+  CaptureStatistics,
+  Heap,
+  ReadOptions,
+} from './capture/capture-reader';
+export type { CallStack, Frame, FrameKind } from './call-stack';
+export { MemoryLimitError, MemrayMochaError, type ErrorCode } from './errors';
+export type { LeaksFilterFunction, LimitLeaksOptions } from './limits/leak-limit';
+export type { LimitMemoryOptions } from './limits/memory-limit';
+export { formatMemorySize, parseMemorySize } from './memory-size';
+export type { LimitMethods } from './mocha/context';
+export { Tracker, type TrackerOptions } from './native/tracker';
+export type { AllocationResult, LocationResult, TestResult, Violation } from './test-result';

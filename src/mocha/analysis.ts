@@ -1,0 +1,92 @@
+import type { AllocationRecord, CaptureReader } from '../capture/capture-reader';
+import { judgeLeaks } from '../limits/leak-limit';
+import { judgeMemory } from '../limits/memory-limit';
+import type { TextOptions, Verdict } from '../limits/verdict';
+import { displayPath, visibleFrames, withoutHarness } from '../stack-trace';
+import type { AllocationResult, LocationResult, TestResult } from '../test-result';
+import type { Limits } from './declarations';
+
+const KEPT_ROWS = 10;
+const KEPT_LOCATIONS = 5;
+
+/** What a capture says about its test, apart from names and outcome. */
+export type Measurement = Pick<
+  TestResult,
+  'peak' | 'allocations' | 'topAllocations' | 'topLocations' | 'leaks'
+>;
+
+/** One capture, seen with the limits of its test. */
+export class Analysis {
+  readonly measurement: Measurement;
+  readonly #limits: Limits;
+  readonly #options: TextOptions;
+  readonly #peakRows: AllocationRecord[] = [];
+  readonly #leakRows: AllocationRecord[] = [];
+
+  constructor(reader: CaptureReader, limits: Limits, options: TextOptions) {
+    const { native, cwd } = options;
+    this.#limits = limits;
+    this.#options = options;
+    const rows = reader.highWaterMark({ native });
+    if (limits.memory) {
+      const { currentThreadOnly } = limits.memory;
+      this.#peakRows = currentThreadOnly ? reader.highWaterMark({ currentThreadOnly, native }) : rows;
+    }
+    if (limits.leaks) {
+      this.#leakRows = reader.leaks({ currentThreadOnly: limits.leaks.currentThreadOnly, native });
+    }
+    const statistics = reader.statistics();
+    this.measurement = {
+      peak: {
+        bytes: statistics.peakBytes,
+        jsHeapBytes: statistics.peakJsHeapBytes,
+        nativeBytes: statistics.peakNativeBytes,
+        rawBytes: statistics.peakBytes,
+      },
+      allocations: {
+        count: statistics.allocationCount,
+        bytes: statistics.allocationBytes,
+        sizeHistogram: statistics.sizeHistogram,
+      },
+      topAllocations: rows.slice(0, KEPT_ROWS).map((row) => toResult(row, cwd)),
+      topLocations: sumByLocation(rows, options).slice(0, KEPT_LOCATIONS),
+      leaks: this.#leakRows.slice(0, KEPT_ROWS).map((row) => toResult(row, cwd)),
+    };
+  }
+
+  /**
+   * Holds the test to its limits.
+   *
+   * @throws whatever the user's filter throws
+   */
+  judge(): Verdict[] {
+    const { memory, leaks } = this.#limits;
+    return [
+      memory && judgeMemory(memory, this.#peakRows, this.#options),
+      leaks && judgeLeaks(leaks, this.#leakRows, this.#options),
+    ].filter((verdict) => verdict !== undefined);
+  }
+}
+
+function toResult({ bytes, count, heap, stack }: AllocationRecord, cwd: string): AllocationResult {
+  const frames = withoutHarness(stack.frames).map((frame) => ({
+    ...frame,
+    filename: displayPath(frame.filename, cwd),
+  }));
+  return { bytes, count, heap, stack: frames };
+}
+
+/** Call stacks that end on the same line are one place to look at. */
+function sumByLocation(rows: AllocationRecord[], options: TextOptions): LocationResult[] {
+  const sums = new Map<string, LocationResult>();
+  for (const { bytes, count, stack, nativeCaller } of rows) {
+    const frame = visibleFrames(stack, options)[0];
+    if (!frame) continue;
+    const { functionName, lineNumber } = frame;
+    const filename = frame.filename ? displayPath(frame.filename, options.cwd) : nativeCaller;
+    const key = `${functionName}\0${filename}\0${lineNumber}`;
+    const sum = sums.get(key) ?? { functionName, filename, lineNumber, bytes: 0, count: 0 };
+    sums.set(key, { ...sum, bytes: sum.bytes + bytes, count: sum.count + count });
+  }
+  return [...sums.values()].sort((a, b) => b.bytes - a.bytes);
+}

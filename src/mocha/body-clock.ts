@@ -1,0 +1,63 @@
+import type Mocha from 'mocha';
+
+// Tests may fake these.
+const { hrtime } = process;
+
+interface TimedRunnable {
+  duration?: number | undefined;
+  timer?: unknown;
+  resetTimeout(): void;
+  clearTimeout(): void;
+}
+
+/**
+ * Keeps what this package does around a test body out of the test's duration and timeout, both of
+ * which Mocha measures from outside.
+ */
+export class BodyClock {
+  readonly #test: TimedRunnable;
+  #ownMs = 0;
+  #pausedAt: bigint | undefined;
+  #duration: number | undefined;
+
+  constructor(test: Mocha.Test) {
+    this.#test = test as TimedRunnable;
+    Object.defineProperty(test, 'duration', {
+      configurable: true,
+      enumerable: true,
+      get: () => this.#duration,
+      set: (durationMs: number | undefined) => {
+        this.#duration =
+          durationMs === undefined ? undefined : Math.max(0, Math.round(durationMs - this.#ownMs));
+      },
+    });
+  }
+
+  /** From here on time is ours: Mocha's timeout stands still. */
+  pause(): void {
+    if (this.#pausedAt !== undefined) return;
+    this.#pausedAt = hrtime.bigint();
+    this.#test.clearTimeout();
+    // Mocha arms its timer when it is handed a promise; while we analyse it must not.
+    this.#test.resetTimeout = () => {};
+  }
+
+  /** From here on time is the test's. Its timeout is armed anew if it was. */
+  resume(): void {
+    if (this.#pausedAt === undefined) return;
+    this.#ownMs += Number(hrtime.bigint() - this.#pausedAt) / 1e6;
+    this.#pausedAt = undefined;
+    delete (this.#test as Partial<TimedRunnable>).resetTimeout;
+  }
+
+  /** Gives the test back a plain `duration`. */
+  remove(): void {
+    this.resume();
+    Object.defineProperty(this.#test, 'duration', {
+      configurable: true,
+      enumerable: true,
+      writable: true,
+      value: this.#duration,
+    });
+  }
+}

@@ -1,0 +1,118 @@
+import type Mocha from 'mocha';
+import { createLimitTooLateError } from '../errors';
+import {
+  createLeakLimit,
+  type LeakLimit,
+  type LeaksFilterFunction,
+  type LimitLeaksOptions,
+} from '../limits/leak-limit';
+import { createMemoryLimit, type LimitMemoryOptions, type MemoryLimit } from '../limits/memory-limit';
+import {
+  declareInBody,
+  declareInHook,
+  declareOnSuite,
+  declareOnTest,
+  type Declarations,
+} from './declarations';
+
+/** What a suite, a test and `this` of their functions get. */
+export interface LimitMethods {
+  /**
+   * Fails the test when it holds this much memory, or more, at its high-water mark.
+   *
+   * @param limit a size such as `"24 MB"`, a number of bytes, or `false` to lift an outer limit
+   */
+  limitMemory(limit: string | number | false, options?: LimitMemoryOptions): this;
+  /**
+   * Fails the test when one call stack leaks this much memory, or more: allocated while the test
+   * ran and still live after a full garbage collection.
+   *
+   * @param limit a size such as `"1 MB"`, a number of bytes, or `false` to lift an outer limit
+   * @param filterOrOptions `(stack) => boolean`, where `false` ignores a call stack; or options
+   */
+  limitLeaks(
+    limit: string | number | false,
+    filterOrOptions?: LeaksFilterFunction | LimitLeaksOptions,
+  ): this;
+}
+
+declare global {
+  // eslint-disable-next-line @typescript-eslint/no-namespace -- Mocha's types are a namespace
+  namespace Mocha {
+    // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- joins Mocha's own
+    interface Context extends LimitMethods {}
+    // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- joins Mocha's own
+    interface Suite extends LimitMethods {}
+    // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- joins Mocha's own
+    interface Test extends LimitMethods {}
+  }
+}
+
+type Method = keyof LimitMethods;
+type ReadLimit = () => MemoryLimit | LeakLimit | false;
+type Declare<Scope> = (scope: Scope, method: Method, read: ReadLimit) => void;
+
+const KINDS = { limitMemory: 'memory', limitLeaks: 'leaks' } as const;
+const untrackedBodies = new WeakSet<Mocha.Test>();
+
+/** Says that the body of a test runs without tracker: a limit declared in it comes too late. */
+export function markUntracked(test: Mocha.Test): void {
+  untrackedBodies.add(test);
+}
+
+/** Adds the limits to Mocha's classes: `this` in functions, suites, and tests for chaining. */
+export function installLimitMethods({ Context, Suite, Test }: typeof Mocha): void {
+  install((Context as unknown as { prototype: Mocha.Context }).prototype, declareFromContext);
+  install(Suite.prototype, (suite, method, read) => {
+    declareOnSuite(suite, keepError(method, read));
+  });
+  install(Test.prototype, (test, method, read) => {
+    declareOnTest(test, keepError(method, read));
+  });
+}
+
+function install<Scope>(prototype: Scope, declare: Declare<Scope>): void {
+  const methods: LimitMethods & ThisType<Scope & LimitMethods> = {
+    limitMemory(limit, options) {
+      declare(this, 'limitMemory', () => limit !== false && createMemoryLimit(limit, options));
+      return this;
+    },
+    limitLeaks(limit, filterOrOptions) {
+      declare(this, 'limitLeaks', () => limit !== false && createLeakLimit(limit, filterOrOptions));
+      return this;
+    },
+  };
+  for (const [name, value] of Object.entries(methods)) {
+    Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
+  }
+}
+
+/** `this` of a body declares for its test; of a hook, for the tests the hook prepares. */
+const declareFromContext: Declare<Mocha.Context> = (context, method, read) => {
+  const runnable = context.runnable() as Mocha.Test | Mocha.Hook;
+  const suite = runnable.parent as Mocha.Suite & { getHooks(name: string): Mocha.Runnable[] };
+  if (runnable.type === 'test') {
+    if (untrackedBodies.has(runnable)) {
+      throw createLimitTooLateError(
+        method,
+        'by a function the test calls, and with `memray: limits` this test is not tracked',
+      );
+    }
+    declareInBody(runnable, { [KINDS[method]]: read() });
+  } else if (suite.getHooks('beforeEach').includes(runnable)) {
+    declareInHook(context.currentTest!, suite, keepError(method, read));
+  } else if (suite.getHooks('beforeAll').includes(runnable)) {
+    declareOnSuite(suite, keepError(method, read));
+  } else {
+    throw createLimitTooLateError(method, 'in an after or afterEach hook, when tests have run');
+  }
+};
+
+/** Outside of a body a mistake is kept: it fails the tests it concerns and not the whole run. */
+function keepError(method: Method, read: ReadLimit): Declarations {
+  try {
+    return { [KINDS[method]]: read() };
+  } catch (error) {
+    return { [KINDS[method]]: error };
+  }
+}

@@ -1,0 +1,87 @@
+import type Mocha from 'mocha';
+import type { LeakLimit } from '../limits/leak-limit';
+import type { MemoryLimit } from '../limits/memory-limit';
+
+/** A limit; `false`, which lifts an outer one; or the error its declaration made. */
+export type Declared<Limit> = Limit | false | TypeError;
+
+/** What one place declares. */
+export interface Declarations {
+  memory?: Declared<MemoryLimit>;
+  leaks?: Declared<LeakLimit>;
+}
+
+/** The limits that hold for a test. */
+export interface Limits {
+  memory?: MemoryLimit;
+  leaks?: LeakLimit;
+}
+
+// Mocha shares `this` between tests, so what is declared is kept by test and suite instead.
+const onSuite = new WeakMap<Mocha.Suite, Declarations>();
+const onTest = new WeakMap<Mocha.Test, Declarations>();
+const inBody = new WeakMap<Mocha.Test, Declarations>();
+const inHooks = new WeakMap<Mocha.Test, Map<Mocha.Suite, Declarations>>();
+
+/** Declares for every test of a suite. */
+export function declareOnSuite(suite: Mocha.Suite, declarations: Declarations): void {
+  add(onSuite, suite, declarations);
+}
+
+/** Declares for a test and its retries. */
+export function declareOnTest(test: Mocha.Test, declarations: Declarations): void {
+  add(onTest, test, declarations);
+}
+
+/** Declares from a test's body, for this attempt. */
+export function declareInBody(test: Mocha.Test, declarations: Declarations): void {
+  add(inBody, test, declarations);
+}
+
+/** Declares from a beforeEach hook of `suite`, for this attempt at `test`. */
+export function declareInHook(
+  test: Mocha.Test,
+  suite: Mocha.Suite,
+  declarations: Declarations,
+): void {
+  const bySuite = inHooks.get(test) ?? new Map<Mocha.Suite, Declarations>();
+  inHooks.set(test, bySuite);
+  add(bySuite, suite, declarations);
+}
+
+/**
+ * The limits of a test: of each kind the innermost.
+ *
+ * @throws TypeError of a declaration that holds and is malformed
+ */
+export function findLimits(test: Mocha.Test): Limits {
+  const places = [inBody.get(test), onTest.get(firstAttempt(test))];
+  for (let suite = test.parent; suite; suite = suite.parent) {
+    places.push(inHooks.get(test)?.get(suite), onSuite.get(suite));
+  }
+  const limits: Limits = {};
+  const memory = unwrap(places.find((place) => place?.memory !== undefined)?.memory);
+  const leaks = unwrap(places.find((place) => place?.leaks !== undefined)?.leaks);
+  if (memory) limits.memory = memory;
+  if (leaks) limits.leaks = leaks;
+  return limits;
+}
+
+function unwrap<Limit>(declared: Declared<Limit> | undefined): Limit | false | undefined {
+  if (declared instanceof TypeError) throw declared;
+  return declared;
+}
+
+/** Mocha runs a clone of the test for each retry. */
+function firstAttempt(test: Mocha.Test): Mocha.Test {
+  const { retriedTest } = test as Mocha.Test & { retriedTest(): Mocha.Test | undefined };
+  return retriedTest.call(test) ?? test;
+}
+
+function add<Key>(
+  map: { get(key: Key): Declarations | undefined; set(key: Key, value: Declarations): unknown },
+  key: Key,
+  declarations: Declarations,
+): void {
+  map.set(key, { ...map.get(key), ...declarations });
+}

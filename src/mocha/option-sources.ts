@@ -1,0 +1,59 @@
+import { parseArgs } from 'node:util';
+import { findConfigReader, type MochaConfigReader } from './mocha-module';
+import type { OptionSources } from './options';
+
+/** What this Mocha run was told, by whatever way. */
+export interface RunSources extends OptionSources {
+  /** The reporter's name or path. */
+  reporter: string;
+  watch: boolean;
+}
+
+type Values = Record<string, unknown>;
+
+/** Reads command line, environment and Mocha's configuration files. */
+export function readSources(
+  argv: string[] = process.argv.slice(2),
+  environment: NodeJS.ProcessEnv = process.env,
+  reader: MochaConfigReader = findConfigReader(),
+): RunSources {
+  // Mocha takes more arguments from this variable, weaker than its own.
+  const more = environment.MOCHA_OPTIONS?.split(/\s+/).filter(Boolean) ?? [];
+  const values = { ...parseValues(more), ...parseValues(argv) };
+  const rc = reader.loadRc({ config: values.config as string | false }) ?? {};
+  const pkg = reader.loadPkgRc({ package: values.package as string | false }) ?? {};
+  const entries = Object.entries(values);
+  // Mocha starts itself anew for Node's own flags, and hands its configuration down as `--memray.stacks=5`.
+  const handedDown = entries.filter(([name]) => name.startsWith('memray.'));
+  return {
+    commandLine: Object.fromEntries(entries.filter(([name]) => /^memray(-|$)/.test(name))),
+    environment,
+    configuration: [
+      Object.fromEntries(handedDown.map(([name, value]) => [name.slice('memray.'.length), value])),
+      rc.memray,
+      pkg.memray,
+    ].filter((entry) => entry !== undefined),
+    cwd: process.cwd(),
+    reporter: String(values.reporter ?? rc.reporter ?? pkg.reporter ?? 'spec'),
+    watch: Boolean(values.watch ?? rc.watch ?? pkg.watch),
+  };
+}
+
+function parseValues(args: string[]): Values {
+  const { values } = parseArgs({
+    args,
+    options: {
+      reporter: { type: 'string', short: 'R' },
+      config: { type: 'string' },
+      package: { type: 'string' },
+      watch: { type: 'boolean', short: 'w' },
+    },
+    strict: false,
+    allowPositionals: true,
+  });
+  const negated = Object.keys(values).filter((name) => name.startsWith('no-'));
+  return {
+    ...values,
+    ...Object.fromEntries(negated.map((name) => [name.slice('no-'.length), false])),
+  };
+}

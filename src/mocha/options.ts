@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
+import { createInvalidOptionError, createUnknownOptionError } from '../errors';
+import { findNearestName } from './nearest-name';
+
+/** What the options say once all their sources are merged. */
+export interface Options {
+  /** `all`: track every test; `limits`: only tests with a limit; `off`: none. */
+  memray: 'all' | 'limits' | 'off';
+  /** How many tests the report shows, 0 for all. */
+  mostAllocations: number;
+  /** No report at the end. */
+  hideSummary: boolean;
+  /** Absolute folder that keeps each test's capture, or null. */
+  binPath: string | null;
+  /** Prefix of the capture files' names. */
+  binPrefix: string;
+  /** Frames shown per allocation in failures. */
+  stacks: number;
+  /** Native frames in call stacks. */
+  native: boolean;
+  /** Every JS heap object instead of samples. */
+  traceJs: boolean;
+  /** -1 one line, 0 or 1 the ten largest allocations, 2 all. */
+  verbosity: number;
+  /** Absolute file that gets every test's results as JSON, or null. */
+  json: string | null;
+}
+
+/** Where options come from, strongest first. Names are as the user wrote them. */
+export interface OptionSources {
+  /** `memray-most-allocations` and so on, as parsed from the command line. */
+  commandLine: Record<string, unknown>;
+  environment: Record<string, string | undefined>;
+  /** The `memray` entries of `.mocharc.*` and package.json, strongest first. */
+  configuration: unknown[];
+  cwd: string;
+}
+
+interface Definition<Value> {
+  /** Completes "Expected ... to be". */
+  expected: string;
+  /** Gives undefined for a value that is malformed. */
+  parse(value: unknown, cwd: string): Value | undefined;
+}
+
+const PATH_VALUE = (value: unknown, cwd: string): string | undefined =>
+  typeof value === 'string' && value !== '' ? resolve(cwd, value) : undefined;
+
+const DEFINITIONS: { [Name in keyof Options]: Definition<Options[Name]> } = {
+  memray: { expected: '`all`, `limits` or `off`', parse: parseMode },
+  mostAllocations: { expected: 'a whole number, 0 for all', parse: wholeNumber(0) },
+  hideSummary: { expected: '`true` or `false`', parse: parseBoolean },
+  binPath: { expected: 'a folder', parse: PATH_VALUE },
+  binPrefix: { expected: 'a prefix without `/`', parse: parsePrefix },
+  stacks: { expected: 'a whole number, at least 1', parse: wholeNumber(1) },
+  native: { expected: '`true` or `false`', parse: parseBoolean },
+  traceJs: { expected: '`true` or `false`', parse: parseBoolean },
+  verbosity: { expected: 'a whole number, at least -1', parse: wholeNumber(-1) },
+  json: { expected: 'a file', parse: PATH_VALUE },
+};
+const NAMES = Object.keys(DEFINITIONS) as (keyof Options)[];
+
+/** Mistyped names in the environment are this close; others belong to other programs. */
+const TYPO_DISTANCE = 2;
+
+/**
+ * Merges the three sources of options with the defaults.
+ *
+ * @throws MemrayMochaError naming the option that is malformed or unknown
+ */
+export function resolveOptions(sources: OptionSources): Options {
+  const options: Options = {
+    memray: 'all',
+    mostAllocations: 5,
+    hideSummary: false,
+    binPath: null,
+    binPrefix: randomUUID().replaceAll('-', ''),
+    stacks: 1,
+    native: false,
+    traceJs: false,
+    verbosity: 0,
+    json: null,
+  };
+  const { cwd } = sources;
+  for (const entry of [...sources.configuration].reverse()) {
+    const values = typeof entry === 'object' && entry !== null ? entry : { memray: entry };
+    merge(options, fromConfiguration(values as Record<string, unknown>), cwd);
+  }
+  merge(options, fromEnvironment(sources.environment), cwd);
+  merge(options, fromCommandLine(sources.commandLine), cwd);
+  return options;
+}
+
+/** One option as the user wrote it; `source` is how a message names it. */
+interface Given {
+  name: keyof Options;
+  source: string;
+  value: unknown;
+}
+
+function merge(options: Options, given: Given[], cwd: string): void {
+  for (const { name, source, value } of given) {
+    const { expected, parse } = DEFINITIONS[name];
+    const parsed = parse(value, cwd);
+    if (parsed === undefined) throw createInvalidOptionError(source, expected, value);
+    Object.assign(options, { [name]: parsed });
+  }
+}
+
+function fromConfiguration(values: Record<string, unknown>): Given[] {
+  return Object.entries(values)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => {
+      const name = NAMES.find((each) => each === toCamelCase(key));
+      if (name) return { name, source: `\`memray.${key}\` in Mocha's configuration`, value };
+      throw createUnknownOptionError(
+        `\`${key}\` (in \`memray\` of Mocha's configuration)`,
+        `\`${findNearestName(toCamelCase(key), NAMES).name}\``,
+      );
+    });
+}
+
+function fromEnvironment(environment: Record<string, string | undefined>): Given[] {
+  const variables = NAMES.map(toVariable);
+  return Object.entries(environment).flatMap(([key, value]) => {
+    if (!/^MEMRAY(_|$)/.test(key) || value === undefined || value === '') return [];
+    const nearest = findNearestName(key, variables);
+    if (nearest.distance === 0) {
+      return [{ name: NAMES[variables.indexOf(key)]!, source: key, value }];
+    }
+    if (nearest.distance > TYPO_DISTANCE) return [];
+    throw createUnknownOptionError(`${key} (in the environment)`, nearest.name);
+  });
+}
+
+function fromCommandLine(values: Record<string, unknown>): Given[] {
+  return Object.entries(values).map(([flag, value]) => {
+    const name = NAMES.find((each) => toFlag(each) === flag);
+    if (name) return { name, source: `--${flag}`, value };
+    throw createUnknownOptionError(
+      `--${flag}`,
+      `--${findNearestName(flag, NAMES.map(toFlag)).name}`,
+    );
+  });
+}
+
+function toCamelCase(name: string): string {
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function toFlag(name: string): string {
+  if (name === 'memray') return name;
+  return `memray-${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+function toVariable(name: string): string {
+  return toFlag(name).toUpperCase().replaceAll('-', '_');
+}
+
+function parseMode(value: unknown): Options['memray'] | undefined {
+  const on = parseBoolean(value);
+  if (on !== undefined) return on ? 'all' : 'off';
+  return value === 'all' || value === 'limits' || value === 'off' ? value : undefined;
+}
+
+function parseBoolean(value: unknown): boolean | undefined {
+  if (value === true || value === 'true' || value === '1') return true;
+  if (value === false || value === 'false' || value === '0') return false;
+  return undefined;
+}
+
+function parsePrefix(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[^/\\\0]+$/.test(value) ? value : undefined;
+}
+
+function wholeNumber(minimum: number): (value: unknown) => number | undefined {
+  return (value) => {
+    const isText = typeof value === 'string' && /^-?\d+$/.test(value);
+    const number = isText ? Number(value) : value;
+    return Number.isSafeInteger(number) && (number as number) >= minimum
+      ? (number as number)
+      : undefined;
+  };
+}

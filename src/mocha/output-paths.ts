@@ -1,0 +1,26 @@
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { createPathNotWritableError } from '../errors';
+import type { Options } from './options';
+
+/**
+ * Makes the folders that results go to, before a test has run for nothing.
+ *
+ * @throws MemrayMochaError for one that cannot be created or written
+ */
+export function prepareOutputPaths({ binPath, json }: Options): void {
+  if (binPath !== null) prepareFolder('bin-path', binPath, binPath);
+  if (json !== null) prepareFolder('json', json, dirname(json));
+}
+
+function prepareFolder(option: string, path: string, folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    if (path !== folder && statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new Error('it is a folder');
+    }
+  } catch (error) {
+    throw createPathNotWritableError(`the option \`${option}\``, path, error);
+  }
+}

@@ -1,0 +1,215 @@
+import type Mocha from 'mocha';
+import { MemoryLimitError } from '../errors';
+import type { Verdict } from '../limits/verdict';
+import type { Tracker, TrackerOptions } from '../native/tracker';
+import { displayPath } from '../stack-trace';
+import type { TestResult } from '../test-result';
+import { Analysis } from './analysis';
+import { BodyClock } from './body-clock';
+import { markUntracked } from './context';
+import { findLimits, type Limits } from './declarations';
+import type { Options } from './options';
+import { identifyTest, type TestId } from './test-id';
+import { wrapBody, type Body, type BodyEnd } from './wrapped-body';
+
+// Tests may fake it.
+const { setImmediate } = globalThis;
+
+/** The part of the class Tracker that is needed here. */
+export interface TrackerClass {
+  new (options?: TrackerOptions): Pick<Tracker, 'start' | 'stop'>;
+  collectGarbage(): void;
+}
+
+/** What a run gives to each of its tests. */
+export interface Tracking {
+  options: Options;
+  cwd: string;
+  Tracker: TrackerClass;
+  /** Where this attempt's capture is kept: an absolute path, or null for nowhere. */
+  reserveCapture(id: string, attempt: number): string | null;
+  /** Takes the reason why a test without limits could not be measured. */
+  noteUnmeasured(id: string, reason: unknown): void;
+}
+
+const MENTIONS_LIMIT = /\blimit(?:Memory|Leaks)\b/;
+const MENTIONS_LEAK_LIMIT = /\blimitLeaks\b/;
+
+/**
+ * One attempt at a test. Its body is replaced by one that is bracketed by a tracker, because a
+ * verdict thrown from an afterEach hook would end Mocha's whole run.
+ */
+export class TrackedTest {
+  readonly #test: Mocha.Test;
+  readonly #body: Mocha.Func | undefined;
+  readonly #name: TestId;
+  readonly #tracking: Tracking;
+  #clock: BodyClock | undefined;
+  #tracker: InstanceType<TrackerClass> | undefined;
+  #capture: string | null = null;
+  #result: TestResult | undefined;
+
+  constructor(test: Mocha.Test, tracking: Tracking) {
+    this.#test = test;
+    this.#tracking = tracking;
+    this.#name = identifyTest(test, tracking.cwd);
+    if (typeof test.fn !== 'function') return;
+    this.#body = test.fn as Mocha.Func;
+    test.fn = wrapBody(test.fn as Body, () => this.#begin()) as Mocha.Func;
+  }
+
+  /**
+   * Ends the attempt, and stops what a timeout or an uncaught error left running.
+   *
+   * @returns the result, when the body was measured
+   */
+  finish(): TestResult | undefined {
+    this.#restoreBody();
+    this.#stop();
+    this.#clock?.remove();
+    if (!this.#result) return undefined;
+    const { state, pending, duration } = this.#test;
+    this.#result.state = state ?? (pending ? 'pending' : 'failed');
+    this.#result.durationMs = duration ?? 0;
+    return this.#result;
+  }
+
+  /** As soon as the body runs: a retry clones the test with the function it has then. */
+  #restoreBody(): void {
+    if (this.#body) this.#test.fn = this.#body;
+  }
+
+  #begin(): BodyEnd | undefined {
+    this.#restoreBody();
+    const limits = findLimits(this.#test);
+    if (!this.#isWanted(limits)) {
+      markUntracked(this.#test);
+      return undefined;
+    }
+    this.#clock = new BodyClock(this.#test);
+    this.#clock.pause();
+    try {
+      this.#start(limits);
+    } catch (error) {
+      if (hasLimit(limits)) throw error;
+      this.#tracking.noteUnmeasured(this.#name.id, error);
+    } finally {
+      this.#clock.resume();
+    }
+    return { failed: () => this.#stop(), succeeded: () => this.#judge() };
+  }
+
+  /** A limit declared in the body has to count from its start, so the body's text is asked too. */
+  #isWanted(limits: Limits): boolean {
+    const everyTest = this.#tracking.options.memray === 'all';
+    return everyTest || hasLimit(limits) || MENTIONS_LIMIT.test(this.#test.body);
+  }
+
+  #start(limits: Limits): void {
+    const { options, reserveCapture, Tracker } = this.#tracking;
+    this.#capture = reserveCapture(this.#name.id, currentRetry(this.#test));
+    const tracker = new Tracker({
+      path: this.#capture ?? '',
+      native:
+        options.native || limits.leaks !== undefined || MENTIONS_LEAK_LIMIT.test(this.#test.body),
+      traceJs: options.traceJs,
+    });
+    tracker.start();
+    this.#tracker = tracker;
+  }
+
+  /** Waits for garbage only where leaks are limited: other tests end as they would without us. */
+  #judge(): void | Promise<void> {
+    const limits = findLimits(this.#test);
+    const { timedOut, asyncOnly } = this.#test as Mocha.Test & { asyncOnly?: boolean };
+    if (timedOut) {
+      this.#stop();
+    } else if (limits.leaks && !asyncOnly) {
+      return this.#collectGarbage().then(() => this.#stop(limits));
+    } else {
+      this.#stop(limits);
+    }
+  }
+
+  /**
+   * Lets go what only waits for its turn: microtasks, immediates already queued, and, after a
+   * first collection, callbacks of finalization registries. The second takes what these released.
+   */
+  async #collectGarbage(): Promise<void> {
+    this.#clock?.pause();
+    for (let round = 0; round < 2; round++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#tracker) this.#tracking.Tracker.collectGarbage();
+    }
+  }
+
+  /**
+   * Stops the tracker, if it still runs, and measures.
+   *
+   * @param judged the limits to hold the test to, none for a body that failed by itself
+   * @throws MemoryLimitError, or whatever a filter throws
+   */
+  #stop(judged?: Limits): void {
+    const tracker = this.#tracker;
+    if (!tracker) return;
+    this.#tracker = undefined;
+    this.#clock?.pause();
+    try {
+      this.#analyze(tracker, judged);
+    } catch (error) {
+      if (judged && hasLimit(judged)) throw error;
+      this.#tracking.noteUnmeasured(this.#name.id, error);
+    } finally {
+      this.#clock?.resume();
+    }
+  }
+
+  #analyze(tracker: InstanceType<TrackerClass>, judged: Limits = {}): void {
+    const { options, cwd } = this.#tracking;
+    const capture = this.#capture && displayPath(this.#capture, cwd);
+    const reader = tracker.stop();
+    try {
+      const analysis = new Analysis(reader, judged, { ...options, cwd, capture });
+      const result: TestResult = {
+        ...this.#name,
+        state: 'failed',
+        durationMs: 0,
+        retry: currentRetry(this.#test),
+        ...analysis.measurement,
+        violations: [],
+        capture,
+      };
+      this.#result = result;
+      showResult(this.#test, result);
+      const verdicts = analysis.judge();
+      result.violations = verdicts.map(({ stackLines: _, ...violation }) => violation);
+      if (verdicts.length > 0) throw toError(verdicts);
+    } finally {
+      reader.close();
+    }
+  }
+}
+
+/** Puts the result on the test, where reporters find it, also those in the parent of a worker. */
+function showResult(test: Mocha.Test, memray: TestResult): void {
+  const { serialize } = test as Mocha.Test & { serialize?(): object };
+  Object.defineProperty(test, 'memray', { value: memray, configurable: true });
+  if (!serialize) return;
+  Object.defineProperty(test, 'serialize', {
+    value: () => ({ ...serialize.call(test), memray }),
+    configurable: true,
+  });
+}
+
+function toError(verdicts: Verdict[]): MemoryLimitError {
+  const message = verdicts.map((verdict) => verdict.message).join('\n\n');
+  return new MemoryLimitError(message, verdicts[0]!.stackLines);
+}
+
+function hasLimit(limits: Limits): boolean {
+  return limits.memory !== undefined || limits.leaks !== undefined;
+}
+
+function currentRetry(test: Mocha.Test): number {
+  return (test as Mocha.Test & { currentRetry(): number }).currentRetry();
+}

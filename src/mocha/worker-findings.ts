@@ -1,0 +1,74 @@
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestResult } from '../test-result';
+import type { Options } from './options';
+
+const VARIABLE = 'MEMRAY_MOCHA_RUN';
+const WORKER_SCRIPT = /[\\/]mocha[\\/]lib[\\/]nodejs[\\/]worker\.c?js$/;
+
+/** What a parallel run tells its workers through the environment: their argv is empty. */
+export interface Handover {
+  parentPid: number;
+  /** The folder that takes the workers' results. */
+  folder: string;
+  options: Options;
+}
+
+/** Something a worker has to tell. */
+export type Finding = { result: TestResult } | { unmeasured: { id: string; reason: string } };
+
+/** What the parent of this process handed down, if it is a worker of a parallel run. */
+export function receiveHandover(): Handover | undefined {
+  const text = process.env[VARIABLE];
+  if (text === undefined || !WORKER_SCRIPT.test(process.argv[1] ?? '')) return undefined;
+  const handover = JSON.parse(text) as Handover;
+  // A test may start a Mocha of its own, which inherits the environment but is not a worker of this run.
+  return handover.parentPid === process.ppid ? handover : undefined;
+}
+
+/** The parent's end: hands down options and collects what workers found. */
+export class WorkerFindings {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'memray-mocha-'));
+
+  constructor(options: Options) {
+    const handover: Handover = { parentPid: process.pid, folder: this.#folder, options };
+    process.env[VARIABLE] = JSON.stringify(handover);
+  }
+
+  /** Everything found so far. A file of tests runs in one worker: sorted by file, order is Mocha's. */
+  read(): Finding[] {
+    return readdirSync(this.#folder)
+      .flatMap((name) => readFileSync(join(this.#folder, name), 'utf8').split('\n'))
+      .flatMap(parseLine)
+      .sort((a, b) => compare(fileOf(a), fileOf(b)));
+  }
+
+  /** Removes the folder. */
+  dispose(): void {
+    delete process.env[VARIABLE];
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** A worker's end: one line per finding, at once, so that a crash loses only what was under way. */
+export function sendFinding(folder: string, finding: Finding): void {
+  appendFileSync(join(folder, `${process.pid}.jsonl`), `${JSON.stringify(finding)}\n`);
+}
+
+/** The last line of a worker that died may be torn. */
+function parseLine(line: string): Finding[] {
+  try {
+    return [JSON.parse(line) as Finding];
+  } catch {
+    return [];
+  }
+}
+
+function fileOf(finding: Finding): string {
+  return 'result' in finding ? finding.result.file : finding.unmeasured.id;
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : Number(a > b);
+}

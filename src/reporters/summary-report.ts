@@ -1,0 +1,89 @@
+import kleur from 'kleur';
+import { formatMemorySize } from '../memory-size';
+import type { TestResult } from '../test-result';
+import { drawHistogram } from './histogram';
+
+/** What the report of a run needs besides its results. */
+export interface ReportOptions {
+  /** How many tests to show, 0 for all. */
+  mostAllocations: number;
+  /** Characters in a line. */
+  width: number;
+  /** Where captures are kept, or null. */
+  binPath: string | null;
+  binPrefix: string;
+  /** Tests that could not be measured, and why. */
+  unmeasured: readonly { id: string; reason: string }[];
+}
+
+/** The report at the end of a run: the tests with the highest peaks. */
+export function reportSummary(results: readonly TestResult[], options: ReportOptions): string {
+  const ranked = lastAttempts(results)
+    .filter(isReported)
+    .sort((a, b) => b.peak.bytes - a.peak.bytes);
+  const shown = ranked.slice(0, options.mostAllocations || ranked.length);
+  return [
+    kleur.bold(drawRule('MEMRAY REPORT', options.width)),
+    ...shown.map(reportTest),
+    ...describeCaptures(results, options),
+    ...describeUnmeasured(options.unmeasured),
+    '',
+  ].join('\n');
+}
+
+function reportTest(result: TestResult): string {
+  const { id, peak, allocations, topLocations } = result;
+  return [
+    `Allocation results for ${kleur.cyan(id)} at the high-water mark`,
+    '',
+    `\t 📦 Peak memory: ${kleur.bold(formatMemorySize(peak.bytes))} (${describePeak(peak)})`,
+    `\t 📏 Total allocations: ${allocations.count}`,
+    `\t 📊 Histogram of allocation sizes: |${drawHistogram(allocations.sizeHistogram)}|`,
+    '\t 🥇 Biggest allocating functions:',
+    ...topLocations.map(
+      ({ functionName, filename, lineNumber, bytes }) =>
+        `\t\t- ${functionName}:${filename}:${lineNumber} -> ${formatMemorySize(bytes)}`,
+    ),
+    '\n',
+  ].join('\n');
+}
+
+/** Says no more than was measured. */
+function describePeak({ jsHeapBytes, nativeBytes }: TestResult['peak']): string {
+  const native = `native ${formatMemorySize(nativeBytes)}`;
+  return jsHeapBytes > 0 ? `JS heap ${formatMemorySize(jsHeapBytes)}, ${native}` : 'native';
+}
+
+function describeCaptures(
+  results: readonly TestResult[],
+  { binPath, binPrefix }: ReportOptions,
+): string[] {
+  if (binPath === null) return [];
+  const { length } = results.filter((result) => result.capture !== null);
+  return [`Created ${length} binary dumps at ${binPath} with prefix ${binPrefix}`];
+}
+
+function describeUnmeasured(unmeasured: ReportOptions['unmeasured']): string[] {
+  const first = unmeasured[0];
+  if (!first) return [];
+  const others = unmeasured.length > 1 ? ` and ${unmeasured.length - 1} more` : '';
+  return [kleur.yellow(`Could not measure ${first.id}${others}: ${first.reason}`)];
+}
+
+/** A retried test counts as it went in the end; its attempts follow one another. */
+function lastAttempts(results: readonly TestResult[]): TestResult[] {
+  return results.filter(({ id, retry }, index) => {
+    const next = results[index + 1];
+    return next === undefined || next.id !== id || next.retry <= retry;
+  });
+}
+
+/** What a body did before it failed or was skipped says nothing about the test. */
+function isReported({ state, violations }: TestResult): boolean {
+  return state === 'passed' || violations.length > 0;
+}
+
+function drawRule(title: string, width: number): string {
+  const side = '='.repeat(Math.max(1, Math.floor((width - title.length - 2) / 2)));
+  return `${side} ${title} ${side}`;
+}
