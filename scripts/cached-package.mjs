@@ -36,7 +36,7 @@ export async function cachedPackage(name, version) {
         '--loglevel=error',
         `${name}@${version}`,
       ],
-      { cwd: unfinished },
+      { cwd: unfinished, quiet: true },
     );
     // Another process may have been faster: its copy is as good.
     await rename(unfinished, home).catch((error) => {
