@@ -14,7 +14,12 @@ export type ErrorCode =
   | 'ERR_MEMRAY_UNSUPPORTED'
   | 'ERR_MEMRAY_ADDON_NOT_FOUND'
   | 'ERR_MEMRAY_ADDON_MISMATCH'
-  | 'ERR_MEMRAY_CAPTURE_UNREADABLE';
+  | 'ERR_MEMRAY_CAPTURE_UNREADABLE'
+  | 'ERR_MEMRAY_CAPTURE_NOT_A_CAPTURE'
+  | 'ERR_MEMRAY_CAPTURE_VERSION'
+  | 'ERR_MEMRAY_CAPTURE_CORRUPT'
+  | 'ERR_MEMRAY_CAPTURE_TOO_LARGE'
+  | 'ERR_MEMRAY_CAPTURE_CLOSED';
 
 /** An error of memray-mocha: `code` is stable, the message says what to do. */
 export class MemrayMochaError extends Error {
@@ -106,6 +111,58 @@ export function createMochaNotFoundError(tried: readonly string[]): MemrayMochaE
   return startUpError(
     'ERR_MEMRAY_MOCHA_NOT_FOUND',
     `Cannot find Mocha. Looked in ${tried.join(', ')}. Run \`npm install --save-dev mocha\`, and load memray-mocha/register with Mocha's --require.`,
+  );
+}
+
+/** A capture that cannot be opened or read at all; `name` is its path. */
+export function createCaptureUnreadableError(name: string, cause: unknown): MemrayMochaError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const message = `Cannot read the capture ${name}: ${reason}. Name a file that --memray-bin-path kept.`;
+  return new MemrayMochaError('ERR_MEMRAY_CAPTURE_UNREADABLE', message, { cause });
+}
+
+/** Something else than a capture; `name` is what to call it, its path as a rule. */
+export function createNotACaptureError(name: string, sizeBytes: number): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_CAPTURE_NOT_A_CAPTURE',
+    `${name} (${sizeBytes} bytes) is not a capture: it does not begin as one. Name a file that --memray-bin-path kept.`,
+  );
+}
+
+/** A capture that another version of this package wrote. */
+export function createCaptureVersionError(name: string, version: number): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_CAPTURE_VERSION',
+    `${name} is a capture of format version ${version}, and this memray-mocha reads version 1 only. Read it with the memray-mocha that wrote it, or record it again.`,
+  );
+}
+
+/** A capture that holds what no writer writes; `found` says what, `offset` where. */
+export function createCorruptCaptureError(
+  name: string,
+  found: string,
+  offset: number,
+): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_CAPTURE_CORRUPT',
+    `${name} is corrupt: it has ${found}, at byte ${offset}. It was changed after it was written, or copied badly: copy or record it again.`,
+  );
+}
+
+/** A capture with more live at one time than WebAssembly memory can keep count of. */
+export function createCaptureTooLargeError(name: string, cause: unknown): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_CAPTURE_TOO_LARGE',
+    `${name} is too large to be read: more than 4 GB of memory would be needed for what was live at one time. Record a shorter stretch.`,
+    { cause },
+  );
+}
+
+/** A reader used after its `close()`. */
+export function createCaptureClosedError(name: string): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_CAPTURE_CLOSED',
+    `The reader of ${name} was closed. Take what you need from it before, or open it again.`,
   );
 }
 

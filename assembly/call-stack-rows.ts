@@ -1,0 +1,90 @@
+/**
+ * The rows of a result: sites summed per call stack as a reader sees it, thread and heap. One
+ * sum is of what was live at the peak, one of what still is (the leaks), one of everything.
+ */
+import { getSite, lastSite, Site } from './allocation-sites';
+import { addNativeCaller, getCallStack, getRecordedCallStack } from './frame-tree';
+import { notePeak } from './high-water-mark';
+import { nativeFrames } from './metadata';
+import { PairIndex } from './pair-index';
+import { Table } from './table';
+
+export const HIGH_WATER_MARK: u32 = 0;
+export const LEAKS: u32 = 1;
+export const ALLOCATIONS: u32 = 2;
+
+@unmanaged
+export class Row {
+  bytes: f64;
+  count: f64;
+  /** What the largest contributor shows: its call stack, and the text of its native caller. */
+  callStack: u32;
+  nativeCaller: u32;
+  /** 0 when the row sums several. */
+  thread: u32;
+  isJs: u32;
+  /** The largest contributor's bytes. */
+  largest: f64;
+}
+
+let measuredBytes: f64 = 0;
+let measuredCount: f64 = 0;
+
+/** Sums what a measure says of the sites; those it says nothing of make no row. */
+export function sumRows(measure: u32, splitByNativeFrames: bool, mergeThreads: bool): Table {
+  const rows = new Table(offsetof<Row>());
+  const numbers = new PairIndex();
+  for (let i: u32 = 1; i <= lastSite(); i++) {
+    const site = getSite(i);
+    measureSite(site, measure);
+    if (measuredCount == 0) continue;
+    const recorded = getRecordedCallStack(site.callStack);
+    const identity = getCallStack(recorded, splitByNativeFrames && nativeFrames);
+    const threadAndHeap = mergeThreads ? site.isJs : (site.thread << 1) | site.isJs;
+    const number = numbers.add(identity, threadAndHeap);
+    if (number > rows.last) startRow(changetype<Row>(rows.at(rows.add())), site);
+    addToRow(changetype<Row>(rows.at(number)), site);
+  }
+  return rows;
+}
+
+export function sumPeakOfJsHeap(): f64 {
+  let bytes: u64 = 0;
+  for (let i: u32 = 1; i <= lastSite(); i++) {
+    const site = getSite(i);
+    notePeak(site);
+    if (site.isJs) bytes += site.peakBytes;
+  }
+  return <f64>bytes;
+}
+
+function measureSite(site: Site, measure: u32): void {
+  if (measure == HIGH_WATER_MARK) {
+    notePeak(site);
+    measuredBytes = <f64>site.peakBytes;
+    measuredCount = <f64>site.peakCount;
+  } else if (measure == LEAKS) {
+    measuredBytes = <f64>site.liveBytes;
+    measuredCount = <f64>site.liveCount;
+  } else {
+    measuredBytes = <f64>site.totalBytes;
+    measuredCount = <f64>site.totalCount;
+  }
+}
+
+function startRow(row: Row, site: Site): void {
+  row.thread = site.thread;
+  row.isJs = site.isJs;
+  row.largest = -1;
+}
+
+function addToRow(row: Row, site: Site): void {
+  row.bytes += measuredBytes;
+  row.count += measuredCount;
+  if (row.thread != site.thread) row.thread = 0;
+  if (measuredBytes <= row.largest) return;
+  const callStack = getRecordedCallStack(site.callStack);
+  row.largest = measuredBytes;
+  row.callStack = getCallStack(callStack, nativeFrames);
+  row.nativeCaller = addNativeCaller(callStack);
+}

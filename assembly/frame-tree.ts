@@ -1,0 +1,176 @@
+/**
+ * Call stacks. The capture's ("recorded") are told apart by where exactly in the machine code
+ * each call was made; the result's by what a reader can tell apart: function, file and line.
+ * Both are trees: a call stack is its most recent frame and the call stack of its caller.
+ *
+ * A recorded call stack has two among the result's: all its frames, and its JS frames only.
+ * V8's own helpers (builtins) are in neither.
+ */
+import { fail, readAddress, readDefinedNumber, readVarintUpTo } from './byte-cursor';
+import { findPosition, getCode, readCodeNumber, resolveCode } from './code-map';
+import { VALUE_OUT_OF_RANGE } from './error-codes';
+import { PairIndex } from './pair-index';
+import { BUILTIN_CODE, STATE_CODE, WEBASSEMBLY_CODE } from './records';
+import { addModuleName, addSymbolFile, getSymbol, readSymbol } from './symbols';
+import { Table } from './table';
+import { addOwnText, addStringText } from './texts';
+
+export const JS_KIND: u32 = 0;
+export const NATIVE_KIND: u32 = 1;
+export const WASM_KIND: u32 = 2;
+
+@unmanaged
+class RecordedFrame {
+  /** The code object; 0 for a native frame. */
+  code: u32;
+  /** The position in the script plus 1; 0 when not known. */
+  position: u32;
+  symbol: u32;
+  /** The result's frame; 0 for a builtin. */
+  frame: u32;
+}
+
+@unmanaged
+export class RecordedCallStack {
+  parent: u32;
+  frame: u32;
+  /** The first of its allocation sites, which allocation-sites.ts keeps here. */
+  firstSite: u32;
+  /** The result's call stacks: of all frames, and of the JS frames. */
+  all: u32;
+  js: u32;
+}
+
+/** A frame of the result. Texts are numbers. */
+@unmanaged
+export class Frame {
+  functionText: u32;
+  fileText: u32;
+  line: u32;
+  column: u32;
+  kind: u32;
+}
+
+const recordedFrames = new Table(offsetof<RecordedFrame>());
+const recordedCallStacks = new Table(offsetof<RecordedCallStack>());
+
+const UNKNOWN = addOwnText('<unknown>');
+const functions = new PairIndex();
+/** (function and file, line) -> number of the record of `frames`. */
+const frameNumbers = new PairIndex();
+export const frames = new Table(offsetof<Frame>());
+/** The result's call stacks: pairs of (caller's call stack, frame). */
+export const callStacks = new PairIndex();
+/** What is shown for a call stack without frames. */
+let emptyCallStack: u32 = 0;
+
+/** JS_FRAME: defines the next frame. */
+export function defineJsFrame(): void {
+  const frame = getFrame(recordedFrames.add());
+  frame.code = readCodeNumber();
+  frame.position = readVarintUpTo(u32.MAX_VALUE);
+}
+
+/** NATIVE_FRAME: defines the next frame. Its address tells nothing that its SYMBOL does not. */
+export function defineNativeFrame(): void {
+  recordedFrames.add();
+  readAddress();
+}
+
+/** SYMBOL: what a native frame is. */
+export function defineSymbol(): void {
+  const frame = getFrame(readDefinedNumber(recordedFrames.last));
+  if (frame.code != 0) fail(VALUE_OUT_OF_RANGE, frame.code);
+  frame.symbol = readSymbol();
+}
+
+/** STACK: defines the next call stack. */
+export function defineCallStack(): void {
+  const parent = readVarintUpTo(recordedCallStacks.last);
+  const callStack = getRecordedCallStack(recordedCallStacks.add());
+  callStack.parent = parent;
+  callStack.frame = readDefinedNumber(recordedFrames.last);
+}
+
+export function lastCallStack(): u32 {
+  return recordedCallStacks.last;
+}
+
+export function getRecordedCallStack(number: u32): RecordedCallStack {
+  return changetype<RecordedCallStack>(recordedCallStacks.at(number));
+}
+
+/** Once everything is read: makes the result's frames and call stacks. */
+export function resolveCallStacks(): void {
+  for (let i: u32 = 1; i <= recordedFrames.last; i++) resolveFrame(getFrame(i));
+  emptyCallStack = callStacks.add(0, addFrame(UNKNOWN, 0, 0, 0, NATIVE_KIND));
+  // A caller's call stack has a lower number: it is resolved before.
+  for (let i: u32 = 1; i <= recordedCallStacks.last; i++) {
+    const callStack = getRecordedCallStack(i);
+    const parent = getRecordedCallStack(callStack.parent);
+    const frame = getFrame(callStack.frame);
+    const isJs = frame.frame != 0 && frame.code != 0;
+    callStack.all = frame.frame == 0 ? parent.all : callStacks.add(parent.all, frame.frame);
+    callStack.js = isJs ? callStacks.add(parent.js, frame.frame) : parent.js;
+  }
+}
+
+/** One of the result's call stacks; JS frames only, if there are any and natives are not wanted. */
+export function getCallStack(recorded: RecordedCallStack, withNativeFrames: bool): u32 {
+  if (recorded.js != 0 && !withNativeFrames) return recorded.js;
+  return recorded.all == 0 ? emptyCallStack : recorded.all;
+}
+
+/** The name of the module that called the allocator, 0 if that is not known. */
+export function addNativeCaller(callStack: RecordedCallStack): u32 {
+  return addModuleName(getSymbol(getFrame(callStack.frame).symbol));
+}
+
+function getFrame(number: u32): RecordedFrame {
+  return changetype<RecordedFrame>(recordedFrames.at(number));
+}
+
+function resolveFrame(recorded: RecordedFrame): void {
+  recorded.frame = recorded.code == 0 ? addNativeFrame(recorded) : addJsFrame(recorded);
+}
+
+function addNativeFrame(recorded: RecordedFrame): u32 {
+  const symbol = getSymbol(recorded.symbol);
+  const functionText = symbol.functionName != 0 ? addStringText(symbol.functionName) : UNKNOWN;
+  return addFrame(functionText, addSymbolFile(symbol), symbol.line, 0, NATIVE_KIND);
+}
+
+/** Without the position's line, the line where the function begins is the nearest. */
+function addJsFrame(recorded: RecordedFrame): u32 {
+  const code = getCode(recorded.code);
+  if (code.type == BUILTIN_CODE) return 0;
+  resolveCode(code);
+  let line = code.line;
+  let column = code.column;
+  if (recorded.position != 0) {
+    const position = findPosition(code.script, recorded.position - 1);
+    if (position.line != 0) {
+      line = position.line;
+      column = position.column;
+    }
+  }
+  return addFrame(code.functionText, code.fileText, line, column, getKind(code.type));
+}
+
+function getKind(codeType: u32): u32 {
+  if (codeType == WEBASSEMBLY_CODE) return WASM_KIND;
+  return codeType == STATE_CODE ? NATIVE_KIND : JS_KIND;
+}
+
+/** Frames differ in function, file or line; the first one's column and kind stay. */
+function addFrame(functionText: u32, fileText: u32, line: u32, column: u32, kind: u32): u32 {
+  const number = frameNumbers.add(functions.add(functionText, fileText), line);
+  if (number <= frames.last) return number;
+  const frame = changetype<Frame>(frames.at(frames.add()));
+  frame.functionText = functionText;
+  frame.fileText = fileText;
+  frame.line = line;
+  frame.column = column;
+  frame.kind = kind;
+  return number;
+}

@@ -1,0 +1,46 @@
+/**
+ * The moment of peak memory, and what was live then, exactly and in one pass.
+ *
+ * Peaks come in rows: while a program grows, each allocation is a new peak, and to note what all
+ * sites hold at each would take forever. But from one peak to the next only few sites change.
+ * So peaks are numbered, and each site notes what it held at the latest one only when it is
+ * about to change for the first time after it: until then what it holds *is* what it held.
+ *
+ *     site.peak == peak    the site has changed since the peak: peakBytes is what it held then
+ *     site.peak != peak    it has not: liveBytes is
+ *
+ * An event costs one comparison for this. At the end, one look at each site gives the peak's set.
+ */
+import { Site } from './allocation-sites';
+
+export let liveBytes: u64 = 0;
+export let peakBytes: u64 = 0;
+/** The number of the latest peak. */
+let peak: u64 = 0;
+
+/** A block, or a mapping, of that many bytes begins to live. */
+export function grow(site: Site, bytes: u64): void {
+  notePeak(site);
+  site.liveBytes += bytes;
+  site.liveCount++;
+  liveBytes += bytes;
+  if (liveBytes <= peakBytes) return;
+  peakBytes = liveBytes;
+  peak++;
+}
+
+/** Bytes of a site end. `pieces` is by how many its live blocks or ranges become fewer. */
+export function shrink(site: Site, bytes: u64, pieces: i32): void {
+  notePeak(site);
+  site.liveBytes -= bytes;
+  site.liveCount -= pieces;
+  liveBytes -= bytes;
+}
+
+/** Makes `peakBytes` and `peakCount` of a site what it held at the latest peak. */
+export function notePeak(site: Site): void {
+  if (site.peak == peak) return;
+  site.peak = peak;
+  site.peakBytes = site.liveBytes;
+  site.peakCount = site.liveCount;
+}

@@ -1,0 +1,120 @@
+/**
+ * The reader of captures, as its host sees it. The host writes the capture, piece by piece, to
+ * `inputAddress()` and calls `feed` for each; then `finish`, and takes the results out of the
+ * memory. An instance reads one capture. Records are applied, never kept: memory grows with what
+ * is live at one time and with distinct call stacks, not with the length of the capture.
+ */
+import { complete, readBlock } from './block-reader';
+import { fail, failure, failurePosition, openBlock, READ_AHEAD } from './byte-cursor';
+import { crc32 } from './crc32';
+import {
+  BAD_BLOCK_LENGTH,
+  CHECKSUM_MISMATCH,
+  DATA_AFTER_END,
+  NOT_A_CAPTURE,
+  OK,
+} from './error-codes';
+import { resolveCallStacks } from './frame-tree';
+import { countOnlyThread } from './live-memory';
+import { mainThread, readHeader } from './metadata';
+import { BlockHeader, Header, MAX_PAYLOAD_LENGTH } from './records';
+
+export { ALLOCATIONS, HIGH_WATER_MARK, LEAKS, sumPeakOfJsHeap } from './call-stack-rows';
+export { complete, durationMs } from './block-reader';
+export { failure, failureDetail } from './byte-cursor';
+export * from './error-codes';
+export { JS_KIND, NATIVE_KIND, WASM_KIND } from './frame-tree';
+export { liveBytes, peakBytes } from './high-water-mark';
+export { mainThread, nativeFrames, pid, startedAtMs, traceJs, version } from './metadata';
+export * from './result-buffer';
+export {
+  allocationBytes,
+  allocationCount,
+  deallocationCount,
+  maxSize,
+  minSize,
+  SIZE_BUCKETS,
+} from './statistics';
+export { ALLOCATORS } from './records';
+
+const CHUNK_BYTES: u32 = 1 << 20;
+const HEADER_BYTES: u32 = offsetof<Header>();
+const BLOCK_HEADER_BYTES: u32 = offsetof<BlockHeader>();
+const INPUT_BYTES: u32 = CHUNK_BYTES + BLOCK_HEADER_BYTES + MAX_PAYLOAD_LENGTH;
+
+const input: usize = heap.alloc(INPUT_BYTES + READ_AHEAD);
+/** How much of the input buffer is filled, and where in the capture it begins. */
+let filled: u32 = 0;
+let inputOffset: f64 = 0;
+let hasHeader: bool = false;
+let mainThreadOnly: bool = false;
+
+/** Only allocations of the thread that started the tracker count. To be called first. */
+export function countMainThreadOnly(): void {
+  mainThreadOnly = true;
+}
+
+/** Where the next piece of the capture is to be written. */
+export function inputAddress(): usize {
+  return input + filled;
+}
+
+/** How many bytes fit there. */
+export function inputCapacity(): u32 {
+  return INPUT_BYTES - filled;
+}
+
+/** Reads what can be read once `length` bytes more are there. Gives OK or an error code. */
+export function feed(length: u32): u32 {
+  filled += length;
+  const end = input + filled;
+  let read = input;
+  if (!hasHeader && filled >= HEADER_BYTES) read += takeHeader();
+  if (hasHeader) while (failure == OK && hasWholeBlock(read, end)) read += takeBlock(read);
+  if (complete && read < end) fail(DATA_AFTER_END);
+  if (failure != OK) return failure;
+  inputOffset += <f64>(read - input);
+  filled = <u32>(end - read);
+  memory.copy(input, read, filled);
+  return OK;
+}
+
+/** After the last piece: makes the call stacks. What is left of a last, partial block is lost. */
+export function finish(): u32 {
+  if (!hasHeader) fail(NOT_A_CAPTURE);
+  if (failure == OK) resolveCallStacks();
+  return failure;
+}
+
+/** Where in the capture the failure was found. */
+export function failureOffset(): f64 {
+  return inputOffset + <f64>(failurePosition - input);
+}
+
+function takeHeader(): u32 {
+  openBlock(input, HEADER_BYTES);
+  readHeader(input);
+  if (mainThreadOnly) countOnlyThread(mainThread);
+  hasHeader = true;
+  return HEADER_BYTES;
+}
+
+function hasWholeBlock(address: usize, end: usize): bool {
+  if (end - address < BLOCK_HEADER_BYTES) return false;
+  const length = changetype<BlockHeader>(address).payloadLength;
+  return length > MAX_PAYLOAD_LENGTH || end - address - BLOCK_HEADER_BYTES >= length;
+}
+
+function takeBlock(address: usize): u32 {
+  const header = changetype<BlockHeader>(address);
+  const payload = address + BLOCK_HEADER_BYTES;
+  openBlock(address, 0);
+  if (header.payloadLength - 1 >= MAX_PAYLOAD_LENGTH) {
+    fail(BAD_BLOCK_LENGTH, header.payloadLength);
+  } else if (crc32(payload, header.payloadLength) != header.crc32) {
+    fail(CHECKSUM_MISMATCH, header.crc32);
+  } else {
+    readBlock(payload, header.payloadLength);
+  }
+  return BLOCK_HEADER_BYTES + header.payloadLength;
+}

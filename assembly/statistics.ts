@@ -1,0 +1,52 @@
+/** Counts of everything, for the chosen threads. */
+import { ALLOCATORS } from './records';
+
+@unmanaged
+export class AllocatorTotals {
+  count: u64;
+  bytes: u64;
+}
+
+/** Bucket i counts sizes from 2^i to 2^(i+1) - 1; the first also 0, the last all above. */
+export const SIZE_BUCKETS: u32 = 48;
+const HISTOGRAM_BYTES: usize = SIZE_BUCKETS * sizeof<u64>();
+
+export let allocationCount: u64 = 0;
+export let allocationBytes: u64 = 0;
+/** Deallocations that ended a counted allocation. */
+export let deallocationCount: u64 = 0;
+export let minSize: u64 = u64.MAX_VALUE;
+export let maxSize: u64 = 0;
+
+const histogram: usize = heap.alloc(HISTOGRAM_BYTES);
+memory.fill(histogram, 0, HISTOGRAM_BYTES);
+const allocators: usize = heap.alloc(ALLOCATORS * offsetof<AllocatorTotals>());
+memory.fill(allocators, 0, ALLOCATORS * offsetof<AllocatorTotals>());
+
+export function countAllocation(size: u64, allocator: u32): void {
+  allocationCount++;
+  allocationBytes += size;
+  minSize = min(minSize, size);
+  maxSize = max(maxSize, size);
+  const bucket = bucketAt(min(63 - <u32>clz(size | 1), SIZE_BUCKETS - 1));
+  store<u64>(bucket, load<u64>(bucket) + 1);
+  const totals = getAllocatorTotals(allocator);
+  totals.count++;
+  totals.bytes += size;
+}
+
+export function countDeallocation(): void {
+  deallocationCount++;
+}
+
+export function getAllocatorTotals(allocator: u32): AllocatorTotals {
+  return changetype<AllocatorTotals>(allocators + <usize>allocator * offsetof<AllocatorTotals>());
+}
+
+export function getBucket(index: u32): u64 {
+  return load<u64>(bucketAt(index));
+}
+
+function bucketAt(index: u32): usize {
+  return histogram + <usize>index * sizeof<u64>();
+}

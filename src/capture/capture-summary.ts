@@ -1,0 +1,197 @@
+import type { CallStack, Frame, FrameKind } from '../call-stack';
+import type { AllocationRecord, CaptureMetadata, CaptureStatistics } from './capture-reader';
+import type { ParserNumbers } from './parser-exports';
+import type { ParserOptions, ParserOutput } from './parser-module';
+
+const ALLOCATOR_NAMES: Readonly<Record<number, string>> = {
+  1: 'malloc',
+  2: 'calloc',
+  3: 'realloc',
+  4: 'reallocarray',
+  5: 'posix_memalign',
+  6: 'aligned_alloc',
+  7: 'memalign',
+  8: 'valloc',
+  9: 'pvalloc',
+  10: 'operator new',
+  16: 'mmap',
+  17: 'mremap',
+  18: 'mprotect',
+  64: 'V8 object',
+};
+
+const TEXT_END_BYTES = 4;
+const decoder = new TextDecoder();
+
+/** Makes objects of the parser's tables, as they are asked for. */
+export class CaptureSummary {
+  readonly metadata: CaptureMetadata;
+  readonly statistics: CaptureStatistics;
+  private readonly numbers: ParserNumbers;
+  private readonly texts: string[] = [];
+  private readonly frames: Frame[] = [];
+  private readonly callStacks: CallStack[] = [];
+
+  constructor(
+    readonly options: ParserOptions,
+    private readonly output: ParserOutput,
+  ) {
+    this.numbers = output.numbers;
+    this.metadata = this.readMetadata();
+    this.statistics = this.readStatistics();
+  }
+
+  /** Whether reading the capture with these options would give the same. */
+  answers(options: ParserOptions): boolean {
+    const { mainThreadOnly, mergeThreads, splitByNativeFrames } = this.options;
+    return (
+      options.mainThreadOnly === mainThreadOnly &&
+      options.mergeThreads === mergeThreads &&
+      (options.splitByNativeFrames === splitByNativeFrames || !this.metadata.nativeFrames)
+    );
+  }
+
+  highWaterMark(): AllocationRecord[] {
+    return this.readRows(this.numbers.HIGH_WATER_MARK);
+  }
+
+  leaks(): AllocationRecord[] {
+    return this.readRows(this.numbers.LEAKS);
+  }
+
+  allocations(): AllocationRecord[] {
+    return this.readRows(this.numbers.ALLOCATIONS);
+  }
+
+  private readMetadata(): CaptureMetadata {
+    const { numbers } = this;
+    const texts = this.readMetadataTexts();
+    return {
+      version: numbers.version,
+      pid: numbers.pid,
+      startedAtMs: numbers.startedAtMs,
+      durationMs: numbers.durationMs,
+      mainThreadId: numbers.mainThread,
+      nativeFrames: numbers.nativeFrames === 1,
+      traceJs: numbers.traceJs === 1,
+      complete: numbers.complete === 1,
+      node: texts.get('node') ?? '',
+      v8: texts.get('v8') ?? '',
+      arch: texts.get('arch') ?? '',
+      platform: texts.get('platform') ?? '',
+      commandLine: texts.get('commandLine') ?? '',
+      cwd: texts.get('cwd') ?? '',
+    };
+  }
+
+  private readMetadataTexts(): Map<string, string> {
+    const { metadata } = this.output;
+    const { METADATA_BYTES, METADATA_KEY_OFFSET, METADATA_VALUE_OFFSET } = this.numbers;
+    return new Map(
+      recordsOf(metadata, METADATA_BYTES).map((record) => [
+        this.text(metadata.getUint32(record + METADATA_KEY_OFFSET, true)),
+        this.text(metadata.getUint32(record + METADATA_VALUE_OFFSET, true)),
+      ]),
+    );
+  }
+
+  private readStatistics(): CaptureStatistics {
+    const { numbers, output } = this;
+    return {
+      peakBytes: numbers.peakBytes,
+      peakJsHeapBytes: output.peakJsHeapBytes,
+      peakNativeBytes: numbers.peakBytes - output.peakJsHeapBytes,
+      allocationCount: numbers.allocationCount,
+      allocationBytes: numbers.allocationBytes,
+      deallocationCount: numbers.deallocationCount,
+      leakedBytes: numbers.liveBytes,
+      sizeHistogram: output.sizeHistogram,
+      minSizeBytes: numbers.allocationCount === 0 ? 0 : numbers.minSize,
+      maxSizeBytes: numbers.maxSize,
+      allocators: output.allocators
+        .map((totals, number) => ({ allocator: nameAllocator(number), ...totals }))
+        .filter(({ count }) => count > 0)
+        .sort((a, b) => b.bytes - a.bytes),
+    };
+  }
+
+  private readRows(measure: number): AllocationRecord[] {
+    const rows = this.output.rows[measure]!;
+    return recordsOf(rows, this.numbers.ROW_BYTES)
+      .map((record) => this.readRow(rows, record))
+      .sort((a, b) => b.bytes - a.bytes);
+  }
+
+  private readRow(rows: DataView, record: number): AllocationRecord {
+    const { numbers } = this;
+    return {
+      bytes: rows.getFloat64(record + numbers.ROW_SIZE_OFFSET, true),
+      count: rows.getFloat64(record + numbers.ROW_COUNT_OFFSET, true),
+      heap: rows.getUint32(record + numbers.ROW_IS_JS_OFFSET, true) ? 'js' : 'native',
+      threadId: rows.getUint32(record + numbers.ROW_THREAD_OFFSET, true),
+      stack: this.callStack(rows.getUint32(record + numbers.ROW_CALL_STACK_OFFSET, true)),
+      nativeCaller: this.text(rows.getUint32(record + numbers.ROW_NATIVE_CALLER_OFFSET, true)),
+    };
+  }
+
+  private callStack(number: number): CallStack {
+    return (this.callStacks[number] ??= { frames: this.readFrames(number) });
+  }
+
+  private readFrames(callStack: number): Frame[] {
+    const { callStacks } = this.output;
+    const { CALL_STACK_BYTES, CALL_STACK_CALLER_OFFSET, CALL_STACK_FRAME_OFFSET } = this.numbers;
+    const frames: Frame[] = [];
+    for (let current = callStack; current !== 0;) {
+      const record = current * CALL_STACK_BYTES;
+      frames.push(this.frame(callStacks.getUint32(record + CALL_STACK_FRAME_OFFSET, true)));
+      current = callStacks.getUint32(record + CALL_STACK_CALLER_OFFSET, true);
+    }
+    return frames;
+  }
+
+  private frame(number: number): Frame {
+    return (this.frames[number] ??= this.readFrame(number));
+  }
+
+  private readFrame(number: number): Frame {
+    const { numbers } = this;
+    const { frames } = this.output;
+    const record = number * numbers.FRAME_BYTES;
+    const kind = frames.getUint32(record + numbers.FRAME_KIND_OFFSET, true);
+    return {
+      functionName: this.text(frames.getUint32(record + numbers.FRAME_FUNCTION_OFFSET, true)),
+      filename: this.text(frames.getUint32(record + numbers.FRAME_FILE_OFFSET, true)),
+      lineNumber: frames.getUint32(record + numbers.FRAME_LINE_OFFSET, true),
+      columnNumber: frames.getUint32(record + numbers.FRAME_COLUMN_OFFSET, true),
+      kind: this.nameKind(kind),
+    };
+  }
+
+  private nameKind(kind: number): FrameKind {
+    if (kind === this.numbers.JS_KIND) return 'js';
+    return kind === this.numbers.WASM_KIND ? 'wasm' : 'native';
+  }
+
+  private text(number: number): string {
+    return (this.texts[number] ??= this.readText(number));
+  }
+
+  private readText(number: number): string {
+    if (number === 0) return '';
+    const { texts, textEnds } = this.output;
+    const start = textEnds.getUint32((number - 1) * TEXT_END_BYTES, true);
+    const end = textEnds.getUint32(number * TEXT_END_BYTES, true);
+    return decoder.decode(new Uint8Array(texts.buffer, start, end - start));
+  }
+}
+
+/** Where the records of a table begin, without the first, which is none. */
+function recordsOf(table: DataView, recordBytes: number): number[] {
+  const count = Math.max(table.byteLength / recordBytes - 1, 0);
+  return Array.from({ length: count }, (_, index) => (index + 1) * recordBytes);
+}
+
+function nameAllocator(number: number): string {
+  return ALLOCATOR_NAMES[number] ?? `allocator ${number}`;
+}

@@ -1,0 +1,150 @@
+import fs from 'node:fs';
+import { join } from 'node:path';
+import {
+  createCaptureTooLargeError,
+  createCaptureVersionError,
+  createCorruptCaptureError,
+  createNotACaptureError,
+  type MemrayMochaError,
+} from '../errors';
+import type { CaptureSource } from './capture-reader';
+import type { Failure, ParserExports, ParserNumbers } from './parser-exports';
+
+/** The part of it that is used here: its types come with a browser's only. */
+declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => object;
+  Instance: new (module: object) => { exports: object };
+  RuntimeError: new () => Error;
+};
+
+/** How a capture is to be summed up. */
+export interface ParserOptions {
+  mainThreadOnly: boolean;
+  splitByNativeFrames: boolean;
+  mergeThreads: boolean;
+}
+
+/** The results, copied out of the WebAssembly memory: nothing of that is kept. */
+export interface ParserOutput {
+  numbers: ParserNumbers;
+  /** Rows by measure: `numbers.HIGH_WATER_MARK`, `LEAKS` and `ALLOCATIONS`. */
+  rows: DataView[];
+  frames: DataView;
+  callStacks: DataView;
+  metadata: DataView;
+  texts: DataView;
+  textEnds: DataView;
+  peakJsHeapBytes: number;
+  sizeHistogram: number[];
+  /** By the allocator's number in the format. */
+  allocators: { count: number; bytes: number }[];
+}
+
+// Tests may replace functions of fs while they run.
+const { readFileSync } = fs;
+let parserModule: object | undefined;
+
+/**
+ * Reads a whole capture.
+ *
+ * @param name what errors call the capture
+ * @throws MemrayMochaError when it is not a capture, of another version, corrupt, or too large
+ */
+export function parseCapture(
+  source: CaptureSource,
+  name: string,
+  options: ParserOptions,
+): ParserOutput {
+  const parser = instantiate();
+  try {
+    if (options.mainThreadOnly) parser.countMainThreadOnly();
+    const failure = feedAll(parser, source) || parser.finish();
+    if (failure) throw createFailure(parser, name, source.sizeBytes);
+    return takeOutput(parser, options);
+  } catch (error) {
+    // Nothing in the module can trap but the end of its memory.
+    if (error instanceof WebAssembly.RuntimeError) throw createCaptureTooLargeError(name, error);
+    throw error;
+  }
+}
+
+/** An instance per capture: WebAssembly memory can only be given back as a whole. */
+function instantiate(): ParserExports {
+  parserModule ??= new WebAssembly.Module(readFileSync(join(__dirname, 'parser.wasm')));
+  return new WebAssembly.Instance(parserModule).exports as ParserExports;
+}
+
+function feedAll(parser: ParserExports, source: CaptureSource): number {
+  for (let offset = 0; ;) {
+    // The memory's buffer changes when it grows.
+    const address = parser.inputAddress();
+    const target = new Uint8Array(parser.memory.buffer, address, parser.inputCapacity());
+    const length = source.read(offset, target);
+    if (length === 0) return 0;
+    const failure = parser.feed(length);
+    if (failure) return failure;
+    offset += length;
+  }
+}
+
+function takeOutput(parser: ParserExports, options: ParserOptions): ParserOutput {
+  const { splitByNativeFrames, mergeThreads } = options;
+  const numbers = takeNumbers(parser);
+  const showRows = (measure: number): number =>
+    parser.showRows(measure, splitByNativeFrames, mergeThreads);
+  const measures = [numbers.HIGH_WATER_MARK, numbers.LEAKS, numbers.ALLOCATIONS];
+  return {
+    numbers,
+    rows: measures.map((measure) => takeTable(parser, () => showRows(measure))),
+    frames: takeTable(parser, () => parser.showFrames()),
+    callStacks: takeTable(parser, () => parser.showCallStacks()),
+    metadata: takeTable(parser, () => parser.showMetadata()),
+    texts: takeTable(parser, () => parser.showTexts()),
+    textEnds: takeTable(parser, () => parser.showTextEnds()),
+    peakJsHeapBytes: parser.sumPeakOfJsHeap(),
+    sizeHistogram: Array.from({ length: numbers.SIZE_BUCKETS }, (_, bucket) =>
+      parser.countSizesInBucket(bucket),
+    ),
+    allocators: Array.from({ length: numbers.ALLOCATORS }, (_, allocator) => ({
+      count: parser.countAllocations(allocator),
+      bytes: parser.sumAllocations(allocator),
+    })),
+  };
+}
+
+function takeTable(parser: ParserExports, show: () => number): DataView {
+  const address = show();
+  return new DataView(parser.memory.buffer.slice(address, address + parser.shownBytes()));
+}
+
+function takeNumbers(parser: ParserExports): ParserNumbers {
+  const numbers = Object.entries(parser).flatMap(([name, exported]: [string, unknown]) =>
+    hasValue(exported) ? [[name, Number(exported.value)]] : [],
+  );
+  return Object.fromEntries(numbers) as ParserNumbers;
+}
+
+function hasValue(value: unknown): value is { value: number | bigint } {
+  return typeof value === 'object' && value !== null && 'value' in value;
+}
+
+function createFailure(parser: ParserExports, name: string, sizeBytes: number): MemrayMochaError {
+  const numbers = takeNumbers(parser);
+  const { failure, failureDetail: detail } = numbers;
+  if (failure === numbers.NOT_A_CAPTURE) return createNotACaptureError(name, sizeBytes);
+  if (failure === numbers.UNSUPPORTED_VERSION) return createCaptureVersionError(name, detail);
+  const found = Object.entries(corruptions).find(([code]) => numbers[code as Failure] === failure);
+  return createCorruptCaptureError(name, found![1](detail), parser.failureOffset());
+}
+
+/** What was found, by error code. */
+const corruptions = {
+  CHECKSUM_MISMATCH: () => 'a checksum that does not fit',
+  BAD_BLOCK_LENGTH: (length: number) => `a block of ${length} bytes`,
+  UNDEFINED_TAG: (tag: number) => `a record with the undefined tag ${tag}`,
+  VARINT_TOO_LONG: () => 'a number of more than 64 bits',
+  VALUE_OUT_OF_RANGE: (value: number) => `the number ${value}, which is not allowed there`,
+  RECORD_TOO_LONG: () => 'a record that ends behind its block',
+  DATA_AFTER_END: () => 'data after its end',
+  COUNT_MISMATCH: (count: number) => `a count of ${count} records, but others were read`,
+} satisfies Partial<Record<Failure, (detail: number) => string>>;
