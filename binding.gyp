@@ -2,15 +2,25 @@
   'variables': {
     # The tracker without Node: what the C++ tests link as well.
     'core_sources': [
+      'native/call_stack/code_map.cc',
+      'native/call_stack/native_call_stack.cc',
+      'native/call_stack/native_symbols.cc',
+      'native/capture/crc32.cc',
       'native/capture/record_writer.cc',
+      'native/capture/sink.cc',
       'native/interposition/elf_installer.cc',
+      'native/interposition/hooks.cc',
+      'native/interposition/reservations.cc',
     ],
     # What includes <napi.h> or <v8.h>.
     'addon_sources': [
       'native/binding.cc',
-      'native/environment.cc',
-      'native/tracker.cc',
       'native/call_stack/js_call_stack.cc',
+      'native/environment.cc',
+      'native/js_heap/garbage_collection.cc',
+      'native/stack_recorder.cc',
+      'native/thread_state.cc',
+      'native/tracker.cc',
     ],
     'unsupported_sources': [
       'native/unsupported_binding.cc',
@@ -31,7 +41,8 @@
       # Thread-local state is read inside malloc: the general model would call malloc for it.
       '-ftls-model=initial-exec',
     ],
-    'cflags_cc!': ['-std=gnu++17', '-O3'],
+    # An exception of operator new passes through its hook.
+    'cflags_cc!': ['-std=gnu++17', '-O3', '-fno-exceptions'],
   },
   'targets': [
     {

@@ -9,11 +9,10 @@ export type ErrorCode =
   | 'ERR_MEMRAY_LIMIT_REACHED'
   | 'ERR_MEMRAY_LIMIT_TOO_LATE'
   | 'ERR_MEMRAY_MOCHA_NOT_FOUND'
+  | 'ERR_MEMRAY_USAGE'
   | 'ERR_MEMRAY_TRACKER_ACTIVE'
   | 'ERR_MEMRAY_TRACKER_NOT_ACTIVE'
-  | 'ERR_MEMRAY_UNSUPPORTED'
   | 'ERR_MEMRAY_ADDON_NOT_FOUND'
-  | 'ERR_MEMRAY_ADDON_MISMATCH'
   | 'ERR_MEMRAY_CAPTURE_UNREADABLE'
   | 'ERR_MEMRAY_CAPTURE_NOT_A_CAPTURE'
   | 'ERR_MEMRAY_CAPTURE_VERSION'
@@ -106,6 +105,11 @@ export function createPathNotWritableError(
   );
 }
 
+/** A command line that makes no sense; `message` says why and what would. */
+export function createUsageError(message: string): MemrayMochaError {
+  return new MemrayMochaError('ERR_MEMRAY_USAGE', message);
+}
+
 /** No Mocha is running and none can be found. */
 export function createMochaNotFoundError(tried: readonly string[]): MemrayMochaError {
   return startUpError(
@@ -163,6 +167,41 @@ export function createCaptureClosedError(name: string): MemrayMochaError {
   return new MemrayMochaError(
     'ERR_MEMRAY_CAPTURE_CLOSED',
     `The reader of ${name} was closed. Take what you need from it before, or open it again.`,
+  );
+}
+
+/** A second tracker in one process. */
+export function createTrackerActiveError(): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_TRACKER_ACTIVE',
+    'A tracker is running already, and there can be one in a process. Stop it first. In a test that memray-mocha tracks, that one is it: set memray to off to use your own.',
+  );
+}
+
+/** A tracker that is stopped without running. */
+export function createTrackerNotActiveError(): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_TRACKER_NOT_ACTIVE',
+    'This tracker is not running. Call `start()` before `stop()`, and each once.',
+  );
+}
+
+/** No native part for this Node, or one that does not load. */
+export function createAddonNotFoundError(
+  binary: string,
+  reason: string,
+  present: readonly string[],
+): MemrayMochaError {
+  const node = `Node ${process.version} (ABI ${process.versions.modules})`;
+  const there = present.length > 0 ? present.join(', ') : 'nothing';
+  return startUpError(
+    'ERR_MEMRAY_ADDON_NOT_FOUND',
+    [
+      `Cannot load the native part of memray-mocha for ${node}: ${binary}: ${reason}. In its folder: ${there}.`,
+      '  1. If Node was changed since the install, or install scripts were off: npm rebuild memray-mocha',
+      '  2. That compiles it, with python3, make and g++ (Debian: apt-get install build-essential python3).',
+      '  3. To run the tests without it: MEMRAY_MEMRAY=off',
+    ].join('\n'),
   );
 }
 

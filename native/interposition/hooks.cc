@@ -92,10 +92,12 @@ Reservations::Range RangeOf(const void* address, size_t size) {
   return {begin, begin + ((size + kPage - 1) & ~(kPage - 1))};
 }
 
-/// V8 gives every page of its heap and of its code a random address as a hint, and
-/// nothing else in Node's binary does: these are the JS heap, not native memory.
+/// V8 gives every page of its heap and of its code a random address as a hint, or
+/// maps its built-in code from Node's file, and nothing else in Node's binary
+/// does either: these are the JS heap, not native memory.
 bool IsPageOfV8Heap(const void* hint, int flags, const void* caller) {
-  return hint && (flags & MAP_ANONYMOUS) && !(flags & MAP_FIXED) &&
+  const bool is_file = !(flags & MAP_ANONYMOUS);
+  return hint && (is_file || !(flags & MAP_FIXED)) &&
          installer::IsInV8Module(caller);
 }
 

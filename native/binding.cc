@@ -1,0 +1,73 @@
+// The native boundary: every function that JavaScript can call. TypeScript
+// (src/native/) checks and completes arguments; see Addon there.
+
+#include <napi.h>
+
+#include "capture/sink.h"
+#include "environment.h"
+#include "interposition/installer.h"
+#include "js_heap/garbage_collection.h"
+#include "tracker.h"
+
+namespace memray_mocha {
+namespace {
+
+Environment& EnvironmentOf(const Napi::CallbackInfo& info) {
+  return *info.Env().GetInstanceData<Environment>();
+}
+
+void StartTracking(const Napi::CallbackInfo& info) {
+  EnvironmentOf(info).Start(info);
+}
+
+Napi::Value StopTracking(const Napi::CallbackInfo& info) {
+  return EnvironmentOf(info).Stop(info);
+}
+
+/// readCapture(offset, target: Uint8Array) -> bytes read, 0 at the end
+Napi::Value ReadCapture(const Napi::CallbackInfo& info) {
+  Sink* capture = Tracker::Get().finished();
+  if (!capture) return Napi::Number::New(info.Env(), 0);
+  const auto offset = info[0].As<Napi::Number>().Int64Value();
+  auto target = info[1].As<Napi::Uint8Array>();
+  const size_t count = capture->Read(offset, target.Data(), target.ByteLength());
+  if (!capture->error().empty()) {
+    Napi::Error::New(info.Env(), capture->error()).ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  return Napi::Number::New(info.Env(), static_cast<double>(count));
+}
+
+Napi::Value CaptureSize(const Napi::CallbackInfo& info) {
+  Sink* capture = Tracker::Get().finished();
+  return Napi::Number::New(
+      info.Env(), capture ? static_cast<double>(capture->size_bytes()) : 0);
+}
+
+void DiscardCapture(const Napi::CallbackInfo&) {
+  Tracker::Get().DiscardFinished();
+}
+
+void CollectAllGarbage(const Napi::CallbackInfo&) { CollectGarbage(); }
+
+void Uninstall(const Napi::CallbackInfo&) { installer::Uninstall(); }
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new Environment(env));
+  exports["unsupportedReason"] =
+      Napi::String::New(env, installer::UnsupportedReason());
+  exports["startTracking"] = Napi::Function::New(env, StartTracking);
+  exports["stopTracking"] = Napi::Function::New(env, StopTracking);
+  exports["captureSize"] = Napi::Function::New(env, CaptureSize);
+  exports["readCapture"] = Napi::Function::New(env, ReadCapture);
+  exports["discardCapture"] = Napi::Function::New(env, DiscardCapture);
+  exports["collectGarbage"] = Napi::Function::New(env, CollectAllGarbage);
+  exports["uninstall"] = Napi::Function::New(env, Uninstall);
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(memray_mocha, Init)
+
+}  // namespace memray_mocha

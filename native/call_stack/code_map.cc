@@ -1,0 +1,110 @@
+#include "call_stack/code_map.h"
+
+#include <utility>
+
+namespace memray_mocha {
+
+void PositionTable::Add(uint32_t offset, uint32_t position) {
+  Put(offset - last_offset_);
+  const auto delta = static_cast<int32_t>(position - last_position_);
+  Put((static_cast<uint32_t>(delta) << 1) ^ static_cast<uint32_t>(delta >> 31));
+  last_offset_ = offset;
+  last_position_ = position;
+}
+
+int64_t PositionTable::Find(uint32_t offset) const {
+  const uint8_t* cursor = deltas_.data();
+  const uint8_t* end = cursor + deltas_.size();
+  const auto get = [&cursor] {
+    uint32_t value = 0;
+    for (int shift = 0;; shift += 7) {
+      const uint8_t byte = *cursor++;
+      value |= uint32_t{byte & 0x7Fu} << shift;
+      if (!(byte & 0x80)) return value;
+    }
+  };
+  int64_t found = -1;
+  uint32_t at = 0, position = 0;
+  while (cursor < end) {
+    at += get();
+    if (at > offset) break;
+    const uint32_t delta = get();
+    position += (delta >> 1) ^ (~(delta & 1) + 1);
+    found = position;
+  }
+  return found;
+}
+
+void PositionTable::Put(uint32_t value) {
+  for (; value >= 0x80; value >>= 7)
+    deltas_.push_back(static_cast<uint8_t>(value) | 0x80);
+  deltas_.push_back(static_cast<uint8_t>(value));
+}
+
+void CodeMap::Add(uintptr_t address, std::unique_ptr<Code> code) {
+  // V8 seldom says that code is gone. New code at its place says so.
+  RemoveRange(address, address + code->size_bytes);
+  if (const auto table = next_positions_.extract(address))
+    code->positions = std::move(table.mapped());
+  KeepToBytecode(code.get());
+  codes_[address] = std::move(code);
+}
+
+/// Bytecode from before V8 was listened to has no positions; its optimized code
+/// has. Both must be the same frame, so what bytecode lacks, neither has.
+void CodeMap::KeepToBytecode(Code* code) {
+  if (code->script_id == 0 || code->positions.IsEmpty()) return;
+  // The name ends in :line:column of where the function begins.
+  size_t colon = code->name.rfind(':');
+  if (colon != std::string::npos && colon > 0)
+    colon = code->name.rfind(':', colon - 1);
+  if (colon == std::string::npos) return;
+  std::pair<int, std::string> function(code->script_id,
+                                       code->name.substr(colon));
+  if (code->kind == Code::Kind::kBytecode) {
+    functions_with_positions_.insert(std::move(function));
+  } else if (!functions_with_positions_.contains(function)) {
+    code->positions = PositionTable();
+  }
+}
+
+void CodeMap::Move(uintptr_t from, uintptr_t to) {
+  auto node = codes_.extract(from);
+  if (!node) return;
+  ++version_;
+  RemoveRange(to, to + node.mapped()->size_bytes);
+  node.key() = to;
+  codes_.insert(std::move(node));
+}
+
+void CodeMap::Remove(uintptr_t address) {
+  if (codes_.erase(address)) ++version_;
+}
+
+void CodeMap::SetPositions(uintptr_t address, PositionTable positions) {
+  next_positions_[address] = std::move(positions);
+}
+
+CodeMap::Location CodeMap::Find(uintptr_t address) const {
+  auto found = codes_.upper_bound(address);
+  if (found == codes_.begin()) return {nullptr, 0};
+  --found;
+  const uintptr_t offset = address - found->first;
+  if (offset >= found->second->size_bytes) return {nullptr, 0};
+  return {found->second.get(), static_cast<uint32_t>(offset)};
+}
+
+void CodeMap::RemoveRange(uintptr_t begin, uintptr_t end) {
+  auto first = codes_.lower_bound(begin);
+  if (first != codes_.begin()) {
+    const auto previous = std::prev(first);
+    if (previous->first + previous->second->size_bytes > begin)
+      first = previous;
+  }
+  const auto last = codes_.lower_bound(end);
+  if (first == last) return;
+  codes_.erase(first, last);
+  ++version_;
+}
+
+}  // namespace memray_mocha

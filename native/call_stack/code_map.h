@@ -1,0 +1,92 @@
+#ifndef NATIVE_CALL_STACK_CODE_MAP_H_
+#define NATIVE_CALL_STACK_CODE_MAP_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace memray_mocha {
+
+/// Which script position each part of a code object came from, as V8's own
+/// table has it: (code offset, position) pairs in the order of the offsets.
+/// Kept as deltas, for there is one for nearly every bytecode of a program.
+class PositionTable {
+ public:
+  void Add(uint32_t offset, uint32_t position);
+  /// @return the position of the last entry at or before `offset`; -1 when there is none.
+  int64_t Find(uint32_t offset) const;
+  bool IsEmpty() const { return deltas_.empty(); }
+
+ private:
+  void Put(uint32_t value);
+
+  std::vector<uint8_t> deltas_;
+  uint32_t last_offset_ = 0;
+  uint32_t last_position_ = 0;
+};
+
+/// A piece of machine code or bytecode that V8 made.
+struct Code {
+  enum class Kind : uint8_t { kBytecode, kMachineCode, kWebAssembly };
+
+  /// Counts up from 1 over all code of the process; never given twice.
+  uint64_t id;
+  Kind kind;
+  uint32_t size_bytes;
+  /// V8's id of the script, 0 when there is none.
+  int script_id;
+  /// V8's name of it, as `JS:*parseRow /app/catalogue.js:41:18`.
+  std::string name;
+  PositionTable positions;
+};
+
+struct ScriptInfo {
+  std::string name;  // a path or URL
+  bool has_source_map;
+};
+
+/// The code objects of one isolate by address, as of now, and its scripts.
+class CodeMap {
+ public:
+  struct Location {
+    const Code* code;
+    uint32_t offset;
+  };
+
+  void Add(uintptr_t address, std::unique_ptr<Code> code);
+  void Move(uintptr_t from, uintptr_t to);
+  void Remove(uintptr_t address);
+  /// For V8's table of a code object, which V8 hands over just before the object.
+  void SetPositions(uintptr_t address, PositionTable positions);
+
+  /// @return the code object that `address` lies in; its code is nullptr when none is known.
+  Location Find(uintptr_t address) const;
+
+  void AddScript(int id, ScriptInfo script) {
+    scripts_.emplace(id, std::move(script));
+  }
+  bool HasScript(int id) const { return scripts_.contains(id); }
+  const ScriptInfo& GetScript(int id) const { return scripts_.at(id); }
+
+  /// Changes whenever an address may have come to mean something else than it did.
+  uint64_t version() const { return version_; }
+
+ private:
+  void RemoveRange(uintptr_t begin, uintptr_t end);
+  void KeepToBytecode(Code* code);
+
+  std::map<uintptr_t, std::unique_ptr<Code>> codes_;
+  std::map<uintptr_t, PositionTable> next_positions_;
+  std::map<int, ScriptInfo> scripts_;
+  // The functions whose bytecode has positions: script, and where they begin in it.
+  std::set<std::pair<int, std::string>> functions_with_positions_;
+  uint64_t version_ = 1;
+};
+
+}  // namespace memray_mocha
+
+#endif  // NATIVE_CALL_STACK_CODE_MAP_H_

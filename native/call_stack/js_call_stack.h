@@ -1,0 +1,73 @@
+#ifndef NATIVE_CALL_STACK_JS_CALL_STACK_H_
+#define NATIVE_CALL_STACK_JS_CALL_STACK_H_
+
+#include <v8.h>
+
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include "call_stack/code_map.h"
+
+namespace memray_mocha {
+
+/// What V8 was doing when a call stack was taken.
+enum class VmState : uint8_t { kOther, kCollectingGarbage };
+
+/// The JS call stacks of one isolate: takes them anywhere, even inside malloc,
+/// and knows what code their addresses stand for, from V8's own code events.
+///
+/// Made, sampled and destroyed on the isolate's thread; its code map changes on any.
+class JsCallStacks {
+ public:
+  static constexpr size_t kMaxFrames = 255;
+
+  /// A line and column of a script, 1-based; 0 when it is not known.
+  struct Place {
+    uint32_t line;
+    uint32_t column;
+  };
+
+  /// Starts to follow the code of the isolate of this thread.
+  JsCallStacks();
+  ~JsCallStacks();
+  JsCallStacks(const JsCallStacks&) = delete;
+  JsCallStacks& operator=(const JsCallStacks&) = delete;
+
+  /// @return the call stacks of this thread's isolate; nullptr when it has none.
+  static JsCallStacks* OfThisThread();
+
+  /// Writes the addresses of this thread's JS frames, most recent first.
+  /// Does not touch V8's heap. @return how many; at most kMaxFrames.
+  size_t Sample(void** frames, VmState* state) const;
+
+  /// Calls `visit(const CodeMap&)` while nothing can change the map.
+  template <typename Visit>
+  auto WithCodeMap(Visit visit) const {
+    std::lock_guard lock(mutex_);
+    return visit(codes_);
+  }
+
+  /// Only to tell isolates apart.
+  const CodeMap* code_map() const { return &codes_; }
+
+  /// Where a position of a script is. Touches V8's heap: only where JavaScript could run.
+  Place Locate(int script_id, uint32_t position) const;
+
+ private:
+  static void OnCodeEvent(const v8::JitCodeEvent* event);
+  void OnCodeAdded(const v8::JitCodeEvent& event);
+  void KeepScript(const std::string& name, int script_id,
+                  v8::Local<v8::UnboundScript> script);
+
+  v8::Isolate* const isolate_;
+  mutable std::mutex mutex_;
+  CodeMap codes_;
+  std::map<int, v8::Global<v8::UnboundScript>> scripts_;
+  std::map<std::string, int> newest_scripts_;  // by name
+};
+
+}  // namespace memray_mocha
+
+#endif  // NATIVE_CALL_STACK_JS_CALL_STACK_H_

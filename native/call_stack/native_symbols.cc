@@ -1,0 +1,182 @@
+#include "call_stack/native_symbols.h"
+
+#include <cxxabi.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <climits>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+namespace memray_mocha {
+namespace {
+
+struct Module {
+  uintptr_t base = 0;
+  std::string path;
+};
+
+Module FindModule(uintptr_t address) {
+  struct Search {
+    uintptr_t address;
+    Module module;
+  } search{address, {}};
+  dl_iterate_phdr(
+      [](dl_phdr_info* info, size_t, void* data) {
+        auto* search = static_cast<Search*>(data);
+        for (int i = 0; i < info->dlpi_phnum; ++i) {
+          const ElfW(Phdr)& segment = info->dlpi_phdr[i];
+          if (segment.p_type != PT_LOAD ||
+              search->address - info->dlpi_addr - segment.p_vaddr >=
+                  segment.p_memsz) {
+            continue;
+          }
+          search->module = {info->dlpi_addr, info->dlpi_name};
+          return 1;
+        }
+        return 0;
+      },
+      &search);
+  if (search.module.path.empty()) {  // the program itself
+    char path[PATH_MAX];
+    const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
+    if (length > 0) search.module.path.assign(path, length);
+  }
+  return search.module;
+}
+
+std::string Demangle(const char* name) {
+  int status = 0;
+  char* demangled = abi::__cxa_demangle(name, nullptr, nullptr, &status);
+  std::string result = status == 0 ? demangled : name;
+  std::free(demangled);
+  return result;
+}
+
+/// A whole file, read-only, in memory while this lives.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::string& path) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return;
+    struct stat status;
+    if (::fstat(file, &status) == 0 && status.st_size > 0) {
+      void* data =
+          ::mmap(nullptr, status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
+      if (data != MAP_FAILED) {
+        data_ = static_cast<const char*>(data);
+        size_bytes_ = status.st_size;
+      }
+    }
+    ::close(file);
+  }
+  ~MappedFile() {
+    if (data_) ::munmap(const_cast<char*>(data_), size_bytes_);
+  }
+  MappedFile(const MappedFile&) = delete;
+  MappedFile& operator=(const MappedFile&) = delete;
+
+  /// @return the bytes from `offset` on; nullptr when there are fewer than `size_bytes`.
+  const char* At(uint64_t offset, uint64_t size_bytes) const {
+    if (offset > size_bytes_ || size_bytes > size_bytes_ - offset)
+      return nullptr;
+    return data_ + offset;
+  }
+
+ private:
+  const char* data_ = nullptr;
+  uint64_t size_bytes_ = 0;
+};
+
+}  // namespace
+
+/// The functions of an ELF file, sorted by address. Prefers .symtab, which has local
+/// functions too, to .dynsym.
+class NativeSymbols::SymbolTable {
+ public:
+  explicit SymbolTable(const std::string& path) : file_(path) {
+    const auto* header = Read<ElfW(Ehdr)>(0, 1);
+    if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return;
+    const auto* sections = Read<ElfW(Shdr)>(header->e_shoff, header->e_shnum);
+    if (!sections) return;
+    for (const unsigned wanted : {SHT_SYMTAB, SHT_DYNSYM}) {
+      for (int i = 0; i < header->e_shnum && functions_.empty(); ++i) {
+        if (sections[i].sh_type == wanted &&
+            sections[i].sh_link < header->e_shnum)
+          ReadSymbols(sections[i], sections[sections[i].sh_link]);
+      }
+    }
+    std::sort(functions_.begin(), functions_.end(),
+              [](const Function& a, const Function& b) {
+                return a.address < b.address;
+              });
+  }
+
+  /// @param address relative to where the module is loaded.
+  std::string Find(uintptr_t address) const {
+    auto found = std::upper_bound(
+        functions_.begin(), functions_.end(), address,
+        [](uintptr_t a, const Function& f) { return a < f.address; });
+    if (found == functions_.begin()) return "";
+    --found;
+    return address - found->address < found->size_bytes ? Demangle(found->name)
+                                                        : "";
+  }
+
+ private:
+  struct Function {
+    uintptr_t address;
+    uint64_t size_bytes;
+    const char* name;
+  };
+
+  template <typename T>
+  const T* Read(uint64_t offset, uint64_t count) const {
+    return reinterpret_cast<const T*>(file_.At(offset, count * sizeof(T)));
+  }
+
+  void ReadSymbols(const ElfW(Shdr) & table, const ElfW(Shdr) & strings) {
+    const uint64_t count = table.sh_size / sizeof(ElfW(Sym));
+    const auto* symbols = Read<ElfW(Sym)>(table.sh_offset, count);
+    const char* names = Read<char>(strings.sh_offset, strings.sh_size);
+    if (!symbols || !names || strings.sh_size == 0 ||
+        names[strings.sh_size - 1] != '\0') {
+      return;
+    }
+    for (uint64_t i = 0; i < count; ++i) {
+      const ElfW(Sym)& symbol = symbols[i];
+      const int type = ELF64_ST_TYPE(symbol.st_info);
+      if ((type == STT_FUNC || type == STT_GNU_IFUNC) &&
+          symbol.st_shndx != SHN_UNDEF && symbol.st_size > 0 &&
+          symbol.st_name < strings.sh_size) {
+        functions_.push_back(
+            {symbol.st_value, symbol.st_size, names + symbol.st_name});
+      }
+    }
+  }
+
+  const MappedFile file_;
+  std::vector<Function> functions_;
+};
+
+NativeSymbols::NativeSymbols() = default;
+NativeSymbols::~NativeSymbols() = default;
+
+NativeSymbols::Symbol NativeSymbols::Find(uintptr_t address,
+                                          bool with_function) {
+  const Module module = FindModule(address);
+  Symbol symbol{"", module.path};
+  if (!with_function) return symbol;
+  auto& table = tables_[module.path];
+  if (!table) table = std::make_unique<SymbolTable>(module.path);
+  symbol.function = table->Find(address - module.base);
+  return symbol;
+}
+
+}  // namespace memray_mocha

@@ -1,0 +1,33 @@
+#ifndef NATIVE_CALL_STACK_NATIVE_SYMBOLS_H_
+#define NATIVE_CALL_STACK_NATIVE_SYMBOLS_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace memray_mocha {
+
+/// Names of native code addresses, from the symbol tables of the loaded modules' files. A
+/// module's table is read when one of its addresses is first asked for, and kept.
+class NativeSymbols {
+ public:
+  struct Symbol {
+    std::string function;  // demangled; empty when unknown
+    std::string module;    // path of the module's file; empty when unknown
+  };
+
+  NativeSymbols();
+  ~NativeSymbols();
+
+  /// @param with_function whether the function is wanted too; the module alone is cheap.
+  Symbol Find(uintptr_t address, bool with_function);
+
+ private:
+  class SymbolTable;
+  std::map<std::string, std::unique_ptr<SymbolTable>> tables_;  // by path
+};
+
+}  // namespace memray_mocha
+
+#endif  // NATIVE_CALL_STACK_NATIVE_SYMBOLS_H_

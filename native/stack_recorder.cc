@@ -1,0 +1,187 @@
+#include "stack_recorder.h"
+
+#include <cstdlib>
+#include <set>
+#include <string_view>
+
+namespace memray_mocha {
+
+using records::CodeType;
+
+namespace {
+
+CodeType TypeOf(const Code& code) {
+  if (code.kind == Code::Kind::kWebAssembly) return CodeType::kWebAssembly;
+  // V8's own code, builtins and regular expressions, belongs to no script.
+  return code.script_id == 0 ? CodeType::kBuiltin : CodeType::kJavaScript;
+}
+
+/// Takes the number behind the last colon off a name.
+uint32_t TakeNumber(std::string_view* name) {
+  const size_t colon = name->rfind(':');
+  if (colon == name->npos) return 0;
+  const std::string digits(name->substr(colon + 1));
+  name->remove_suffix(name->size() - colon);
+  return static_cast<uint32_t>(std::strtoul(digits.c_str(), nullptr, 10));
+}
+
+}  // namespace
+
+uint32_t StackRecorder::Record(ThreadState* thread) {
+  uint32_t stack = 0;
+  if (thread->js_count > 0) {
+    stack = thread->js_call_stacks->WithCodeMap(
+        [&](const CodeMap& codes) { return RecordJs(thread, codes); });
+  } else if (thread->vm_state == VmState::kCollectingGarbage) {
+    stack = Stack(0, VmStateFrame());
+  }
+  const bool with_function = native_ || stack == 0;
+  for (size_t i = thread->native_count; i-- > 0;)
+    stack = Stack(stack, NativeFrameAt(thread->native_frames[i], with_function));
+  return stack;
+}
+
+uint32_t StackRecorder::RecordJs(ThreadState* thread, const CodeMap& codes) {
+  if (js_owner_ != &codes || js_version_ != codes.version()) {
+    js_frames_by_address_.clear();
+    js_owner_ = &codes;
+    js_version_ = codes.version();
+  }
+  if (thread->last_version != codes.version()) thread->last_count = 0;
+  thread->last_version = codes.version();
+  // Most calls of the allocator come from under the same callers as the one
+  // before: what both stacks share, from the outermost frame on, is known.
+  const size_t count = thread->js_count;
+  size_t depth = 0;
+  while (depth < count && depth < thread->last_count &&
+         thread->last_frames[depth] == thread->js_frames[count - 1 - depth]) {
+    ++depth;
+  }
+  uint32_t stack = depth > 0 ? thread->last_stacks[depth - 1] : 0;
+  for (; depth < count; ++depth) {
+    void* address = thread->js_frames[count - 1 - depth];
+    const uint32_t frame =
+        JsFrame(codes, reinterpret_cast<uintptr_t>(address));
+    if (frame != 0) stack = Stack(stack, frame);
+    thread->last_frames[depth] = address;
+    thread->last_stacks[depth] = stack;
+  }
+  thread->last_count = count;
+  return stack;
+}
+
+/// @return 0 for an address of code that V8 has not told of.
+uint32_t StackRecorder::JsFrame(const CodeMap& codes, uintptr_t address) {
+  const auto known = js_frames_by_address_.find(address);
+  if (known != js_frames_by_address_.end()) return known->second;
+  CodeMap::Location location = codes.Find(address);
+  // In machine code it is a return address, which may be the next line's, or
+  // even the next function's. In bytecode it is the call itself.
+  if (!location.code || location.code->kind != Code::Kind::kBytecode)
+    location = codes.Find(address - 1);
+  if (!location.code) return 0;
+  const uint32_t frame =
+      DefineJsFrame(codes, *location.code,
+                    location.code->positions.Find(location.offset));
+  js_frames_by_address_[address] = frame;
+  return frame;
+}
+
+uint32_t StackRecorder::DefineJsFrame(const CodeMap& codes, const Code& code,
+                                      int64_t position) {
+  uint32_t& frame = js_frames_[code.id][position + 1];
+  if (frame != 0) return frame;
+  frame = writer_->DefineJsFrame(DefineCode(codes, code), position + 1);
+  if (position >= 0 && code.script_id != 0) {
+    positions_.push_back({&codes, code.script_id,
+                          DefineScript(codes, code.script_id),
+                          static_cast<uint32_t>(position)});
+  }
+  return frame;
+}
+
+uint32_t StackRecorder::DefineCode(const CodeMap& codes, const Code& code) {
+  uint32_t& id = codes_[code.id];
+  if (id != 0) return id;
+  const uint32_t script = DefineScript(codes, code.script_id);
+  const CodeType type = TypeOf(code);
+  uint32_t line = 0, column = 0;
+  if (type == CodeType::kJavaScript) {
+    std::string_view name = code.name;
+    column = TakeNumber(&name);
+    line = TakeNumber(&name);
+  }
+  id = writer_->DefineCode(writer_->DefineString(code.name), script, type, line,
+                           column);
+  return id;
+}
+
+uint32_t StackRecorder::DefineScript(const CodeMap& codes, int script_id) {
+  if (script_id == 0) return 0;
+  uint32_t& id = scripts_[{&codes, script_id}];
+  if (id != 0) return id;
+  const ScriptInfo& info = codes.GetScript(script_id);
+  id = writer_->DefineScript(writer_->DefineString(info.name),
+                             info.has_source_map);
+  return id;
+}
+
+uint32_t StackRecorder::VmStateFrame() {
+  if (vm_state_frame_ == 0) {
+    const uint32_t code =
+        writer_->DefineCode(writer_->DefineString("V8: garbage collection"), 0,
+                            CodeType::kVmState, 0, 0);
+    vm_state_frame_ = writer_->DefineJsFrame(code, 0);
+  }
+  return vm_state_frame_;
+}
+
+uint32_t StackRecorder::NativeFrameAt(uintptr_t address, bool with_function) {
+  const auto [found, is_new] =
+      native_frames_by_address_.try_emplace(address, native_frames_.size());
+  if (is_new) {
+    // The call, not what follows it, which may be another function.
+    native_frames_.push_back(
+        {writer_->DefineNativeFrame(address - 1), address - 1, false});
+  }
+  NativeFrame& frame = native_frames_[found->second];
+  frame.with_function |= with_function;
+  return frame.id;
+}
+
+uint32_t StackRecorder::Stack(uint32_t parent, uint32_t frame) {
+  uint32_t stack = stacks_.Find(parent, frame);
+  if (stack == 0) {
+    stack = writer_->DefineStack(parent, frame);
+    stacks_.Insert(parent, frame, stack);
+  }
+  return stack;
+}
+
+void StackRecorder::WriteSymbols(const JsCallStacks* js_call_stacks,
+                                 NativeSymbols* symbols) {
+  std::set<std::pair<uint32_t, uint32_t>> done;
+  for (const Position& position : positions_) {
+    if (position.owner != js_call_stacks->code_map() ||
+        !done.emplace(position.script, position.offset).second) {
+      continue;
+    }
+    const auto [line, column] =
+        js_call_stacks->Locate(position.script_id, position.offset);
+    if (line != 0)
+      writer_->WritePosition(position.script, position.offset, line, column);
+  }
+  std::unordered_map<std::string, uint32_t> strings;
+  const auto define = [&](const std::string& text) {
+    const auto [found, is_new] = strings.try_emplace(text, 0);
+    if (is_new) found->second = writer_->DefineString(text);
+    return found->second;
+  };
+  for (const NativeFrame& frame : native_frames_) {
+    const auto symbol = symbols->Find(frame.address, frame.with_function);
+    const uint32_t function = define(symbol.function);
+    writer_->WriteSymbol(frame.id, function, define(symbol.module));
+  }
+}
+
+}  // namespace memray_mocha

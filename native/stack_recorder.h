@@ -1,0 +1,76 @@
+#ifndef NATIVE_STACK_RECORDER_H_
+#define NATIVE_STACK_RECORDER_H_
+
+#include <cstdint>
+#include <map>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "call_stack/native_symbols.h"
+#include "capture/record_writer.h"
+#include "capture/stack_table.h"
+#include "thread_state.h"
+
+namespace memray_mocha {
+
+/// Turns the addresses of a call stack into a call stack of the capture, and defines
+/// on the way what the capture does not know yet: strings, scripts, code objects,
+/// frames. An address is looked up while the call stack is recorded, since V8
+/// moves code and uses its addresses again. Not thread-safe.
+class StackRecorder {
+ public:
+  /// @param native whether native frames stand in the stacks, or only the allocator's caller.
+  StackRecorder(RecordWriter* writer, bool native)
+      : writer_(writer), native_(native) {}
+
+  /// @return the id of the call stack that `thread` has just taken.
+  uint32_t Record(ThreadState* thread);
+
+  /// Writes where the positions and native addresses of the frames are. Touches V8's heap.
+  /// @param js_call_stacks the isolate's that calls; positions of other isolates' scripts stay unknown.
+  void WriteSymbols(const JsCallStacks* js_call_stacks, NativeSymbols* symbols);
+
+ private:
+  struct NativeFrame {
+    uint32_t id;
+    uintptr_t address;
+    bool with_function;
+  };
+  struct Position {
+    const CodeMap* owner;
+    int script_id;    // V8's
+    uint32_t script;  // the capture's
+    uint32_t offset;
+  };
+  uint32_t RecordJs(ThreadState* thread, const CodeMap& codes);
+  uint32_t JsFrame(const CodeMap& codes, uintptr_t address);
+  uint32_t DefineJsFrame(const CodeMap& codes, const Code& code,
+                         int64_t position);
+  uint32_t DefineCode(const CodeMap& codes, const Code& code);
+  uint32_t DefineScript(const CodeMap& codes, int script_id);
+  uint32_t VmStateFrame();
+  uint32_t NativeFrameAt(uintptr_t address, bool with_function);
+  uint32_t Stack(uint32_t parent, uint32_t frame);
+
+  RecordWriter* const writer_;
+  const bool native_;
+  StackTable stacks_;
+  // By address: valid for js_version_ of the code map.
+  std::unordered_map<uintptr_t, uint32_t> js_frames_by_address_;
+  const CodeMap* js_owner_ = nullptr;
+  uint64_t js_version_ = 0;
+  // By id of the code object, and position + 1.
+  std::unordered_map<uint64_t, std::unordered_map<uint64_t, uint32_t>>
+      js_frames_;
+  std::unordered_map<uint64_t, uint32_t> codes_;
+  std::map<std::pair<const CodeMap*, int>, uint32_t> scripts_;
+  std::vector<Position> positions_;
+  std::unordered_map<uintptr_t, size_t> native_frames_by_address_;
+  std::vector<NativeFrame> native_frames_;
+  uint32_t vm_state_frame_ = 0;
+};
+
+}  // namespace memray_mocha
+
+#endif  // NATIVE_STACK_RECORDER_H_

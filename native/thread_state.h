@@ -1,0 +1,45 @@
+#ifndef NATIVE_THREAD_STATE_H_
+#define NATIVE_THREAD_STATE_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "call_stack/js_call_stack.h"
+
+namespace memray_mocha {
+
+/// What the tracker keeps for each thread that allocates: room to take a call
+/// stack without the tracker's lock, and the last one, of which the next shares
+/// most.
+struct ThreadState {
+  static constexpr size_t kMaxJsFrames = JsCallStacks::kMaxFrames;
+  static constexpr size_t kMaxNativeFrames = 128;
+
+  /// The state of this thread. Freed when the thread ends, made again if it
+  /// allocates even after that.
+  static ThreadState& Get();
+
+  /// Which capture `id` and the last call stack belong to.
+  uint64_t capture = 0;
+  /// The thread's number in that capture.
+  uint32_t id = 0;
+
+  // The call stack just taken; most recent first.
+  void* js_frames[kMaxJsFrames];
+  size_t js_count = 0;
+  uintptr_t native_frames[kMaxNativeFrames];
+  size_t native_count = 0;
+  VmState vm_state = VmState::kOther;
+  JsCallStacks* js_call_stacks = nullptr;
+
+  // The JS frames of the call stack before it, outermost first, with the call
+  // stack's id up to and including each; valid for one version of the code map.
+  void* last_frames[kMaxJsFrames];
+  uint32_t last_stacks[kMaxJsFrames];
+  size_t last_count = 0;
+  uint64_t last_version = 0;
+};
+
+}  // namespace memray_mocha
+
+#endif  // NATIVE_THREAD_STATE_H_

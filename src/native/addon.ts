@@ -1,0 +1,63 @@
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { createAddonNotFoundError } from '../errors';
+
+/** What is asked of the native part when tracking starts; every field is given and checked. */
+export interface TrackingOptions {
+  /** The capture's file, absolute; empty to keep it in memory and a temporary file. */
+  path: string;
+  temporaryDirectory: string;
+  native: boolean;
+  traceJs: boolean;
+  metadata: Record<string, string>;
+}
+
+/** The functions of `native/binding.cc`. */
+export interface Addon {
+  /** Why memory cannot be tracked here; empty when it can. */
+  readonly unsupportedReason: string;
+  startTracking(options: TrackingOptions): void;
+  stopTracking(): void;
+  /** @returns the size of the capture that stopTracking ended, in bytes */
+  captureSize(): number;
+  /** @returns how many bytes of it were copied to `target`; 0 at the end */
+  readCapture(offset: number, target: Uint8Array): number;
+  discardCapture(): void;
+  /** Collects all garbage now; dead ArrayBuffers' memory is free when it returns. */
+  collectGarbage(): void;
+  /** Takes the allocator's interposition out of the process again. */
+  uninstall(): void;
+}
+
+const root = path.join(__dirname, '..', '..');
+const platform = `${process.platform}-${process.arch}`;
+// The binary uses V8's ABI, which Node-API does not check when it loads one: a file per ABI does.
+const binary = path.join(root, 'prebuilds', platform, `abi${process.versions.modules}.node`);
+
+let addon: Addon | undefined;
+
+/**
+ * The native part, loaded when it is first asked for. On a platform where memory cannot be tracked
+ * the result has an `unsupportedReason`, and nothing else.
+ *
+ * @throws MemrayMochaError `ERR_MEMRAY_ADDON_NOT_FOUND` when there is none for this Node, or it does not load
+ */
+export function loadAddon(): Addon {
+  addon ??= process.platform === 'linux' && process.arch === 'x64' ? loadBinary() : unsupported();
+  return addon;
+}
+
+function loadBinary(): Addon {
+  const present = fs.existsSync(path.dirname(binary)) ? fs.readdirSync(path.dirname(binary)) : [];
+  if (!fs.existsSync(binary)) throw createAddonNotFoundError(binary, 'no such file', present);
+  try {
+    return require(binary) as Addon;
+  } catch (error) {
+    throw createAddonNotFoundError(binary, (error as Error).message, present);
+  }
+}
+
+function unsupported(): Addon {
+  const unsupportedReason = `native memory can be tracked on Linux x64 with glibc only, and this is ${platform}`;
+  return { unsupportedReason } as Addon;
+}

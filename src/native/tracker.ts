@@ -1,0 +1,135 @@
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { CaptureReader, type CaptureSource } from '../capture/capture-reader';
+import { createTrackerActiveError, createTrackerNotActiveError } from '../errors';
+import { type Addon, loadAddon } from './addon';
+
+export interface TrackerOptions {
+  /** Keeps the capture in this file, which `CaptureReader` and the command line read later. Default: none. */
+  path?: string;
+  /** Records native frames in full below the JavaScript ones; slower. Default: false. */
+  native?: boolean;
+  /** Records every JS heap object instead of samples; slower. Default: false. */
+  traceJs?: boolean;
+}
+
+/**
+ * Records every allocation of the process between `start()` and `stop()`, as `memray.Tracker` does.
+ * One at a time in a process.
+ *
+ * @example
+ * const tracker = new Tracker();
+ * tracker.start();
+ * parseCatalogue();
+ * const capture = tracker.stop();
+ * console.log(capture.highWaterMark()[0]);
+ * capture.close();
+ */
+export class Tracker {
+  /** Whether memory can be tracked in this process at all; when it cannot, `unsupportedReason` says why. */
+  static get supported(): boolean {
+    return Tracker.unsupportedReason === '';
+  }
+
+  static get unsupportedReason(): string {
+    return loadAddon().unsupportedReason;
+  }
+
+  /** Collects all garbage now, and waits until the native memory of dead ArrayBuffers is free. */
+  static collectGarbage(): void {
+    loadAddon().collectGarbage();
+  }
+
+  static #active: Tracker | undefined;
+  static #unread: AddonSource | undefined;
+
+  readonly #path: string;
+  readonly #native: boolean;
+  readonly #traceJs: boolean;
+
+  /** @param options - see {@link TrackerOptions} */
+  constructor(options: TrackerOptions = {}) {
+    this.#path = options.path === undefined ? '' : path.resolve(options.path);
+    this.#native = options.native ?? false;
+    this.#traceJs = options.traceJs ?? false;
+  }
+
+  /**
+   * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_ACTIVE` while another tracker runs; an Error that
+   * names the file when `path` cannot be written
+   */
+  start(): void {
+    if (Tracker.#active) throw createTrackerActiveError();
+    // The native part holds one finished capture: what was not read yet moves into memory.
+    Tracker.#unread?.detach();
+    Tracker.#unread = undefined;
+    loadAddon().startTracking({
+      path: this.#path,
+      temporaryDirectory: os.tmpdir(),
+      native: this.#native,
+      traceJs: this.#traceJs,
+      metadata: describeProcess(),
+    });
+    Tracker.#active = this;
+  }
+
+  /**
+   * @returns the capture; close it when done with it
+   * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run; an Error
+   * when the capture could not be written in full
+   */
+  stop(): CaptureReader {
+    if (Tracker.#active !== this) throw createTrackerNotActiveError();
+    Tracker.#active = undefined;
+    const addon = loadAddon();
+    addon.stopTracking();
+    const source = new AddonSource(addon, () => (Tracker.#unread = undefined));
+    Tracker.#unread = source;
+    return new CaptureReader(source);
+  }
+}
+
+/** The capture that the native part holds, until it is closed or the next one begins. */
+class AddonSource implements CaptureSource {
+  readonly sizeBytes: number;
+  #copy: Uint8Array | undefined;
+
+  constructor(
+    private readonly addon: Addon,
+    private readonly onClose: () => void,
+  ) {
+    this.sizeBytes = addon.captureSize();
+  }
+
+  read(offset: number, target: Uint8Array): number {
+    if (!this.#copy) return this.addon.readCapture(offset, target);
+    const part = this.#copy.subarray(offset, offset + target.length);
+    target.set(part);
+    return part.length;
+  }
+
+  detach(): void {
+    const copy = new Uint8Array(this.sizeBytes);
+    this.addon.readCapture(0, copy);
+    this.#copy = copy;
+  }
+
+  close(): void {
+    if (!this.#copy) {
+      this.addon.discardCapture();
+      this.onClose();
+    }
+    this.#copy = undefined;
+  }
+}
+
+function describeProcess(): Record<string, string> {
+  return {
+    node: process.version,
+    v8: process.versions.v8,
+    arch: process.arch,
+    platform: process.platform,
+    commandLine: [process.execPath, ...process.execArgv, ...process.argv.slice(1)].join(' '),
+    cwd: process.cwd(),
+  };
+}
