@@ -2,8 +2,9 @@ import type { AllocationRecord, CaptureReader } from '../capture/capture-reader'
 import { judgeLeaks } from '../limits/leak-limit';
 import { judgeMemory } from '../limits/memory-limit';
 import type { TextOptions, Verdict } from '../limits/verdict';
-import { displayPath, visibleFrames, withoutHarness } from '../stack-trace';
-import type { AllocationResult, LocationResult, TestResult } from '../test-result';
+import { sumByLocation } from '../locations';
+import { displayPath, withoutHarness } from '../stack-trace';
+import type { AllocationResult, TestResult } from '../test-result';
 import type { Limits } from './declarations';
 
 const KEPT_ROWS = 10;
@@ -74,19 +75,4 @@ function toResult({ bytes, count, heap, stack }: AllocationRecord, cwd: string):
     filename: displayPath(frame.filename, cwd),
   }));
   return { bytes, count, heap, stack: frames };
-}
-
-/** Call stacks that end on the same line are one place to look at. */
-function sumByLocation(rows: AllocationRecord[], options: TextOptions): LocationResult[] {
-  const sums = new Map<string, LocationResult>();
-  for (const { bytes, count, stack, nativeCaller } of rows) {
-    const frame = visibleFrames(stack, options)[0];
-    if (!frame) continue;
-    const { functionName, lineNumber } = frame;
-    const filename = frame.filename ? displayPath(frame.filename, options.cwd) : nativeCaller;
-    const key = `${functionName}\0${filename}\0${lineNumber}`;
-    const sum = sums.get(key) ?? { functionName, filename, lineNumber, bytes: 0, count: 0 };
-    sums.set(key, { ...sum, bytes: sum.bytes + bytes, count: sum.count + count });
-  }
-  return [...sums.values()].sort((a, b) => b.bytes - a.bytes);
 }

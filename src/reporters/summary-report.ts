@@ -1,4 +1,5 @@
 import kleur from 'kleur';
+import { formatLocation } from '../locations';
 import { formatMemorySize } from '../memory-size';
 import type { TestResult } from '../test-result';
 import { drawHistogram } from './histogram';
@@ -41,8 +42,7 @@ function reportTest(result: TestResult): string {
     `\t 📊 Histogram of allocation sizes: |${drawHistogram(allocations.sizeHistogram)}|`,
     '\t 🥇 Biggest allocating functions:',
     ...topLocations.map(
-      ({ functionName, filename, lineNumber, bytes }) =>
-        `\t\t- ${functionName}:${filename}:${lineNumber} -> ${formatMemorySize(bytes)}`,
+      (location) => `\t\t- ${formatLocation(location)} -> ${formatMemorySize(location.bytes)}`,
     ),
     '\n',
   ].join('\n');

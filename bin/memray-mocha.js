@@ -1,0 +1,2 @@
+#!/usr/bin/env node
+process.exitCode = require('../dist/cli/main.js').main();

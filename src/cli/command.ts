@@ -1,0 +1,46 @@
+import type { ParseArgsConfig } from 'node:util';
+import type { CaptureReader } from '../capture/capture-reader';
+import { createUsageError } from '../errors';
+import type { StackView } from '../stack-trace';
+
+/** Options as parsed; every verb has `json` and `native`. */
+export type CommandValues = Record<string, string | boolean | undefined>;
+
+/** One verb of `memray-mocha`. */
+export interface Command {
+  /** One line for the list of verbs. */
+  description: string;
+  options: NonNullable<ParseArgsConfig['options']>;
+  /** One line for each option. */
+  help: Record<string, string>;
+  /** Reads the capture and gives the text to print. */
+  run(reader: CaptureReader, values: CommandValues, view: StackView): string;
+}
+
+/** Help of `--leaks`, which several verbs have. */
+export const LEAKS_HELP = 'what was still live at the end, instead of at the high-water mark';
+
+/** The rows a verb is about. */
+export function readRows(
+  reader: CaptureReader,
+  values: CommandValues,
+): ReturnType<CaptureReader['leaks']> {
+  const options = { native: values.native === true };
+  return values.leaks === true ? reader.leaks(options) : reader.highWaterMark(options);
+}
+
+/**
+ * An option that is a whole number.
+ *
+ * @throws MemrayMochaError naming the option
+ */
+export function readCount(values: CommandValues, name: string): number {
+  const value = String(values[name]);
+  if (/^\d+$/.test(value)) return Number(value);
+  throw createUsageError(`Expected --${name} to be a whole number, got '${value}'.`);
+}
+
+/** A value as JSON text. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, null, 2);
+}

@@ -1,0 +1,16 @@
+import { createTable, formatTable } from '../../reporters/table-report';
+import { LEAKS_HELP, readCount, readRows, toJson, type Command } from '../command';
+
+/** `memray-mocha summary`: functions and the memory below them. */
+export const summary: Command = {
+  description: 'A table of functions: memory with all they call, and their own',
+  options: { leaks: { type: 'boolean' }, 'max-rows': { type: 'string', default: '20' } },
+  help: { leaks: LEAKS_HELP, 'max-rows': 'rows shown, 0 for all (default 20)' },
+  run(reader, values, view) {
+    const rows = readRows(reader, values);
+    const table = createTable(rows, view);
+    const shown = table.slice(0, readCount(values, 'max-rows') || table.length);
+    if (values.json) return toJson(shown);
+    return formatTable(shown, rows.reduce((sum, { bytes }) => sum + bytes, 0));
+  },
+};

@@ -1,0 +1,113 @@
+import { parseArgs } from 'node:util';
+import { CaptureReader } from '../capture/capture-reader';
+import { createUsageError, MemrayMochaError } from '../errors';
+import type { Command, CommandValues } from './command';
+import { stats } from './commands/stats';
+import { summary } from './commands/summary';
+import { tree } from './commands/tree';
+
+const COMMANDS: Record<string, Command> = { summary, tree, stats };
+const COMMON_OPTIONS = {
+  help: { type: 'boolean', short: 'h' },
+  json: { type: 'boolean' },
+  native: { type: 'boolean' },
+} as const;
+const COMMON_HELP = {
+  native: 'native frames in call stacks, if the capture has them',
+  json: 'results as JSON',
+  help: 'this text',
+};
+const EXIT_OK = 0;
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+/** Where the command line writes to. */
+export interface Console {
+  log(text: string): void;
+  error(text: string): void;
+}
+
+/**
+ * Runs `memray-mocha <verb> [options] <file>`.
+ *
+ * @returns the exit code: 0, 1 for a capture that cannot be read, 2 for wrong usage
+ */
+export function main(args = process.argv.slice(2), console: Console = globalThis.console): number {
+  const [verb = '', ...rest] = args;
+  try {
+    const command = Object.hasOwn(COMMANDS, verb) ? COMMANDS[verb] : undefined;
+    if (command) return runCommand(verb, command, rest, console);
+    if (verb === '--help' || verb === '-h') {
+      console.log(describeUsage());
+      return EXIT_OK;
+    }
+    const verbs = Object.keys(COMMANDS).join(', ');
+    throw createUsageError(
+      verb ? `There is no verb \`${verb}\`: use one of ${verbs}.` : `Expected a verb: one of ${verbs}.`,
+    );
+  } catch (error) {
+    const isUsage = (error as MemrayMochaError).code === 'ERR_MEMRAY_USAGE';
+    if (!(error instanceof MemrayMochaError)) throw error;
+    console.error(isUsage ? `${error.message} See memray-mocha --help.` : error.message);
+    return isUsage ? EXIT_USAGE : EXIT_FAILED;
+  }
+}
+
+function runCommand(verb: string, command: Command, args: string[], console: Console): number {
+  const { values, files } = parse(command, args);
+  if (values.help) {
+    console.log(describeCommand(verb, command));
+    return EXIT_OK;
+  }
+  const [file] = files;
+  if (file === undefined || files.length > 1) {
+    throw createUsageError(`Expected one capture file, got ${files.length}.`);
+  }
+  const reader = new CaptureReader(file);
+  try {
+    const { cwd, complete } = reader.metadata;
+    if (!complete) console.error(`${file} was cut off, as its process died: it ends early.`);
+    console.log(command.run(reader, values, { cwd, native: values.native === true }));
+  } finally {
+    reader.close();
+  }
+  return EXIT_OK;
+}
+
+function parse(command: Command, args: string[]): { values: CommandValues; files: string[] } {
+  try {
+    const options = { ...COMMON_OPTIONS, ...command.options };
+    const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
+    return { values: values as CommandValues, files: positionals };
+  } catch (error) {
+    throw createUsageError((error as Error).message);
+  }
+}
+
+function describeUsage(): string {
+  return [
+    'Usage: memray-mocha <verb> [options] <file>',
+    '',
+    'Opens a capture that --memray-bin-path kept, on any machine.',
+    '',
+    ...list(Object.entries(COMMANDS).map(([verb, { description }]) => [verb, description])),
+    '',
+    'memray-mocha <verb> --help lists the options of a verb.',
+  ].join('\n');
+}
+
+function describeCommand(verb: string, { description, help }: Command): string {
+  const options = Object.entries({ ...help, ...COMMON_HELP });
+  return [
+    `Usage: memray-mocha ${verb} [options] <file>`,
+    '',
+    `${description}.`,
+    '',
+    ...list(options.map(([name, text]) => [`--${name}`, text])),
+  ].join('\n');
+}
+
+function list(entries: string[][]): string[] {
+  const width = Math.max(...entries.map(([name]) => name!.length));
+  return entries.map(([name, text]) => `  ${name!.padEnd(width)}  ${text}`);
+}
