@@ -16,6 +16,7 @@ TrackingOptions ReadOptions(const Napi::Object& options) {
                          GetString(options, "temporaryDirectory"),
                          options.Get("native").ToBoolean(),
                          options.Get("traceJs").ToBoolean(),
+                         GetString(options, "ownDirectory"),
                          {}};
   const auto metadata = options.Get("metadata").As<Napi::Object>();
   const Napi::Array keys = metadata.GetPropertyNames();

@@ -4,6 +4,8 @@
 #include <set>
 #include <string_view>
 
+#include "call_stack/native_symbols.h"
+
 namespace memray_mocha {
 
 using records::CodeType;
@@ -27,14 +29,13 @@ uint32_t TakeNumber(std::string_view* name) {
 
 }  // namespace
 
-uint32_t StackRecorder::Record(ThreadState* thread) {
+std::optional<uint32_t> StackRecorder::Record(ThreadState* thread) {
   uint32_t stack = 0;
   if (thread->js_count > 0) {
     stack = thread->js_call_stacks->WithCodeMap(
         [&](const CodeMap& codes) { return RecordJs(thread, codes); });
-  } else if (thread->vm_state == VmState::kCollectingGarbage) {
-    stack = Stack(0, VmStateFrame());
   }
+  if (stack_is_own_[stack]) return std::nullopt;
   const bool with_function = native_ || stack == 0;
   for (size_t i = thread->native_count; i-- > 0;)
     stack = Stack(stack, NativeFrameAt(thread->native_frames[i], with_function));
@@ -92,12 +93,27 @@ uint32_t StackRecorder::DefineJsFrame(const CodeMap& codes, const Code& code,
   uint32_t& frame = js_frames_[code.id][position + 1];
   if (frame != 0) return frame;
   frame = writer_->DefineJsFrame(DefineCode(codes, code), position + 1);
+  SetOwner(frame, OwnerOf(codes, code));
   if (position >= 0 && code.script_id != 0) {
     positions_.push_back({&codes, code.script_id,
                           DefineScript(codes, code.script_id),
                           static_cast<uint32_t>(position)});
   }
   return frame;
+}
+
+StackRecorder::Owner StackRecorder::OwnerOf(const CodeMap& codes,
+                                            const Code& code) const {
+  if (code.script_id == 0) return Owner::kCaller;
+  const std::string& script = codes.GetScript(code.script_id).name;
+  if (script.starts_with("node:")) return Owner::kCaller;
+  return script.starts_with(own_directory_) ? Owner::kThisPackage
+                                            : Owner::kProgram;
+}
+
+void StackRecorder::SetOwner(uint32_t frame, Owner owner) {
+  frame_owners_.resize(frame + 1, Owner::kCaller);
+  frame_owners_[frame] = owner;
 }
 
 uint32_t StackRecorder::DefineCode(const CodeMap& codes, const Code& code) {
@@ -126,16 +142,6 @@ uint32_t StackRecorder::DefineScript(const CodeMap& codes, int script_id) {
   return id;
 }
 
-uint32_t StackRecorder::VmStateFrame() {
-  if (vm_state_frame_ == 0) {
-    const uint32_t code =
-        writer_->DefineCode(writer_->DefineString("V8: garbage collection"), 0,
-                            CodeType::kVmState, 0, 0);
-    vm_state_frame_ = writer_->DefineJsFrame(code, 0);
-  }
-  return vm_state_frame_;
-}
-
 uint32_t StackRecorder::NativeFrameAt(uintptr_t address, bool with_function) {
   const auto [found, is_new] =
       native_frames_by_address_.try_emplace(address, native_frames_.size());
@@ -151,15 +157,18 @@ uint32_t StackRecorder::NativeFrameAt(uintptr_t address, bool with_function) {
 
 uint32_t StackRecorder::Stack(uint32_t parent, uint32_t frame) {
   uint32_t stack = stacks_.Find(parent, frame);
-  if (stack == 0) {
-    stack = writer_->DefineStack(parent, frame);
-    stacks_.Insert(parent, frame, stack);
-  }
+  if (stack != 0) return stack;
+  stack = writer_->DefineStack(parent, frame);
+  stacks_.Insert(parent, frame, stack);
+  const Owner owner =
+      frame < frame_owners_.size() ? frame_owners_[frame] : Owner::kCaller;
+  stack_is_own_.push_back(owner == Owner::kCaller
+                              ? stack_is_own_[parent]
+                              : owner == Owner::kThisPackage);
   return stack;
 }
 
-void StackRecorder::WriteSymbols(const JsCallStacks* js_call_stacks,
-                                 NativeSymbols* symbols) {
+void StackRecorder::WriteSymbols(const JsCallStacks* js_call_stacks) {
   std::set<std::pair<uint32_t, uint32_t>> done;
   for (const Position& position : positions_) {
     if (position.owner != js_call_stacks->code_map() ||
@@ -178,7 +187,8 @@ void StackRecorder::WriteSymbols(const JsCallStacks* js_call_stacks,
     return found->second;
   };
   for (const NativeFrame& frame : native_frames_) {
-    const auto symbol = symbols->Find(frame.address, frame.with_function);
+    const auto symbol =
+        NativeSymbols::OfProcess().Find(frame.address, frame.with_function);
     const uint32_t function = define(symbol.function);
     writer_->WriteSymbol(frame.id, function, define(symbol.module));
   }

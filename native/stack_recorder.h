@@ -3,11 +3,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "call_stack/native_symbols.h"
 #include "capture/record_writer.h"
 #include "capture/stack_table.h"
 #include "thread_state.h"
@@ -21,17 +22,24 @@ namespace memray_mocha {
 class StackRecorder {
  public:
   /// @param native whether native frames stand in the stacks, or only the allocator's caller.
-  StackRecorder(RecordWriter* writer, bool native)
-      : writer_(writer), native_(native) {}
+  /// @param own_directory where this package's JavaScript is, with a slash at its end.
+  StackRecorder(RecordWriter* writer, bool native, std::string own_directory)
+      : writer_(writer),
+        native_(native),
+        own_directory_(std::move(own_directory)) {}
 
-  /// @return the id of the call stack that `thread` has just taken.
-  uint32_t Record(ThreadState* thread);
+  /// @return the id of the call stack that `thread` has just taken; nothing when it is this
+  ///     package's own JavaScript that allocates, which is not the program's memory.
+  std::optional<uint32_t> Record(ThreadState* thread);
 
   /// Writes where the positions and native addresses of the frames are. Touches V8's heap.
   /// @param js_call_stacks the isolate's that calls; positions of other isolates' scripts stay unknown.
-  void WriteSymbols(const JsCallStacks* js_call_stacks, NativeSymbols* symbols);
+  void WriteSymbols(const JsCallStacks* js_call_stacks);
 
  private:
+  /// Whose a frame is. Node's internals and V8's builtins belong to who called them.
+  enum class Owner : uint8_t { kCaller, kProgram, kThisPackage };
+
   struct NativeFrame {
     uint32_t id;
     uintptr_t address;
@@ -47,15 +55,19 @@ class StackRecorder {
   uint32_t JsFrame(const CodeMap& codes, uintptr_t address);
   uint32_t DefineJsFrame(const CodeMap& codes, const Code& code,
                          int64_t position);
+  Owner OwnerOf(const CodeMap& codes, const Code& code) const;
+  void SetOwner(uint32_t frame, Owner owner);
   uint32_t DefineCode(const CodeMap& codes, const Code& code);
   uint32_t DefineScript(const CodeMap& codes, int script_id);
-  uint32_t VmStateFrame();
   uint32_t NativeFrameAt(uintptr_t address, bool with_function);
   uint32_t Stack(uint32_t parent, uint32_t frame);
 
   RecordWriter* const writer_;
   const bool native_;
+  const std::string own_directory_;
   StackTable stacks_;
+  std::vector<Owner> frame_owners_{Owner::kCaller};  // by frame
+  std::vector<bool> stack_is_own_{false};            // by call stack
   // By address: valid for js_version_ of the code map.
   std::unordered_map<uintptr_t, uint32_t> js_frames_by_address_;
   const CodeMap* js_owner_ = nullptr;
@@ -68,7 +80,6 @@ class StackRecorder {
   std::vector<Position> positions_;
   std::unordered_map<uintptr_t, size_t> native_frames_by_address_;
   std::vector<NativeFrame> native_frames_;
-  uint32_t vm_state_frame_ = 0;
 };
 
 }  // namespace memray_mocha

@@ -2,6 +2,12 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <string>
+
+#include "call_stack/native_call_stack.h"
+#include "call_stack/native_symbols.h"
+
 namespace memray_mocha {
 namespace {
 
@@ -21,7 +27,28 @@ pthread_key_t MakeKey() {
   return key;
 }
 
+/// V8's helper threads are Node's platform's: they stand at the root of the stack.
+bool IsOnV8HelperThread() {
+  if (JsCallStacks::OfThisThread()) return false;
+  uintptr_t frames[ThreadState::kMaxNativeFrames];
+  const size_t count =
+      UnwindNativeFrames(0, frames, ThreadState::kMaxNativeFrames);
+  // Below it there are libc's and libuv's functions that start threads.
+  constexpr size_t kFramesAtRoot = 6;
+  for (size_t i = count - std::min(count, kFramesAtRoot); i < count; ++i) {
+    const std::string function =
+        NativeSymbols::OfProcess().Find(frames[i] - 1, true).function;
+    if (function.find("PlatformWorkerThread") != function.npos ||
+        function.find("DelayedTaskScheduler") != function.npos) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
+
+ThreadState::ThreadState() : is_v8_helper(IsOnV8HelperThread()) {}
 
 ThreadState& ThreadState::Get() {
   if (!of_this_thread) [[unlikely]] {

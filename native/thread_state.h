@@ -19,6 +19,11 @@ struct ThreadState {
   /// allocates even after that.
   static ThreadState& Get();
 
+  ThreadState();
+
+  /// Whether this is one of the threads on which V8 compiles and collects garbage.
+  const bool is_v8_helper;
+
   /// Which capture `id` and the last call stack belong to.
   uint64_t capture = 0;
   /// The thread's number in that capture.
@@ -29,7 +34,7 @@ struct ThreadState {
   size_t js_count = 0;
   uintptr_t native_frames[kMaxNativeFrames];
   size_t native_count = 0;
-  VmState vm_state = VmState::kOther;
+  VmState vm_state = VmState::kProgram;
   JsCallStacks* js_call_stacks = nullptr;
 
   // The JS frames of the call stack before it, outermost first, with the call

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <optional>
 
 #include "call_stack/native_call_stack.h"
 #include "capture/record_writer.h"
@@ -49,7 +50,7 @@ struct Capture {
       : id(id),
         sink(MakeSink(options)),
         writer(sink.get(), MakeHeader(options)),
-        recorder(&writer, options.native) {
+        recorder(&writer, options.native, options.own_directory) {
     for (const auto& [key, value] : options.metadata)
       writer.WriteMetadata(key, value);
   }
@@ -105,7 +106,7 @@ std::string Tracker::Stop() {
     std::lock_guard lock(mutex_);
     capture = std::move(capture_);
   }
-  capture->recorder.WriteSymbols(JsCallStacks::OfThisThread(), &symbols_);
+  capture->recorder.WriteSymbols(JsCallStacks::OfThisThread());
   capture->writer.Finish(std::chrono::duration_cast<std::chrono::milliseconds>(
                              Clock::now() - capture->started_at)
                              .count());
@@ -144,10 +145,14 @@ void Tracker::RecordAllocation(uintptr_t address, size_t size_bytes,
   ThreadState& thread = ThreadState::Get();
   thread.js_call_stacks = JsCallStacks::OfThisThread();
   thread.js_count = 0;
+  thread.vm_state = VmState::kProgram;
   if (thread.js_call_stacks) {
     thread.js_count =
         thread.js_call_stacks->Sample(thread.js_frames, &thread.vm_state);
   }
+  // What V8 uses for itself comes and goes at its own mood: a limit that counted it would fail
+  // now and then. Its part that stays is the JS heap's.
+  if (thread.is_v8_helper || thread.vm_state == VmState::kOwnWork) return;
   thread.native_frames[0] = caller;
   thread.native_count = 1;
   if (wants_native_frames_.load(std::memory_order_relaxed)) {
@@ -157,8 +162,10 @@ void Tracker::RecordAllocation(uintptr_t address, size_t size_bytes,
   std::lock_guard lock(mutex_);
   if (!capture_) return;
   capture_->Enter(&thread);
+  const std::optional<uint32_t> stack = capture_->recorder.Record(&thread);
+  if (!stack) return;
   capture_->writer.WriteAllocation(thread.id, address, size_bytes, allocator,
-                                   capture_->recorder.Record(&thread));
+                                   *stack);
 }
 
 }  // namespace memray_mocha

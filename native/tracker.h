@@ -9,7 +9,6 @@
 #include <utility>
 #include <vector>
 
-#include "call_stack/native_symbols.h"
 #include "interposition/listener.h"
 
 namespace memray_mocha {
@@ -25,6 +24,8 @@ struct TrackingOptions {
   /// Record native frames in full, not only the allocator's caller.
   bool native;
   bool trace_js;
+  /// Where this package's own JavaScript is; what that allocates is not recorded.
+  std::string own_directory;
   /// Facts about the program for the capture: keys and values.
   std::vector<std::pair<std::string, std::string>> metadata;
 };
@@ -64,7 +65,6 @@ class Tracker final : public AllocationListener {
   std::mutex mutex_;
   std::unique_ptr<Capture> capture_;
   std::unique_ptr<Sink> finished_;
-  NativeSymbols symbols_;
 };
 
 }  // namespace memray_mocha

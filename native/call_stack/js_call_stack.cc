@@ -79,6 +79,11 @@ Code::Kind KindOf(v8::JitCodeEvent::CodeType type) {
   }
 }
 
+bool IsOwnWork(v8::StateTag state) {
+  return state == v8::GC || state == v8::PARSER ||
+         state == v8::BYTECODE_COMPILER || state == v8::COMPILER;
+}
+
 uint64_t NextCodeId() {
   static std::atomic<uint64_t> last_id{0};
   return ++last_id;
@@ -115,7 +120,7 @@ JsCallStacks::~JsCallStacks() {
 JsCallStacks* JsCallStacks::OfThisThread() { return of_this_thread; }
 
 size_t JsCallStacks::Sample(void** frames, VmState* state) const {
-  *state = VmState::kOther;
+  *state = VmState::kProgram;
   if (v8::Isolate::TryGetCurrent() != isolate_) return 0;
   v8::RegisterState registers;
   registers.fp = __builtin_frame_address(0);
@@ -123,7 +128,7 @@ size_t JsCallStacks::Sample(void** frames, VmState* state) const {
   registers.pc = __builtin_return_address(0);
   v8::SampleInfo info;
   isolate_->GetStackSample(registers, frames, kMaxFrames, &info);
-  if (info.vm_state == v8::GC) *state = VmState::kCollectingGarbage;
+  if (IsOwnWork(info.vm_state)) *state = VmState::kOwnWork;
   return info.frames_count;
 }
 

@@ -12,8 +12,9 @@
 
 namespace memray_mocha {
 
-/// What V8 was doing when a call stack was taken.
-enum class VmState : uint8_t { kOther, kCollectingGarbage };
+/// What V8 was doing when a call stack was taken: running the program and what it calls,
+/// or working for itself, compiling or collecting garbage.
+enum class VmState : uint8_t { kProgram, kOwnWork };
 
 /// The JS call stacks of one isolate: takes them anywhere, even inside malloc,
 /// and knows what code their addresses stand for, from V8's own code events.

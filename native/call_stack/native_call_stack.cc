@@ -26,9 +26,9 @@ _Unwind_Reason_Code OnFrame(_Unwind_Context* context, void* data) {
 }  // namespace
 
 size_t UnwindNativeFrames(uintptr_t caller, uintptr_t* frames, size_t limit) {
-  Walk walk{caller, frames, limit, 0, false};
+  Walk walk{caller, frames, limit, 0, caller == 0};
   _Unwind_Backtrace(OnFrame, &walk);
-  if (walk.count == 0) frames[walk.count++] = caller;
+  if (walk.count == 0 && caller != 0) frames[walk.count++] = caller;
   return walk.count;
 }
 

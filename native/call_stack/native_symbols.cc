@@ -166,13 +166,18 @@ class NativeSymbols::SymbolTable {
 };
 
 NativeSymbols::NativeSymbols() = default;
-NativeSymbols::~NativeSymbols() = default;
+
+NativeSymbols& NativeSymbols::OfProcess() {
+  static NativeSymbols& symbols = *new NativeSymbols;
+  return symbols;
+}
 
 NativeSymbols::Symbol NativeSymbols::Find(uintptr_t address,
                                           bool with_function) {
   const Module module = FindModule(address);
   Symbol symbol{"", module.path};
   if (!with_function) return symbol;
+  std::lock_guard lock(mutex_);
   auto& table = tables_[module.path];
   if (!table) table = std::make_unique<SymbolTable>(module.path);
   symbol.function = table->Find(address - module.base);

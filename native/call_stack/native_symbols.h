@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 
 namespace memray_mocha {
@@ -17,14 +18,17 @@ class NativeSymbols {
     std::string module;    // path of the module's file; empty when unknown
   };
 
-  NativeSymbols();
-  ~NativeSymbols();
+  /// The one of this process, never destroyed.
+  static NativeSymbols& OfProcess();
 
   /// @param with_function whether the function is wanted too; the module alone is cheap.
   Symbol Find(uintptr_t address, bool with_function);
 
  private:
   class SymbolTable;
+  NativeSymbols();
+
+  std::mutex mutex_;
   std::map<std::string, std::unique_ptr<SymbolTable>> tables_;  // by path
 };
 

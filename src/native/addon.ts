@@ -9,6 +9,8 @@ export interface TrackingOptions {
   temporaryDirectory: string;
   native: boolean;
   traceJs: boolean;
+  /** Where this package's JavaScript is, with a slash at the end: what that allocates is not recorded. */
+  ownDirectory: string;
   metadata: Record<string, string>;
 }
 

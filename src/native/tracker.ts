@@ -49,7 +49,7 @@ export class Tracker {
 
   /** @param options - see {@link TrackerOptions} */
   constructor(options: TrackerOptions = {}) {
-    this.#path = options.path === undefined ? '' : path.resolve(options.path);
+    this.#path = options.path ? path.resolve(options.path) : '';
     this.#native = options.native ?? false;
     this.#traceJs = options.traceJs ?? false;
   }
@@ -68,6 +68,7 @@ export class Tracker {
       temporaryDirectory: os.tmpdir(),
       native: this.#native,
       traceJs: this.#traceJs,
+      ownDirectory: path.join(__dirname, '..', path.sep),
       metadata: describeProcess(),
     });
     Tracker.#active = this;
