@@ -9,7 +9,7 @@ import { installDependencies } from './install-dependencies.mjs';
 import { root } from './run.mjs';
 
 const onPurpose = [
-  'limitLeaks: zlib > forgets the streams of its responses, over its limit on purpose',
+  'limitLeaks: zlib > keeps each stream, over its limit on purpose',
   'limitMemory: better-sqlite3 > adds up the sizes in JavaScript, over its limit on purpose',
 ];
 const expected = Tracker.supported ? onPurpose : [];

@@ -1,20 +1,20 @@
 // A parser in plain JavaScript, on one of the largest files on npm.
 const assert = require('node:assert/strict');
-const { readFileSync } = require('node:fs');
+const { readFileSync, statSync } = require('node:fs');
 const acorn = require('acorn');
 
 const file = require.resolve('typescript/lib/typescript.js');
 
 describe('acorn', function () {
-  // Notice: the file is read as a Buffer and decoded to a string; both are live at the same moment,
-  // and the report has one line for each.
+  // Notice: the peak is not the size of the file. Node reads into a buffer that doubles as it grows,
+  // and for a moment the old one and the new one are both there. A limit can be a number of bytes.
   it('reads typescript.js in less than three times its size', function () {
-    this.limitMemory('27 MB');
+    this.limitMemory(3 * statSync(file).size);
     assert.match(readFileSync(file, 'utf8'), /Microsoft/);
   });
 
+  // Notice: a test without a limit is in the report as well.
   it('parses typescript.js', function () {
-    this.limitMemory('1 GB');
     const tree = acorn.parse(readFileSync(file, 'utf8'), { ecmaVersion: 'latest' });
     assert.equal(tree.type, 'Program');
   });

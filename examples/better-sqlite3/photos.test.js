@@ -25,8 +25,8 @@ describe('better-sqlite3', function () {
 
   after(() => database.close());
 
-  // Notice: it asks for one number, and holds 15.6 MiB at the moment the query returns. The report
-  // names the line of `.all()`, though the memory was allocated in C++.
+  // Notice: it asks for one number, and holds every photo at the moment the query returns. The
+  // report names the line of `.all()`, though the memory was allocated in C++.
   it('adds up the sizes in JavaScript, over its limit on purpose', function () {
     this.limitMemory('4 MB');
     assert.equal(totalSizeInJavaScript(), photoCount * photoBytes);

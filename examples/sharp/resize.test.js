@@ -14,12 +14,12 @@ function thumbnail() {
 describe('sharp', function () {
   // Notice: most of it was allocated in threads of libvips, where there is no JavaScript to blame.
   it('makes a thumbnail', async function () {
-    this.limitMemory('64 MB');
+    this.limitMemory('16 MB');
     assert.ok((await thumbnail()).length > 0);
   });
 
   it('allocates little in the thread of the test', async function () {
-    this.limitMemory('2 MB', { currentThreadOnly: true });
+    this.limitMemory('1 MB', { currentThreadOnly: true });
     assert.ok((await thumbnail()).length > 0);
   });
 });
