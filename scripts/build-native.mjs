@@ -112,11 +112,12 @@ async function runNodeGyp(target, folder, goal, settings) {
   }
   const nodeGyp = require.resolve('node-gyp/bin/node-gyp.js');
   const headers = headersFolder(target.node);
-  const nodedir = headers ? [`--nodedir=${headers}`] : [];
-  const common = [...settings, ...nodedir, '--release', '--loglevel=warn'];
-  const quiet = { cwd: folder, quiet: true };
-  await run(target.node, [nodeGyp, 'configure', ...common], quiet);
-  await run(target.node, [nodeGyp, 'build', goal, '--jobs=max', ...common], quiet);
+  // In the environment, because what npm puts there from its configuration beats the command line.
+  const env = headers ? { ...process.env, npm_config_nodedir: headers } : process.env;
+  const how = { cwd: folder, env, quiet: true };
+  const common = [...settings, '--release', '--loglevel=warn'];
+  await run(target.node, [nodeGyp, 'configure', ...common], how);
+  await run(target.node, [nodeGyp, 'build', goal, '--jobs=max', ...common], how);
 }
 
 /** @param {Target} target */
@@ -133,6 +134,7 @@ function readStamp(folder) {
 /** @param {Target} target */
 function sourcesHash(target) {
   const hash = createHash('sha256').update(target.version);
+  hash.update(headersFolder(target.node) ?? '');
   hash.update(require('node-addon-api/package.json').version);
   hash.update(readFileSync(join(root, 'binding.gyp')));
   const names = readdirSync(join(root, 'native'), { recursive: true, encoding: 'utf8' });
