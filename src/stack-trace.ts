@@ -29,14 +29,13 @@ export function visibleFrames(stack: CallStack, view: StackView): Frame[] {
   return frames.slice(Math.max(first, 0));
 }
 
-/** The stack without Mocha and this package at its outermost end, unless there is nothing else. */
+/**
+ * The stack up to the outermost call of the user's: below it are Mocha, this package and Node's
+ * event loop. Without a call of the user's it stays whole.
+ */
 export function withoutHarness(frames: Frame[]): Frame[] {
   let end = frames.length;
-  for (let index = frames.length - 1; index >= 0; index--) {
-    const frame = frames[index]!;
-    if (isHarness(frame.filename)) end = index;
-    else if (isUserFrame(frame)) break;
-  }
+  while (end > 0 && isHarness(frames[end - 1]!)) end--;
   return end === 0 ? frames : frames.slice(0, end);
 }
 
@@ -50,6 +49,19 @@ export function formatStackLine(frame: Frame): string {
   return `    at ${frame.functionName} (${toPath(frame.filename)}:${frame.lineNumber}:${frame.columnNumber})`;
 }
 
+/** Takes this package's own lines out of an error's stack, which is to look as it would without us. */
+export function stripOwnFrames(error: unknown): void {
+  if (!(error instanceof Error) || !error.stack?.includes(OWN_FOLDER)) return;
+  try {
+    error.stack = error.stack
+      .split('\n')
+      .filter((line) => !/^\s+at /.test(line) || !line.includes(OWN_FOLDER))
+      .join('\n');
+  } catch {
+    // A frozen error keeps its stack.
+  }
+}
+
 /** A path relative to `cwd` when it is inside, as it is otherwise. */
 export function displayPath(filename: string, cwd: string): string {
   const path = toPath(filename);
@@ -58,8 +70,11 @@ export function displayPath(filename: string, cwd: string): string {
   return inside === '' || inside.startsWith('..') || isAbsolute(inside) ? path : inside;
 }
 
-function isHarness(filename: string): boolean {
-  const path = toPath(filename);
+function isHarness(frame: Frame): boolean {
+  return !isUserFrame(frame) || isHarnessPath(toPath(frame.filename));
+}
+
+function isHarnessPath(path: string): boolean {
   return path.startsWith(OWN_FOLDER) || HARNESS.test(path);
 }
 

@@ -43,7 +43,9 @@ export function main(args = process.argv.slice(2), console: Console = globalThis
     }
     const verbs = Object.keys(COMMANDS).join(', ');
     throw createUsageError(
-      verb ? `There is no verb \`${verb}\`: use one of ${verbs}.` : `Expected a verb: one of ${verbs}.`,
+      verb
+        ? `There is no verb \`${verb}\`: use one of ${verbs}.`
+        : `Expected a verb: one of ${verbs}.`,
     );
   } catch (error) {
     const isUsage = (error as MemrayMochaError).code === 'ERR_MEMRAY_USAGE';

@@ -73,7 +73,8 @@ export function judgeLeaks(
       summary: `Test was allowed to leak ${formatMemorySize(limit.bytes)} per location but at least one location leaked more`,
       title: 'List of leaked allocations:',
       sums: leaks,
-      remedy: 'Release what these lines keep, raise the limit, or ignore a known cache with a filter.',
+      remedy:
+        'Release what these lines keep, raise the limit, or ignore a known cache with a filter.',
     },
     { ...options, stacks: Math.max(options.stacks, MIN_STACKS) },
   );

@@ -5,6 +5,7 @@ import { formatFrame, formatStackLine, isUserFrame, visibleFrames } from '../sta
 import type { Violation } from '../test-result';
 
 const SHORT_LIST = 10;
+const MORE_FRAMES = 10;
 const INDENT = '    ';
 
 /** What shapes the texts of a verdict. */
@@ -64,7 +65,9 @@ export function createVerdict(
   const message =
     options.verbosity < 0
       ? summary
-      : [summary, title, listCallStacks(sums, options), adviseOn(remedy, options)].join('\n');
+      : [summary, title, ...listCallStacks(sums, options), '', remedy, ...hint(sums, options)].join(
+          '\n',
+        );
   const largest = sums[0]?.stack.frames ?? [];
   const stackLines = visibleFrames({ frames: largest }, options)
     .filter(isUserFrame)
@@ -72,7 +75,7 @@ export function createVerdict(
   return { kind, limitBytes, actualBytes, message, stackLines };
 }
 
-function listCallStacks(sums: CallStackSum[], options: TextOptions): string {
+function listCallStacks(sums: CallStackSum[], options: TextOptions): string[] {
   const shown = options.verbosity >= 2 ? sums : sums.slice(0, SHORT_LIST);
   const lines = shown.flatMap(({ bytes, stack }) => [
     `${INDENT}- ${formatMemorySize(bytes)} allocated here:`,
@@ -80,7 +83,7 @@ function listCallStacks(sums: CallStackSum[], options: TextOptions): string {
   ]);
   const hidden = sums.length - shown.length;
   if (hidden > 0) lines.push(`${INDENT}...and ${hidden} more`);
-  return lines.join('\n');
+  return lines;
 }
 
 function formatFrames(stack: CallStack, options: TextOptions): string[] {
@@ -89,11 +92,12 @@ function formatFrames(stack: CallStack, options: TextOptions): string[] {
   return frames.length > lines.length ? [...lines, '...'] : lines;
 }
 
-function adviseOn(remedy: string, { capture }: TextOptions): string {
-  const more = capture
-    ? `\`npx memray-mocha tree ${capture}\` shows everything.`
-    : 'MEMRAY_STACKS=5 shows more frames, MEMRAY_BIN_PATH=<folder> keeps the capture.';
-  return `${remedy} ${more}`;
+/** Where to see more than the message shows. */
+function hint(sums: CallStackSum[], { capture, ...options }: TextOptions): string[] {
+  if (capture !== null) return [`\`npx memray-mocha tree ${capture}\` shows all call stacks.`];
+  const isCut = sums.some(({ stack }) => visibleFrames(stack, options).length > options.stacks);
+  const more = isCut ? [`MEMRAY_STACKS=${options.stacks + MORE_FRAMES} shows more frames.`] : [];
+  return [[...more, 'MEMRAY_BIN_PATH=<folder> keeps the capture.'].join(' ')];
 }
 
 /** Native frames only tell call stacks apart when the user wants to see them, or there is nothing else. */

@@ -31,7 +31,9 @@ export class Analysis {
     const rows = reader.highWaterMark({ native });
     if (limits.memory) {
       const { currentThreadOnly } = limits.memory;
-      this.#peakRows = currentThreadOnly ? reader.highWaterMark({ currentThreadOnly, native }) : rows;
+      this.#peakRows = currentThreadOnly
+        ? reader.highWaterMark({ currentThreadOnly, native })
+        : rows;
     }
     if (limits.leaks) {
       this.#leakRows = reader.leaks({ currentThreadOnly: limits.leaks.currentThreadOnly, native });
@@ -47,7 +49,7 @@ export class Analysis {
       allocations: {
         count: statistics.allocationCount,
         bytes: statistics.allocationBytes,
-        sizeHistogram: statistics.sizeHistogram,
+        sizeHistogram: withoutTrailingZeros(statistics.sizeHistogram),
       },
       topAllocations: rows.slice(0, KEPT_ROWS).map((row) => toResult(row, cwd)),
       topLocations: sumByLocation(rows, options).slice(0, KEPT_LOCATIONS),
@@ -67,6 +69,13 @@ export class Analysis {
       leaks && judgeLeaks(leaks, this.#leakRows, this.#options),
     ].filter((verdict) => verdict !== undefined);
   }
+}
+
+function withoutTrailingZeros(counts: number[]): number[] {
+  return counts.slice(
+    0,
+    counts.reduce((end, count, index) => (count > 0 ? index + 1 : end), 0),
+  );
 }
 
 function toResult({ bytes, count, heap, stack }: AllocationRecord, cwd: string): AllocationResult {

@@ -6,7 +6,11 @@ import {
   type LeaksFilterFunction,
   type LimitLeaksOptions,
 } from '../limits/leak-limit';
-import { createMemoryLimit, type LimitMemoryOptions, type MemoryLimit } from '../limits/memory-limit';
+import {
+  createMemoryLimit,
+  type LimitMemoryOptions,
+  type MemoryLimit,
+} from '../limits/memory-limit';
 import {
   declareInBody,
   declareInHook,

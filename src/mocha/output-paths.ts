@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createPathNotWritableError } from '../errors';
 import type { Options } from './options';
@@ -15,7 +15,8 @@ export function prepareOutputPaths({ binPath, json }: Options): void {
 
 function prepareFolder(option: string, path: string, folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
+    if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`);
     accessSync(folder, constants.W_OK | constants.X_OK);
     if (path !== folder && statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
       throw new Error('it is a folder');
@@ -23,4 +24,11 @@ function prepareFolder(option: string, path: string, folder: string): void {
   } catch (error) {
     throw createPathNotWritableError(`the option \`${option}\``, path, error);
   }
+}
+
+/** Not `recursive`, with which Node never returns where folders cannot be made, as in /proc. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  mkdirSync(folder);
 }

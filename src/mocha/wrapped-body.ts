@@ -1,4 +1,5 @@
 import type Mocha from 'mocha';
+import { stripOwnFrames } from '../stack-trace';
 
 /** Mocha's `done`. */
 type Done = (error?: unknown) => void;
@@ -25,19 +26,40 @@ export function wrapBody(body: Body, begin: () => BodyEnd | undefined): Body {
   // Mocha tells by the length of a function whether it takes `done`.
   if (body.length > 0) {
     return function (this: Mocha.Context, done) {
-      const end = begin();
-      return end ? call(() => body.call(this, watch(done!, end)), end) : body.call(this, done);
+      return cleanly(() => {
+        const end = begin();
+        return end
+          ? tellFailure(() => body.call(this, watch(done!, end)), end)
+          : body.call(this, done);
+      });
     };
   }
   return function (this: Mocha.Context) {
-    const end = begin();
-    if (!end) return body.call(this);
-    const returned = call(() => body.call(this), end);
-    return isThenable(returned) ? follow(returned, end) : (end.succeeded() ?? returned);
+    return cleanly(() => {
+      const end = begin();
+      if (!end) return body.call(this);
+      const returned = tellFailure(() => body.call(this), end);
+      if (isThenable(returned)) return follow(returned, end);
+      return end.succeeded()?.catch(rethrowCleanly) ?? returned;
+    });
   };
 }
 
-function call(body: () => unknown, end: BodyEnd): unknown {
+/** Lets errors out as if they had never passed through here. */
+function cleanly<Result>(action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    return rethrowCleanly(error);
+  }
+}
+
+function rethrowCleanly(error: unknown): never {
+  stripOwnFrames(error);
+  throw error;
+}
+
+function tellFailure(body: () => unknown, end: BodyEnd): unknown {
   try {
     return body();
   } catch (error) {
@@ -48,7 +70,7 @@ function call(body: () => unknown, end: BodyEnd): unknown {
 
 /** Not an async function: that would keep `promise`, and with it a value that could be garbage. */
 function follow(promise: PromiseLike<unknown>, end: BodyEnd): Promise<void> {
-  return new Promise((resolve, reject) => {
+  return new Promise<void>((resolve, reject) => {
     promise.then(
       () => {
         try {
@@ -62,32 +84,34 @@ function follow(promise: PromiseLike<unknown>, end: BodyEnd): Promise<void> {
         reject(reason);
       },
     );
-  });
+  }).catch(rethrowCleanly);
 }
 
 /** A `done` that tells of the end before it tells Mocha. */
 function watch(done: Done, end: BodyEnd): Done {
   let ended: Promise<void> | undefined;
+  const report: Done = (error) => {
+    stripOwnFrames(error);
+    done(error);
+  };
   return (error) => {
     if (ended) {
       // Called once more, which Mocha reports when it has heard of the first call.
       const again = (): void => done(error);
       ended.then(again, again);
-      return;
-    }
-    if (error) {
+    } else if (error) {
       end.failed();
-      done(error);
-      return;
+      report(error);
+    } else {
+      try {
+        ended = end.succeeded() ?? undefined;
+      } catch (fault) {
+        report(fault);
+        return;
+      }
+      if (ended) ended.then(() => done(), report);
+      else done();
     }
-    try {
-      ended = end.succeeded() ?? undefined;
-    } catch (fault) {
-      done(fault);
-      return;
-    }
-    if (ended) ended.then(() => done(), done);
-    else done();
   };
 }
 

@@ -16,9 +16,7 @@ export interface SizeBin {
 export function drawHistogram(buckets: readonly number[]): string {
   const bins = mergeBuckets(buckets, BINS);
   const highest = Math.max(...bins.map(({ count }) => count));
-  return bins
-    .map(({ count }) => BARS[Math.ceil((count / highest) * (BARS.length - 1))])
-    .join('');
+  return bins.map(({ count }) => BARS[Math.ceil((count / highest) * (BARS.length - 1))]).join('');
 }
 
 /** Divides the sizes that occur evenly into at most `maxBins` bins. */

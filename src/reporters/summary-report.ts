@@ -28,7 +28,6 @@ export function reportSummary(results: readonly TestResult[], options: ReportOpt
     ...shown.map(reportTest),
     ...describeCaptures(results, options),
     ...describeUnmeasured(options.unmeasured),
-    '',
   ].join('\n');
 }
 

@@ -11,6 +11,9 @@ export const summary: Command = {
     const table = createTable(rows, view);
     const shown = table.slice(0, readCount(values, 'max-rows') || table.length);
     if (values.json) return toJson(shown);
-    return formatTable(shown, rows.reduce((sum, { bytes }) => sum + bytes, 0));
+    return formatTable(
+      shown,
+      rows.reduce((sum, { bytes }) => sum + bytes, 0),
+    );
   },
 };

@@ -8,7 +8,10 @@ export const tree: Command = {
   help: { leaks: LEAKS_HELP, 'biggest-allocs': 'call stacks shown, 0 for all (default 10)' },
   run(reader, values, view) {
     const rows = readRows(reader, values);
-    const root = createTree(rows.slice(0, readCount(values, 'biggest-allocs') || rows.length), view);
+    const root = createTree(
+      rows.slice(0, readCount(values, 'biggest-allocs') || rows.length),
+      view,
+    );
     return values.json ? toJson(root) : formatTree(root);
   },
 };
