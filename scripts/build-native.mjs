@@ -19,7 +19,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { headersFolder } from './headers-folder.mjs';
 import { root, run } from './run.mjs';
@@ -49,7 +49,7 @@ else for (const node of await nodes()) await buildAddon(describeNode(node));
 
 /** @returns {Promise<string[]>} */
 async function nodes() {
-  if (!options.all) return [options.node ?? process.execPath];
+  if (!options.all) return [options.node ? resolve(options.node) : process.execPath];
   // Not part of the published package, which has no use for it.
   const { nodeMajors, nodeBinary } = await import('./node-majors.mjs');
   return Promise.all(nodeMajors.map(nodeBinary));
@@ -69,9 +69,10 @@ function describeNode(node) {
 
 /** @param {Target} target */
 async function buildAddon(target) {
+  removeOutdatedBinaries(target);
   const folder = join(root, 'build', `native-abi${target.abi}`);
   const binary = binaryPath(target);
-  const stamp = sourcesHash(target);
+  const stamp = stampOf(target);
   if (existsSync(binary) && readStamp(folder) === stamp) return;
 
   console.log(`Compiling the native part for Node ${target.version}`);
@@ -86,7 +87,7 @@ async function buildAddon(target) {
 async function buildTests() {
   const target = describeNode(process.execPath);
   const folder = join(root, 'build', 'native-tests');
-  const stamp = sourcesHash(target);
+  const stamp = stampOf(target);
   if (readStamp(folder) === stamp) return;
 
   console.log('Compiling the C++ tests');
@@ -131,17 +132,38 @@ function readStamp(folder) {
   return existsSync(file) ? readFileSync(file, 'utf8') : undefined;
 }
 
-/** @param {Target} target */
-function sourcesHash(target) {
-  const hash = createHash('sha256').update(target.version);
-  hash.update(headersFolder(target.node) ?? '');
-  hash.update(require('node-addon-api/package.json').version);
+/**
+ * What a binary was made of, in one line.
+ *
+ * @param {Target} target
+ */
+function stampOf(target) {
+  return `${target.version} ${headersFolder(target.node) ?? 'downloaded'} ${sourcesHash()}`;
+}
+
+function sourcesHash() {
+  const hash = createHash('sha256').update(require('node-addon-api/package.json').version);
   hash.update(readFileSync(join(root, 'binding.gyp')));
   const names = readdirSync(join(root, 'native'), { recursive: true, encoding: 'utf8' });
   for (const name of names.filter((name) => /\.(cc|h)$/.test(name)).sort()) {
     hash.update(name).update(readFileSync(join(root, 'native', name)));
   }
   return hash.digest('hex');
+}
+
+/**
+ * Removes the binaries of other Node versions that were made of older sources: npm would publish
+ * them, and nothing at run time could tell.
+ *
+ * @param {Target} target
+ */
+function removeOutdatedBinaries(target) {
+  const folder = dirname(binaryPath(target));
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const stamp = readStamp(join(root, 'build', `native-${name.replace(/\.node$/, '')}`));
+    const outdated = stamp !== undefined && !stamp.endsWith(sourcesHash());
+    if (outdated && name !== `abi${target.abi}.node`) rmSync(join(folder, name));
+  }
 }
 
 /**
