@@ -87,7 +87,7 @@ async function buildAddon(target) {
 async function buildTests() {
   const target = describeNode(process.execPath);
   const folder = join(root, 'build', 'native-tests');
-  const stamp = stampOf(target);
+  const stamp = sourcesHash(true);
   if (readStamp(folder) === stamp) return;
 
   console.log('Compiling the C++ tests');
@@ -141,11 +141,13 @@ function stampOf(target) {
   return `${target.version} ${headersFolder(target.node) ?? 'downloaded'} ${sourcesHash()}`;
 }
 
-function sourcesHash() {
+/** @param {boolean} [withTests] */
+function sourcesHash(withTests = false) {
   const hash = createHash('sha256').update(require('node-addon-api/package.json').version);
   hash.update(readFileSync(join(root, 'binding.gyp')));
   const names = readdirSync(join(root, 'native'), { recursive: true, encoding: 'utf8' });
   for (const name of names.filter((name) => /\.(cc|h)$/.test(name)).sort()) {
+    if (name.startsWith('test/') && !withTests) continue;
     hash.update(name).update(readFileSync(join(root, 'native', name)));
   }
   return hash.digest('hex');
