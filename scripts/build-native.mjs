@@ -87,7 +87,7 @@ async function buildAddon(target) {
 async function buildTests() {
   const target = describeNode(process.execPath);
   const folder = join(root, 'build', 'native-tests');
-  const stamp = sourcesHash(true);
+  const stamp = sourcesHash({ withTests: true });
   if (readStamp(folder) === stamp) return;
 
   console.log('Compiling the C++ tests');
@@ -138,11 +138,11 @@ function readStamp(folder) {
  * @param {Target} target
  */
 function stampOf(target) {
-  return `${target.version} ${headersFolder(target.node) ?? 'downloaded'} ${sourcesHash()}`;
+  return `${target.version} ${headersFolder(target.node) ?? 'downloaded'} ${sourcesHash({ withTests: false })}`;
 }
 
-/** @param {boolean} [withTests] */
-function sourcesHash(withTests = false) {
+/** @param {{ withTests: boolean }} options */
+function sourcesHash({ withTests }) {
   const hash = createHash('sha256').update(require('node-addon-api/package.json').version);
   hash.update(readFileSync(join(root, 'binding.gyp')));
   const names = readdirSync(join(root, 'native'), { recursive: true, encoding: 'utf8' });
@@ -163,7 +163,7 @@ function removeOutdatedBinaries(target) {
   const folder = dirname(binaryPath(target));
   for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     const stamp = readStamp(join(root, 'build', `native-${name.replace(/\.node$/, '')}`));
-    const outdated = stamp !== undefined && !stamp.endsWith(sourcesHash());
+    const outdated = stamp !== undefined && !stamp.endsWith(sourcesHash({ withTests: false }));
     if (outdated && name !== `abi${target.abi}.node`) rmSync(join(folder, name));
   }
 }
