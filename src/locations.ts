@@ -1,5 +1,5 @@
 import type { AllocationRecord } from './capture/capture-reader';
-import { displayPath, visibleFrames, type StackView } from './stack-trace';
+import { displayPath, shortenName, visibleFrames, type StackView } from './stack-trace';
 import type { LocationResult } from './test-result';
 
 /** Sums rows per line of one function, the first that is shown of a call stack; largest first. */
@@ -19,5 +19,5 @@ export function sumByLocation(rows: AllocationRecord[], view: StackView): Locati
 
 /** A location in a text: `parseRow:src/catalogue.ts:41`. */
 export function formatLocation({ functionName, filename, lineNumber }: LocationResult): string {
-  return `${functionName}:${filename}:${lineNumber}`;
+  return `${shortenName(functionName)}:${filename}:${lineNumber}`;
 }

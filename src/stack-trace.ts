@@ -12,6 +12,7 @@ export interface StackView {
 
 // Where this package's compiled files are, also when it is linked rather than installed.
 const OWN_FOLDER = __dirname + sep;
+const MAX_NAME_LENGTH = 80;
 const HARNESS = /[\\/]node_modules[\\/](?:mocha|memray-mocha)[\\/]/;
 
 /** Whether a frame is the user's or a dependency's: neither native nor Node's own JavaScript. */
@@ -34,14 +35,25 @@ export function visibleFrames(stack: CallStack, view: StackView): Frame[] {
  * event loop. Without a call of the user's it stays whole.
  */
 export function withoutHarness(frames: Frame[]): Frame[] {
-  let end = frames.length;
-  while (end > 0 && isHarness(frames[end - 1]!)) end--;
+  const end = findUserEnd(frames);
   return end === 0 ? frames : frames.slice(0, end);
+}
+
+/** Whether Mocha, rather than the test, made all of these calls: it arms a timer, for one. */
+export function isOfHarnessOnly(frames: Frame[]): boolean {
+  return findUserEnd(frames) === 0 && frames.some(({ filename }) => isHarnessFile(filename));
 }
 
 /** One frame in a text: `parseRow:src/catalogue.ts:41`. */
 export function formatFrame(frame: Frame, cwd: string): string {
-  return `${frame.functionName}:${displayPath(frame.filename, cwd)}:${frame.lineNumber}`;
+  return `${shortenName(frame.functionName)}:${displayPath(frame.filename, cwd)}:${frame.lineNumber}`;
+}
+
+/** C++ names spell out every template argument. */
+export function shortenName(functionName: string): string {
+  return functionName.length > MAX_NAME_LENGTH
+    ? `${functionName.slice(0, MAX_NAME_LENGTH - 1)}…`
+    : functionName;
 }
 
 /** One frame as V8 prints it in `error.stack`, which editors and terminals turn into links. */
@@ -70,11 +82,19 @@ export function displayPath(filename: string, cwd: string): string {
   return inside === '' || inside.startsWith('..') || isAbsolute(inside) ? path : inside;
 }
 
-function isHarness(frame: Frame): boolean {
-  return !isUserFrame(frame) || isHarnessPath(toPath(frame.filename));
+/** Where the user's outermost call ends, counted from the most recent; 0 without any. */
+function findUserEnd(frames: Frame[]): number {
+  let end = frames.length;
+  while (end > 0 && !isUsersOwn(frames[end - 1]!)) end--;
+  return end;
 }
 
-function isHarnessPath(path: string): boolean {
+function isUsersOwn(frame: Frame): boolean {
+  return isUserFrame(frame) && !isHarnessFile(frame.filename);
+}
+
+function isHarnessFile(filename: string): boolean {
+  const path = toPath(filename);
   return path.startsWith(OWN_FOLDER) || HARNESS.test(path);
 }
 

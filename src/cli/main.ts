@@ -80,7 +80,7 @@ function parse(command: Command, args: string[]): { values: CommandValues; files
   try {
     const options = { ...COMMON_OPTIONS, ...command.options };
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-    return { values: values as CommandValues, files: positionals };
+    return { values: values, files: positionals };
   } catch (error) {
     throw createUsageError((error as Error).message);
   }

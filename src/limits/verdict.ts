@@ -28,7 +28,8 @@ export interface CallStackSum {
 }
 
 /** Why a limit was reached, with all the texts that say so. */
-export interface Verdict extends Violation {
+export interface Verdict {
+  violation: Violation;
   /** The user's frames of the largest call stack, as lines of an `error.stack`. */
   stackLines: string[];
 }
@@ -72,7 +73,7 @@ export function createVerdict(
   const stackLines = visibleFrames({ frames: largest }, options)
     .filter(isUserFrame)
     .map(formatStackLine);
-  return { kind, limitBytes, actualBytes, message, stackLines };
+  return { violation: { kind, limitBytes, actualBytes, message }, stackLines };
 }
 
 function listCallStacks(sums: CallStackSum[], options: TextOptions): string[] {

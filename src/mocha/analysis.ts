@@ -3,7 +3,7 @@ import { judgeLeaks } from '../limits/leak-limit';
 import { judgeMemory } from '../limits/memory-limit';
 import type { TextOptions, Verdict } from '../limits/verdict';
 import { sumByLocation } from '../locations';
-import { displayPath, withoutHarness } from '../stack-trace';
+import { displayPath, isOfHarnessOnly, withoutHarness } from '../stack-trace';
 import type { AllocationResult, TestResult } from '../test-result';
 import type { Limits } from './declarations';
 
@@ -36,7 +36,9 @@ export class Analysis {
         : rows;
     }
     if (limits.leaks) {
-      this.#leakRows = reader.leaks({ currentThreadOnly: limits.leaks.currentThreadOnly, native });
+      const { currentThreadOnly } = limits.leaks;
+      const left = reader.leaks({ currentThreadOnly, native });
+      this.#leakRows = left.filter(({ stack }) => !isOfHarnessOnly(stack.frames));
     }
     const statistics = reader.statistics();
     this.measurement = {

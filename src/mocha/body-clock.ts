@@ -21,7 +21,7 @@ export class BodyClock {
   #duration: number | undefined;
 
   constructor(test: Mocha.Test) {
-    this.#test = test as TimedRunnable;
+    this.#test = test;
     Object.defineProperty(test, 'duration', {
       configurable: true,
       enumerable: true,
@@ -42,7 +42,7 @@ export class BodyClock {
     this.#test.resetTimeout = () => {};
   }
 
-  /** From here on time is the test's. Its timeout is armed anew if it was. */
+  /** From here on time is the test's again. */
   resume(): void {
     if (this.#pausedAt === undefined) return;
     this.#ownMs += Number(hrtime.bigint() - this.#pausedAt) / 1e6;

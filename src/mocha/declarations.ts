@@ -74,8 +74,7 @@ function unwrap<Limit>(declared: Declared<Limit> | undefined): Limit | false | u
 
 /** Mocha runs a clone of the test for each retry. */
 function firstAttempt(test: Mocha.Test): Mocha.Test {
-  const { retriedTest } = test as Mocha.Test & { retriedTest(): Mocha.Test | undefined };
-  return retriedTest.call(test) ?? test;
+  return (test as Mocha.Test & { retriedTest(): Mocha.Test | undefined }).retriedTest() ?? test;
 }
 
 function add<Key>(

@@ -34,7 +34,7 @@ export function readSources(
       pkg.memray,
     ].filter((entry) => entry !== undefined),
     cwd: process.cwd(),
-    reporter: String(values.reporter ?? rc.reporter ?? pkg.reporter ?? 'spec'),
+    reporter: (values.reporter ?? rc.reporter ?? pkg.reporter ?? 'spec') as string,
     watch: Boolean(values.watch ?? rc.watch ?? pkg.watch),
   };
 }

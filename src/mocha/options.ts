@@ -101,9 +101,9 @@ interface Given {
 
 function merge(options: Options, given: Given[], cwd: string): void {
   for (const { name, source, value } of given) {
-    const { expected, parse } = DEFINITIONS[name];
-    const parsed = parse(value, cwd);
-    if (parsed === undefined) throw createInvalidOptionError(source, expected, value);
+    const definition = DEFINITIONS[name];
+    const parsed = definition.parse(value, cwd);
+    if (parsed === undefined) throw createInvalidOptionError(source, definition.expected, value);
     Object.assign(options, { [name]: parsed });
   }
 }

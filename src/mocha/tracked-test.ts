@@ -87,6 +87,7 @@ export class TrackedTest {
       return undefined;
     }
     this.#clock = new BodyClock(this.#test);
+    const isArmed = Boolean((this.#test as { timer?: unknown }).timer);
     this.#clock.pause();
     try {
       this.#start(limits);
@@ -96,6 +97,7 @@ export class TrackedTest {
     } finally {
       this.#clock.resume();
     }
+    if (isArmed) this.#test.resetTimeout();
     return { failed: () => this.#stop(), succeeded: () => this.#judge() };
   }
 
@@ -106,9 +108,9 @@ export class TrackedTest {
   }
 
   #start(limits: Limits): void {
-    const { options, reserveCapture, Tracker } = this.#tracking;
-    this.#capture = reserveCapture(this.#name.id, currentRetry(this.#test));
-    const tracker = new Tracker({
+    const { options } = this.#tracking;
+    this.#capture = this.#tracking.reserveCapture(this.#name.id, currentRetry(this.#test));
+    const tracker = new this.#tracking.Tracker({
       path: this.#capture ?? '',
       native:
         options.native || limits.leaks !== undefined || MENTIONS_LEAK_LIMIT.test(this.#test.body),
@@ -182,7 +184,7 @@ export class TrackedTest {
       this.#result = result;
       showResult(this.#test, result);
       const verdicts = analysis.judge();
-      result.violations = verdicts.map(({ stackLines: _, ...violation }) => violation);
+      result.violations = verdicts.map(({ violation }) => violation);
       if (verdicts.length > 0) throw toError(verdicts);
     } finally {
       reader.close();
@@ -192,17 +194,14 @@ export class TrackedTest {
 
 /** Puts the result on the test, where reporters find it, also those in the parent of a worker. */
 function showResult(test: Mocha.Test, memray: TestResult): void {
-  const { serialize } = test as Mocha.Test & { serialize?(): object };
+  const prototype = Object.getPrototypeOf(test) as { serialize?(this: Mocha.Test): object };
+  const serialize = (): object => ({ ...prototype.serialize?.call(test), memray });
   Object.defineProperty(test, 'memray', { value: memray, configurable: true });
-  if (!serialize) return;
-  Object.defineProperty(test, 'serialize', {
-    value: () => ({ ...serialize.call(test), memray }),
-    configurable: true,
-  });
+  Object.defineProperty(test, 'serialize', { value: serialize, configurable: true });
 }
 
 function toError(verdicts: Verdict[]): MemoryLimitError {
-  const message = verdicts.map((verdict) => verdict.message).join('\n\n');
+  const message = verdicts.map(({ violation }) => violation.message).join('\n\n');
   return new MemoryLimitError(message, verdicts[0]!.stackLines);
 }
 

@@ -72,13 +72,7 @@ function tellFailure(body: () => unknown, end: BodyEnd): unknown {
 function follow(promise: PromiseLike<unknown>, end: BodyEnd): Promise<void> {
   return new Promise<void>((resolve, reject) => {
     promise.then(
-      () => {
-        try {
-          resolve(end.succeeded());
-        } catch (error) {
-          reject(error as Error);
-        }
-      },
+      () => resolve(new Promise((settle) => settle(end.succeeded()))),
       (reason: Error) => {
         end.failed();
         reject(reason);

@@ -78,8 +78,8 @@ function lastAttempts(results: readonly TestResult[]): TestResult[] {
 }
 
 /** What a body did before it failed or was skipped says nothing about the test. */
-function isReported({ state, violations }: TestResult): boolean {
-  return state === 'passed' || violations.length > 0;
+function isReported({ state, violations, topLocations }: TestResult): boolean {
+  return (state === 'passed' || violations.length > 0) && topLocations.length > 0;
 }
 
 function drawRule(title: string, width: number): string {
