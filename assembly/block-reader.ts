@@ -14,6 +14,7 @@ import { COUNT_MISMATCH, DATA_AFTER_END, RECORD_TOO_LONG, UNDEFINED_TAG } from '
 import { defineCallStack, defineJsFrame, defineNativeFrame, defineSymbol } from './frame-tree';
 import {
   allocate,
+  applyEvents,
   allocationRecords,
   changeThread,
   deallocate,
@@ -55,6 +56,7 @@ export function readBlock(payload: usize, length: u32): void {
     else if (tag - DEALLOCATION < DEALLOCATION_END - DEALLOCATION) deallocate(tag);
     else readOther(tag);
   }
+  applyEvents();
   if (position > end) fail(RECORD_TOO_LONG);
 }
 

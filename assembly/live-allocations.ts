@@ -36,6 +36,11 @@ setSlots(FIRST_SLOTS);
 const largeSizes = new Table(sizeof<u64>());
 let freeLargeSize: u32 = 0;
 
+/** Loads the slot where a search for an address begins. */
+export function touchSlot(address: u64): u32 {
+  return at(hash(address)).site;
+}
+
 /** Puts a block in, and ends the one that was at its address: its deallocation was missed. */
 export function putBlock(address: u64, size: u64, site: u32): void {
   let index = hash(address);

@@ -38,7 +38,7 @@ export function putMapping(start: u64, end: u64, site: u32): void {
 export function endRange(start: u64, end: u64): u32 {
   endedParts.last = 0;
   let number = findBehind(start);
-  if (number > mappings.last || getMapping(number).start >= end) return 0;
+  if (start == end || number > mappings.last || getMapping(number).start >= end) return 0;
   if (getMapping(number).start < start) {
     if (getMapping(number).end > end) split(number, end);
     noteEnded(getMapping(number), start, getMapping(number).end, 0);

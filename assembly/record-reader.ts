@@ -29,8 +29,9 @@ memory.fill(addressCache, 0, ADDRESS_CACHE_SLOTS * sizeof<u64>());
 export function readAllocation(tag: u32): void {
   readHotAddress(tag);
   if (!(tag & SAME_SIZE)) readSize();
-  if (!(tag & SAME_ALLOCATOR)) readAllocator();
+  if (!(tag & SAME_ALLOCATOR)) allocator = readByte();
   if (!(tag & SAME_CALL_STACK)) callStack += readZigZag();
+  if (!isDefinedAllocator(allocator)) fail(VALUE_OUT_OF_RANGE, allocator);
 }
 
 /** Reads what follows a DEALLOCATION's tag, as an ALLOCATION's. */
@@ -53,9 +54,4 @@ function modulo15(value: u64): u32 {
 function readSize(): void {
   size = readVarint();
   if (size > MAX_SIZE) fail(VALUE_OUT_OF_RANGE, size);
-}
-
-function readAllocator(): void {
-  allocator = readByte();
-  if (!isDefinedAllocator(allocator)) fail(VALUE_OUT_OF_RANGE, allocator);
 }

@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CaptureReader, type CaptureSource } from '../../../dist/capture/capture-reader';
+import { CaptureWriter, NATIVE_FRAMES } from '../../helpers/capture-writer';
+import { createSource } from '../../helpers/capture-source';
+
+/** A source that counts how often it is read from the start. */
+class CountingSource implements CaptureSource {
+  passes = 0;
+  closed = 0;
+  readonly sizeBytes: number;
+  private readonly source: CaptureSource;
+
+  constructor(bytes: Uint8Array) {
+    this.source = createSource(bytes);
+    this.sizeBytes = bytes.length;
+  }
+
+  read(offset: number, target: Uint8Array): number {
+    if (offset === 0) this.passes++;
+    return this.source.read(offset, target);
+  }
+
+  close(): void {
+    this.closed++;
+  }
+}
+
+function writeCapture(flags = 0): Buffer {
+  const writer = new CaptureWriter({ flags }).metadata('cwd', '/app').thread(1);
+  const stack = writer.stack(0, writer.jsFrame(writer.code('JS:~keep /app/a.js:3:4')));
+  writer.allocation(16, 100, 1, stack).allocation(32, 50, 1, stack).deallocation(32);
+  return writer.thread(2).allocation(48, 7, 1, stack).end(20).toBytes();
+}
+
+describe('CaptureReader', () => {
+  let folder: string;
+  let path: string;
+
+  before(() => {
+    folder = fs.mkdtempSync(join(tmpdir(), 'memray-mocha-'));
+    path = join(folder, 'kept.bin');
+    fs.writeFileSync(path, writeCapture());
+  });
+
+  after(() => fs.rmSync(folder, { recursive: true }));
+
+  it('reads a file', () => {
+    const reader = new CaptureReader(path);
+    assert.equal(reader.metadata.cwd, '/app');
+    assert.deepEqual(reader.highWaterMark(), [
+      {
+        bytes: 150,
+        count: 2,
+        heap: 'native',
+        threadId: 1,
+        stack: {
+          frames: [
+            {
+              functionName: 'keep',
+              filename: '/app/a.js',
+              lineNumber: 3,
+              columnNumber: 4,
+              kind: 'js',
+            },
+          ],
+        },
+        nativeCaller: '',
+      },
+    ]);
+    assert.deepEqual(
+      reader.leaks().map(({ bytes, threadId }) => [bytes, threadId]),
+      [[107, 0]],
+    );
+    assert.equal(reader.allocations()[0]?.bytes, 157);
+    reader.close();
+  });
+
+  it('reads nothing before it is asked, and once for all that is the same', () => {
+    const source = new CountingSource(writeCapture());
+    const reader = new CaptureReader(source);
+    assert.equal(source.passes, 0);
+    reader.statistics();
+    reader.highWaterMark({});
+    reader.leaks({ mergeThreads: true, native: true, currentThreadOnly: false });
+    assert.equal(reader.metadata.complete, true);
+    assert.equal(source.passes, 1);
+    reader.leaks({ currentThreadOnly: true });
+    reader.statistics({ currentThreadOnly: true, mergeThreads: false });
+    assert.equal(source.passes, 2);
+    reader.highWaterMark({ mergeThreads: false });
+    assert.equal(source.passes, 3);
+  });
+
+  it('reads again for native frames only if there are any', () => {
+    const source = new CountingSource(writeCapture(NATIVE_FRAMES));
+    const reader = new CaptureReader(source);
+    reader.highWaterMark({ native: true });
+    reader.statistics();
+    assert.equal(source.passes, 1);
+    reader.highWaterMark();
+    assert.equal(source.passes, 2);
+  });
+
+  it('counts one thread only when asked', () => {
+    const reader = new CaptureReader(createSource(writeCapture()));
+    assert.equal(reader.statistics().leakedBytes, 107);
+    assert.equal(reader.statistics({ currentThreadOnly: true }).leakedBytes, 100);
+    assert.equal(reader.statistics({ currentThreadOnly: true }).allocationCount, 2);
+  });
+
+  it('gives its source back, once, and cannot be used then', () => {
+    const source = new CountingSource(writeCapture());
+    const reader = new CaptureReader(source);
+    reader.leaks();
+    reader.close();
+    reader.close();
+    assert.equal(source.closed, 1);
+    assert.throws(() => reader.leaks(), { code: 'ERR_MEMRAY_CAPTURE_CLOSED' });
+    assert.throws(() => reader.metadata, { code: 'ERR_MEMRAY_CAPTURE_CLOSED' });
+  });
+
+  it('says which file it cannot open', () => {
+    const missing = join(folder, 'missing.bin');
+    assert.throws(() => new CaptureReader(missing), {
+      code: 'ERR_MEMRAY_CAPTURE_UNREADABLE',
+      message: /missing\.bin: ENOENT/,
+    });
+    assert.throws(() => new CaptureReader(folder).metadata, {
+      code: 'ERR_MEMRAY_CAPTURE_UNREADABLE',
+      message: /EISDIR/,
+    });
+  });
+
+  it('says which file is not a capture', () => {
+    const other = join(folder, 'other.bin');
+    for (const text of ['', 'MEMRAYJS', 'no capture, whatever it may be called']) {
+      fs.writeFileSync(other, text);
+      assert.throws(() => new CaptureReader(other).metadata, {
+        code: 'ERR_MEMRAY_CAPTURE_NOT_A_CAPTURE',
+        message: new RegExp(`other\\.bin \\(${text.length} bytes\\) is not a capture`),
+      });
+    }
+  });
+
+  it('says which version it does not read', () => {
+    const bytes = new CaptureWriter({ version: 2 }).toBytes();
+    assert.throws(() => new CaptureReader(createSource(bytes)).metadata, {
+      code: 'ERR_MEMRAY_CAPTURE_VERSION',
+      message: /^The capture is a capture of format version 2\b/,
+    });
+  });
+
+  it('reads while a test has replaced functions of fs', () => {
+    const { openSync, readSync, fstatSync, closeSync } = fs;
+    const fail = () => {
+      throw new Error('fake');
+    };
+    try {
+      Object.assign(fs, { openSync: fail, readSync: fail, fstatSync: fail, closeSync: fail });
+      const reader = new CaptureReader(path);
+      assert.equal(reader.metadata.cwd, '/app');
+      reader.close();
+    } finally {
+      Object.assign(fs, { openSync, readSync, fstatSync, closeSync });
+    }
+  });
+});

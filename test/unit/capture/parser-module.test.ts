@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { CaptureReader } from '../../../dist/capture/capture-reader';
+import { parseCapture } from '../../../dist/capture/parser-module';
+import { CaptureWriter } from '../../helpers/capture-writer';
+import { createSource } from '../../helpers/capture-source';
+
+const OPTIONS = { mainThreadOnly: false, splitByNativeFrames: false, mergeThreads: true };
+
+/** A capture in which blocks come and go, of which never more than a few live. */
+function writeChurn(events: number): Buffer {
+  const writer = new CaptureWriter().thread(1);
+  for (let i = 0; i < events; i += 2) {
+    const address = 0x10000 + (i % 512) * 64;
+    writer.allocation(address, 64).deallocation(address);
+  }
+  return writer.end().toBytes();
+}
+
+/** How large the memory is that the parser is given to write to. */
+function memoryNeeded(bytes: Buffer): number {
+  let largest = 0;
+  const whole = createSource(bytes);
+  const source = {
+    sizeBytes: whole.sizeBytes,
+    read(offset: number, target: Uint8Array) {
+      largest = Math.max(largest, target.buffer.byteLength);
+      return whole.read(offset, target);
+    },
+  };
+  parseCapture(source, 'test', OPTIONS);
+  return largest;
+}
+
+describe('parseCapture', () => {
+  it('needs no more memory for a longer capture', () => {
+    const short = memoryNeeded(writeChurn(1000));
+    assert.equal(memoryNeeded(writeChurn(2_000_000)), short);
+    assert.ok(short < 4 * 2 ** 20, `${short} bytes`);
+  });
+
+  it('gives tables of their own, not views of its memory', () => {
+    const { rows, frames, texts } = parseCapture(createSource(writeChurn(1000)), 'test', OPTIONS);
+    for (const table of [...rows, frames, texts]) {
+      assert.equal(table.byteLength, table.buffer.byteLength);
+    }
+  });
+
+  it('lets an error of the source through', () => {
+    const source = {
+      sizeBytes: 100,
+      read() {
+        throw new RangeError('from the source');
+      },
+    };
+    assert.throws(() => parseCapture(source, 'test', OPTIONS), /^RangeError: from the source/);
+  });
+
+  it('reads thousands of captures in one process', () => {
+    const bytes = writeChurn(100);
+    for (let i = 0; i < 3000; i++) {
+      const reader = new CaptureReader(createSource(bytes));
+      assert.equal(reader.statistics().allocationCount, 50);
+      reader.close();
+    }
+  });
+});
