@@ -17,12 +17,13 @@ export async function installDependencies(folder, title, options, env = process.
   const cwd = join(root, folder);
   const stamp = join(cwd, 'node_modules', '.abi');
   const abi = process.versions.modules;
-  const sameNode = existsSync(stamp) && readFileSync(stamp, 'utf8') === abi;
+  const compiledForThis = existsSync(stamp) && readFileSync(stamp, 'utf8') === abi;
+  const complete = hasDependencies(cwd);
   // Without install scripts nothing was compiled, so any Node will do.
-  if (hasDependencies(cwd) && (sameNode || options.includes('--ignore-scripts'))) return;
+  if (complete && (compiledForThis || options.includes('--ignore-scripts'))) return;
 
   console.log(title);
-  await run('npm', ['ci', ...options, ...quietly], { cwd, env });
+  await run('npm', [complete ? 'rebuild' : 'ci', ...options, ...quietly], { cwd, env });
   writeFileSync(stamp, abi);
 }
 
