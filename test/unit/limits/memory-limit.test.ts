@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { createMemoryLimit, judgeMemory } from '../../../dist/limits/memory-limit';
+import type { TextOptions } from '../../../dist/limits/verdict';
+import { row } from '../../helpers/rows';
+
+const options: TextOptions = {
+  cwd: '/src/demo',
+  stacks: 1,
+  native: false,
+  verbosity: 0,
+  capture: null,
+};
+const stack = [
+  'alloc:node:buffer:380',
+  '<listcomp>:/src/demo/test_ok.py:17',
+  'test_memory_exceed:/src/demo/test_ok.py:17',
+  'run:/src/demo/node_modules/mocha/lib/runnable.js:1',
+];
+
+describe('createMemoryLimit', function () {
+  it('takes a size and options', function () {
+    assert.deepEqual(createMemoryLimit('1 KB'), { bytes: 1024, currentThreadOnly: false });
+    assert.deepEqual(createMemoryLimit(5, { currentThreadOnly: true }), {
+      bytes: 5,
+      currentThreadOnly: true,
+    });
+  });
+
+  const malformed: [unknown, RegExp][] = [
+    [
+      { currentThread: true },
+      /options of limitMemory to be any of `currentThreadOnly`, got 'currentThread' \(string\)/,
+    ],
+    [
+      { currentThreadOnly: 1 },
+      /`currentThreadOnly` option of limitMemory to be a boolean, got 1 \(number\)/,
+    ],
+    [5, /options of limitMemory to be an object, got 5 \(number\)/],
+    [null, /options of limitMemory to be an object, got null/],
+  ];
+  for (const [value, message] of malformed) {
+    it(`refuses ${JSON.stringify(value)} as options`, function () {
+      assert.throws(() => createMemoryLimit(1, value as object), { name: 'TypeError', message });
+    });
+  }
+});
+
+describe('judgeMemory', function () {
+  const limit = createMemoryLimit('100 KB');
+
+  it('is reached at equal, not one byte under', function () {
+    assert.equal(judgeMemory(limit, [row(102_399, stack)], options), undefined);
+    assert.ok(judgeMemory(limit, [row(102_400, stack)], options));
+  });
+
+  it("says it in the original's layout", function () {
+    const verdict = judgeMemory(limit, [row(120_000, stack)], options)!;
+    assert.equal(
+      verdict.violation.message,
+      [
+        'Test was limited to 100.0KiB but allocated 117.2KiB',
+        'List of allocations:',
+        '    - 117.2KiB allocated here:',
+        '        <listcomp>:test_ok.py:17',
+        '        ...',
+        '',
+        'Allocate less at once, or raise the limit.',
+        'MEMRAY_STACKS=11 shows more frames. MEMRAY_BIN_PATH=<folder> keeps the capture.',
+      ].join('\n'),
+    );
+    assert.deepEqual(verdict.stackLines, [
+      '    at <listcomp> (/src/demo/test_ok.py:17:7)',
+      '    at test_memory_exceed (/src/demo/test_ok.py:17:7)',
+    ]);
+    const { kind, limitBytes, actualBytes } = verdict.violation;
+    assert.deepEqual([kind, limitBytes, actualBytes], ['limitMemory', 102_400, 120_000]);
+  });
+
+  it('shows no dots when all frames fit, and the capture when it is kept', function () {
+    const kept = { ...options, stacks: 5, capture: 'bins/a.bin' };
+    const { message } = judgeMemory(limit, [row(120_000, stack)], kept)!.violation;
+    assert.match(message, /:17\n {8}test_memory_exceed:test_ok.py:17\n\nAllocate/);
+    assert.match(message, /`npx memray-mocha tree bins\/a.bin` shows all call stacks\.$/);
+  });
+
+  it('explains sizes that print the same', function () {
+    const { message } = judgeMemory(limit, [row(102_401, stack)], options)!.violation;
+    assert.match(
+      message,
+      /but allocated 100\.0KiB \(102401 bytes, limit 102400: reached at equal\)\n/,
+    );
+  });
+
+  it('sums JS heap and native memory of one call stack', function () {
+    const rows = [row(60_000, stack), row(60_000, stack, { heap: 'js' })];
+    const { message } = judgeMemory(limit, rows, options)!.violation;
+    assert.equal(message.match(/allocated here/g)!.length, 1);
+    assert.match(message, /- 117\.2KiB allocated here/);
+  });
+
+  it('has no use for native frames where there are JavaScript ones, unless asked', function () {
+    const rows = ['malloc', 'calloc'].map((name) =>
+      row(60_000, [`native ${name}:libc:0`, ...stack]),
+    );
+    const count = (native: boolean) =>
+      judgeMemory(limit, rows, { ...options, native })!.violation.message.match(/allocated here/g)!
+        .length;
+    assert.deepEqual([count(false), count(true)], [1, 2]);
+  });
+
+  describe('verbosity', function () {
+    const rows = Array.from({ length: 12 }, (_, index) =>
+      row(20_000 + index, [`f:/a.js:${index}`]),
+    );
+    const messageAt = (verbosity: number) =>
+      judgeMemory(limit, rows, { ...options, verbosity })!.violation.message;
+
+    it('-1 is one line', function () {
+      assert.equal(messageAt(-1), 'Test was limited to 100.0KiB but allocated 234.4KiB');
+    });
+
+    for (const verbosity of [0, 1]) {
+      it(`${verbosity} shows the ten largest`, function () {
+        const message = messageAt(verbosity);
+        assert.equal(message.match(/allocated here/g)!.length, 10);
+        assert.match(message, /here:\n {8}f:\/a\.js:11\n/);
+        assert.match(message, /\n {4}\.\.\.and 2 more\n/);
+      });
+    }
+
+    it('2 shows all', function () {
+      const message = messageAt(2);
+      assert.equal(message.match(/allocated here/g)!.length, 12);
+      assert.doesNotMatch(message, /\.\.\.and/);
+    });
+  });
+});

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
+import {
+  displayPath,
+  formatFrame,
+  formatStackLine,
+  isOfHarnessOnly,
+  stripOwnFrames,
+  visibleFrames,
+  withoutHarness,
+} from '../../dist/stack-trace';
+import { callStack, frame } from '../helpers/rows';
+
+const cwd = '/app';
+const ownFile = resolve(__dirname, '../../dist/mocha/wrapped-body.js');
+const mocha = 'run:/app/node_modules/mocha/lib/runnable.js:368';
+const timers = 'processImmediate:node:internal/timers:483';
+const names = (frames: { functionName: string }[]) => frames.map((each) => each.functionName);
+
+describe('visibleFrames', function () {
+  const stack = callStack(
+    'native malloc:/usr/lib/libc.so:0',
+    'alloc:node:buffer:380',
+    'parseRow:/app/src/catalogue.js:41',
+    'map:node:internal/x:1',
+    '<anonymous>:/app/test/a.test.js:3',
+    `call:${ownFile}:9`,
+    mocha,
+    timers,
+  );
+
+  it("begins at the user's first frame and ends at the test", function () {
+    const shown = visibleFrames(stack, { cwd, native: false });
+    assert.deepEqual(names(shown), ['parseRow', 'map', '<anonymous>']);
+  });
+
+  it('begins with the native frames when they are asked for', function () {
+    assert.equal(visibleFrames(stack, { cwd, native: true })[0]!.functionName, 'malloc');
+  });
+
+  it('shows all there is when no frame is the user’s', function () {
+    const native = callStack('native malloc:/usr/lib/libc.so:0', 'native work:/app/addon.node:0');
+    assert.deepEqual(names(visibleFrames(native, { cwd, native: false })), ['malloc', 'work']);
+  });
+});
+
+describe('withoutHarness', function () {
+  it('keeps a stack of Mocha alone, and tells it is', function () {
+    const { frames } = callStack('setTimeout:node:timers:1', mocha, timers);
+    assert.equal(withoutHarness(frames), frames);
+    assert.ok(isOfHarnessOnly(frames));
+  });
+
+  it('keeps a call the user makes back into Mocha', function () {
+    const { frames } = callStack(mocha, 'test:/app/test/a.test.js:3', mocha);
+    assert.deepEqual(names(withoutHarness(frames)), ['run', 'test']);
+    assert.ok(!isOfHarnessOnly(frames));
+  });
+
+  it('does not take native memory without JavaScript for Mocha’s', function () {
+    assert.ok(!isOfHarnessOnly(callStack('native work:/app/addon.node:0').frames));
+  });
+});
+
+describe('formatting frames', function () {
+  it('prints paths inside the working directory relative to it', function () {
+    assert.equal(displayPath('/app/src/a.js', cwd), 'src/a.js');
+    assert.equal(displayPath('file:///app/src/a%20b.mjs', cwd), 'src/a b.mjs');
+    assert.equal(displayPath('/application/a.js', cwd), '/application/a.js');
+    assert.equal(displayPath('node:fs', cwd), 'node:fs');
+    assert.equal(displayPath('', cwd), '<unknown>');
+  });
+
+  it('prints function, file and line', function () {
+    assert.equal(formatFrame(frame('parseRow:/app/src/a.js:41'), cwd), 'parseRow:src/a.js:41');
+  });
+
+  it('cuts what C++ makes of a name', function () {
+    const printed = formatFrame(frame(`${'x'.repeat(100)}:/app/a.cc:1`), cwd);
+    assert.equal(printed, `${'x'.repeat(79)}…:a.cc:1`);
+  });
+
+  it('prints a frame as V8 does in a stack', function () {
+    assert.equal(formatStackLine(frame('f:/app/a.js:41')), '    at f (/app/a.js:41:7)');
+  });
+});
+
+describe('stripOwnFrames', function () {
+  it('leaves a stack as it would be without us', function () {
+    const error = new Error('own');
+    error.stack = `Error: own\n    at f (/app/a.js:1:1)\n    at call (${ownFile}:1:2)\n    at g (/app/b.js:1:1)`;
+    stripOwnFrames(error);
+    assert.equal(error.stack, 'Error: own\n    at f (/app/a.js:1:1)\n    at g (/app/b.js:1:1)');
+  });
+
+  it('leaves alone what is no error or frozen', function () {
+    const frozen = new Error('frozen');
+    frozen.stack = `Error\n    at call (${ownFile}:1:2)`;
+    stripOwnFrames(Object.freeze(frozen));
+    stripOwnFrames('text');
+    stripOwnFrames(undefined);
+    assert.match(frozen.stack, /wrapped-body/);
+  });
+});
