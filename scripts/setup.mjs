@@ -78,7 +78,7 @@ function removeOutputsWithoutSource() {
  * @param {string[]} paths
  */
 function hashOf(paths) {
-  const hash = createHash('sha256').update(process.version);
+  const hash = createHash('sha256');
   for (const path of paths.flatMap(filesIn))
     hash.update(path).update(readFileSync(join(root, path)));
   return hash.digest('hex');
