@@ -15,7 +15,6 @@ import { dirname, join } from 'node:path';
 import { installDependencies } from './install-dependencies.mjs';
 import { root, run } from './run.mjs';
 
-const node = process.execPath;
 const modules = join(root, 'node_modules');
 
 // Their install scripts do nothing that is needed here; our own is the last step.
@@ -25,7 +24,7 @@ await step({
   inputs: ['src', 'tsconfig.json', 'package-lock.json'],
   outputs: ['dist/index.js'],
   action: async () => {
-    await run(node, [join(modules, 'typescript/bin/tsc'), '-p', 'tsconfig.json']);
+    await run('npm', ['run', '--silent', 'build:ts']);
     removeOutputsWithoutSource();
   },
 });
@@ -33,17 +32,10 @@ await step({
   title: 'Compiling the WebAssembly core',
   inputs: ['assembly', 'asconfig.json', 'package-lock.json'],
   outputs: ['dist/capture/parser.wasm'],
-  action: () =>
-    run(node, [
-      join(modules, 'assemblyscript/bin/asc.js'),
-      '--config',
-      'asconfig.json',
-      '--target',
-      'release',
-    ]),
+  action: () => run('npm', ['run', '--silent', 'build:wasm']),
 });
 // Says itself what it does, and keeps its own stamps: it is npm's install script as well.
-await run(node, [join(root, 'scripts/build-native.mjs')]);
+await run(process.execPath, [join(root, 'scripts/build-native.mjs')]);
 
 /**
  * @param {object} step
