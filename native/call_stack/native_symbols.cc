@@ -17,16 +17,24 @@
 namespace memray_mocha {
 namespace {
 
+/// Its path is empty when there is none at an address.
 struct Module {
   uintptr_t base = 0;
   std::string path;
 };
 
+std::string PathOfProgram() {
+  char path[PATH_MAX];
+  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
+  return std::string(path, length > 0 ? length : 0);
+}
+
 Module FindModule(uintptr_t address) {
   struct Search {
     uintptr_t address;
     Module module;
-  } search{address, {}};
+    bool is_found;
+  } search{address, {}, false};
   dl_iterate_phdr(
       [](dl_phdr_info* info, size_t, void* data) {
         auto* search = static_cast<Search*>(data);
@@ -38,16 +46,15 @@ Module FindModule(uintptr_t address) {
             continue;
           }
           search->module = {info->dlpi_addr, info->dlpi_name};
+          search->is_found = true;
           return 1;
         }
         return 0;
       },
       &search);
-  if (search.module.path.empty()) {  // the program itself
-    char path[PATH_MAX];
-    const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
-    if (length > 0) search.module.path.assign(path, length);
-  }
+  // The program itself is listed without a name.
+  if (search.is_found && search.module.path.empty())
+    search.module.path = PathOfProgram();
   return search.module;
 }
 
@@ -82,7 +89,8 @@ class MappedFile {
   MappedFile(const MappedFile&) = delete;
   MappedFile& operator=(const MappedFile&) = delete;
 
-  /// @return the bytes from `offset` on; nullptr when there are fewer than `size_bytes`.
+  /// @return the bytes from `offset` on; nullptr when there are fewer than
+  /// `size_bytes`.
   const char* At(uint64_t offset, uint64_t size_bytes) const {
     if (offset > size_bytes_ || size_bytes > size_bytes_ - offset)
       return nullptr;
@@ -96,8 +104,8 @@ class MappedFile {
 
 }  // namespace
 
-/// The functions of an ELF file, sorted by address. Prefers .symtab, which has local
-/// functions too, to .dynsym.
+/// The functions of an ELF file, sorted by address. Prefers .symtab, which has
+/// local functions too, to .dynsym.
 class NativeSymbols::SymbolTable {
  public:
   explicit SymbolTable(const std::string& path) : file_(path) {
@@ -176,7 +184,7 @@ NativeSymbols::Symbol NativeSymbols::Find(uintptr_t address,
                                           bool with_function) {
   const Module module = FindModule(address);
   Symbol symbol{"", module.path};
-  if (!with_function) return symbol;
+  if (!with_function || module.path.empty()) return symbol;
   std::lock_guard lock(mutex_);
   auto& table = tables_[module.path];
   if (!table) table = std::make_unique<SymbolTable>(module.path);

@@ -1,6 +1,7 @@
 #ifndef NATIVE_CAPTURE_STACK_TABLE_H_
 #define NATIVE_CAPTURE_STACK_TABLE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 

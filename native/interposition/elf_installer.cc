@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <mutex>
 #include <string>
@@ -44,13 +45,27 @@ const Hook kHooks[kHookCount] = {
 #undef MEMRAY_MOCHA_HOOK_ENTRY
 };
 
-void* FindHook(const char* name) {
+const Hook* FindHook(const char* name) {
   // Few symbols begin with one of these letters, and node has 40,000 of them.
   if (!std::strchr("_acdfmprv", name[0])) return nullptr;
   for (const Hook& hook : kHooks) {
-    if (hook.name == name) return hook.function;
+    if (hook.name == name) return &hook;
   }
   return nullptr;
+}
+
+/// @return what the program calls when it calls a function by its name; nullptr
+/// when
+///     there is none: glibc has free_sized from 2.43 on.
+void* RealFunction(const Hook& hook) {
+  static const std::array<void*, kHookCount> functions = [] {
+    std::array<void*, kHookCount> found;
+    for (int i = 0; i < kHookCount; ++i)
+      found[i] = ::dlsym(RTLD_DEFAULT, kHooks[i].name.data());
+    ::dlerror();  // a missing function is no error of the program's
+    return found;
+  }();
+  return functions[&hook - kHooks];
 }
 
 struct Slot {
@@ -61,9 +76,19 @@ struct Slot {
 struct Module {
   uintptr_t base;
   std::vector<Slot> slots;
+
+  /// @return what was in a slot before it was patched; nullptr when it never
+  /// was.
+  void* OriginalOf(void** address) const {
+    for (const Slot& slot : slots) {
+      if (slot.address == address) return slot.original;
+    }
+    return nullptr;
+  }
 };
 
-/// The process's patched modules. Never destroyed: hooks run until the very end.
+/// The process's patched modules. Never destroyed: hooks run until the very
+/// end.
 struct State {
   std::mutex mutex;
   std::vector<Module> modules;
@@ -109,7 +134,8 @@ class DynamicSection {
     }
   }
 
-  /// Calls visit(slot, hook) for every slot of a hooked function.
+  /// Calls visit(slot, hook, is_variable) for every slot of a hooked function.
+  /// A variable is the program's own, initialised with the function's address.
   template <typename Visit>
   void ForEachHookedSlot(Visit visit) const {
     if (!symbols_ || !strings_) return;
@@ -124,8 +150,10 @@ class DynamicSection {
         const ElfW(Sym)& symbol = symbols_[ELF64_R_SYM(entry.r_info)];
         // A module that has an allocator of its own (jemalloc) calls itself.
         if (symbol.st_shndx != SHN_UNDEF) continue;
-        void* hook = FindHook(strings_ + symbol.st_name);
-        if (hook) visit(reinterpret_cast<void**>(base_ + entry.r_offset), hook);
+        const Hook* hook = FindHook(strings_ + symbol.st_name);
+        if (!hook) continue;
+        visit(reinterpret_cast<void**>(base_ + entry.r_offset), *hook,
+              type == R_X86_64_64);
       }
     }
   }
@@ -139,12 +167,24 @@ class DynamicSection {
   void Read(const ElfW(Dyn) * entry) {
     for (; entry->d_tag != DT_NULL; ++entry) {
       switch (entry->d_tag) {
-        case DT_SYMTAB: symbols_ = At<ElfW(Sym)>(entry); break;
-        case DT_STRTAB: strings_ = At<char>(entry); break;
-        case DT_RELA: relocations_.entries = At<ElfW(Rela)>(entry); break;
-        case DT_RELASZ: relocations_.size_bytes = entry->d_un.d_val; break;
-        case DT_JMPREL: plt_relocations_.entries = At<ElfW(Rela)>(entry); break;
-        case DT_PLTRELSZ: plt_relocations_.size_bytes = entry->d_un.d_val; break;
+        case DT_SYMTAB:
+          symbols_ = At<ElfW(Sym)>(entry);
+          break;
+        case DT_STRTAB:
+          strings_ = At<char>(entry);
+          break;
+        case DT_RELA:
+          relocations_.entries = At<ElfW(Rela)>(entry);
+          break;
+        case DT_RELASZ:
+          relocations_.size_bytes = entry->d_un.d_val;
+          break;
+        case DT_JMPREL:
+          plt_relocations_.entries = At<ElfW(Rela)>(entry);
+          break;
+        case DT_PLTRELSZ:
+          plt_relocations_.size_bytes = entry->d_un.d_val;
+          break;
       }
     }
   }
@@ -157,13 +197,14 @@ class DynamicSection {
   }
 
   const uintptr_t base_;
-  const ElfW(Sym)* symbols_ = nullptr;
+  const ElfW(Sym) * symbols_ = nullptr;
   const char* strings_ = nullptr;
   Relocations relocations_{};
   Relocations plt_relocations_{};
 };
 
-/// Makes a module's RELRO segment (read-only after relocation) writable while it lives.
+/// Makes a module's RELRO segment (read-only after relocation) writable while
+/// it lives.
 class WritableRelro {
  public:
   explicit WritableRelro(const dl_phdr_info& module) {
@@ -196,20 +237,50 @@ bool IsOfDynamicLinker(const dl_phdr_info& module) {
          name.find("linux-vdso") != name.npos;
 }
 
-Module Patch(const dl_phdr_info& module) {
-  Module patched{module.dlpi_addr, {}};
-  const DynamicSection dynamic(module);
-  std::vector<std::pair<void**, void*>> writes;
-  dynamic.ForEachHookedSlot([&](void** slot, void* hook) {
-    if (*slot == hook) return;
-    patched.slots.push_back({slot, *slot});
-    writes.emplace_back(slot, hook);
-  });
-  if (writes.empty()) return patched;
+/// Nothing is put into a slot that is empty, because the function is missing,
+/// or into a variable in which the program has an allocator of its own by now.
+bool IsPatchable(const void* value, const Hook& hook, bool is_variable) {
+  return value && (!is_variable || value == RealFunction(hook));
+}
+
+void Write(const dl_phdr_info& module, const std::vector<Slot>& values) {
+  if (values.empty()) return;
   const WritableRelro writable(module);
-  for (const auto& [slot, hook] : writes)
-    __atomic_store_n(slot, hook, __ATOMIC_RELEASE);
+  for (const auto& [slot, value] : values)
+    __atomic_store_n(slot, value, __ATOMIC_RELEASE);
+}
+
+/// @param known what was done to the module that was at this address before,
+/// which
+///     may have been another.
+Module Patch(const dl_phdr_info& module, const Module* known) {
+  Module patched{module.dlpi_addr, {}};
+  std::vector<Slot> hooked;
+  DynamicSection(module).ForEachHookedSlot(
+      [&](void** slot, const Hook& hook, bool is_variable) {
+        if (*slot == hook.function) {
+          void* original = known ? known->OriginalOf(slot) : nullptr;
+          if (original) patched.slots.push_back({slot, original});
+        } else if (IsPatchable(*slot, hook, is_variable)) {
+          patched.slots.push_back({slot, *slot});
+          hooked.push_back({slot, hook.function});
+        }
+      });
+  Write(module, hooked);
   return patched;
+}
+
+/// Only slots that are still patched: the module may be another by now, and a
+/// variable may have got another value.
+void Restore(const dl_phdr_info& module, const Module& known) {
+  std::vector<Slot> originals;
+  DynamicSection(module).ForEachHookedSlot(
+      [&](void** slot, const Hook& hook, bool) {
+        void* original = known.OriginalOf(slot);
+        if (original && *slot == hook.function)
+          originals.push_back({slot, original});
+      });
+  Write(module, originals);
 }
 
 /// The directories that dlopen searches when the module of `caller` calls it.
@@ -232,9 +303,10 @@ std::vector<std::string> SearchDirectories(const void* caller) {
   return directories;
 }
 
-/// To glibc the caller of dlopen is this module, so what the real caller's RUNPATH
-/// says has to be looked up here.
-/// @return the path of the library; empty when dlopen finds it as well alone: it is a path,
+/// To glibc the caller of dlopen is this module, so what the real caller's
+/// RUNPATH says has to be looked up here.
+/// @return the path of the library; empty when dlopen finds it as well alone:
+/// it is a path,
 ///     the program itself, or loaded already.
 std::string ResolveForCaller(const char* filename, int flags,
                              const void* caller) {
@@ -257,6 +329,8 @@ std::string UnsupportedReason() { return ""; }
 
 void Install() {
   const RecursionGuard guard;
+  // Now, for the dynamic linker cannot be asked while it is walked.
+  RealFunction(kHooks[0]);
   State& state = GetState();
   std::lock_guard lock(state.mutex);
   // dlpi_adds and dlpi_subs are the same on every call of one iteration.
@@ -267,24 +341,23 @@ void Install() {
     return true;
   });
   if (additions == state.additions && removals == state.removals) return;
-  // After a dlclose an address we know may be another module's: look at all anew.
+  // After a dlclose an address we know may be another module's: look at all
+  // anew.
   const bool is_known_valid = removals == state.removals;
   std::vector<Module> known = std::move(state.modules);
   state.modules.clear();
   ForEachModule([&](const dl_phdr_info& module) {
     if (IsOfDynamicLinker(module) || Contains(module, &state_marker))
       return false;
-    const auto found =
-        std::find_if(known.begin(), known.end(), [&](const Module& m) {
-          return m.base == module.dlpi_addr;
-        });
+    const auto found = std::find_if(
+        known.begin(), known.end(),
+        [&](const Module& m) { return m.base == module.dlpi_addr; });
     if (found != known.end() && is_known_valid) {
       state.modules.push_back(std::move(*found));
       return false;
     }
-    Module patched = Patch(module);
-    const bool is_same = found != known.end() && patched.slots.empty();
-    state.modules.push_back(std::move(is_same ? *found : patched));
+    state.modules.push_back(
+        Patch(module, found == known.end() ? nullptr : &*found));
     return false;
   });
   state.additions = additions;
@@ -297,10 +370,7 @@ void Uninstall() {
   std::lock_guard lock(state.mutex);
   ForEachModule([&](const dl_phdr_info& module) {
     for (const Module& patched : state.modules) {
-      if (patched.base != module.dlpi_addr || patched.slots.empty()) continue;
-      const WritableRelro writable(module);
-      for (const Slot& slot : patched.slots)
-        __atomic_store_n(slot.address, slot.original, __ATOMIC_RELEASE);
+      if (patched.base == module.dlpi_addr) Restore(module, patched);
     }
     return false;
   });

@@ -1,0 +1,282 @@
+#include <elf.h>
+#include <link.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "interposition/installer.h"
+#include "test/library/test_library.h"
+#include "test/recording_listener.h"
+
+namespace memray_mocha::test {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+template <typename Visit>
+void ForEachSegment(const TestLibrary& library, Visit visit) {
+  std::pair<const TestLibrary&, Visit&> data(library, visit);
+  ::dl_iterate_phdr(
+      [](dl_phdr_info* module, size_t, void* pointer) {
+        const auto& [library, visit] = *static_cast<decltype(data)*>(pointer);
+        if (module->dlpi_addr != library.map().l_addr) return 0;
+        for (int i = 0; i < module->dlpi_phnum; ++i)
+          visit(module->dlpi_phdr[i]);
+        return 1;
+      },
+      &data);
+}
+
+/// @return all that a library has in writable memory, and in memory that was
+/// until relocation: its slots are there.
+Bytes DataOf(const TestLibrary& library) {
+  Bytes bytes;
+  ForEachSegment(library, [&](const ElfW(Phdr) & segment) {
+    if (segment.p_type != PT_LOAD || !(segment.p_flags & PF_W)) return;
+    const auto* begin =
+        reinterpret_cast<uint8_t*>(library.map().l_addr + segment.p_vaddr);
+    bytes.insert(bytes.end(), begin, begin + segment.p_memsz);
+  });
+  return bytes;
+}
+
+/// @return the permissions of every page of a library that is read-only after
+/// relocation, as /proc/self/maps has them: `r--p`.
+std::vector<std::string> ProtectionOfRelro(const TestLibrary& library) {
+  uintptr_t begin = 0, end = 0;
+  ForEachSegment(library, [&](const ElfW(Phdr) & segment) {
+    if (segment.p_type != PT_GNU_RELRO) return;
+    begin = (library.map().l_addr + segment.p_vaddr) & ~uintptr_t{4095};
+    end = (library.map().l_addr + segment.p_vaddr + segment.p_memsz) &
+          ~uintptr_t{4095};
+  });
+  std::vector<std::string> result;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t from, to;
+    char permissions[5];
+    if (std::sscanf(line.c_str(), "%lx-%lx %4s", &from, &to, permissions) ==
+            3 &&
+        from < end && begin < to) {
+      result.push_back(permissions);
+    }
+  }
+  return result;
+}
+
+bool SeesMalloc(const TestLibrary& library,
+                const char* function = "call_malloc") {
+  auto* call = library.Find<void*(size_t)>(function);
+  void* address = nullptr;
+  const Events events = Record([&] { address = call(24); });
+  const Events expected{Allocation(address, 24, Allocator::kMalloc)};
+  ::free(address);
+  return events == expected;
+}
+
+TEST("Installer: a function that is missing stays missing") {
+  const TestLibrary library("memray_mocha_test_weak");
+  const bool before = library.Call<bool>("has_free_sized");
+  installer::Install();
+  EXPECT_EQUAL(library.Call<bool>("has_free_sized"), before);
+  installer::Uninstall();
+  EXPECT_EQUAL(library.Call<bool>("has_free_sized"), before);
+}
+
+TEST("Installer: Uninstall leaves every slot as it was") {
+  for (const char* name : {"memray_mocha_test_lazy", "memray_mocha_test_now"}) {
+    installer::Uninstall();
+    const TestLibrary library(name, RTLD_LAZY);
+    const Bytes before = DataOf(library);
+    installer::Install();
+    EXPECT(DataOf(library) != before);
+    installer::Uninstall();
+    EXPECT(DataOf(library) == before);
+  }
+}
+
+TEST("Installer: pages that were read-only are read-only again") {
+  const TestLibrary library("memray_mocha_test_now");
+  installer::Uninstall();
+  const auto before = ProtectionOfRelro(library);
+  EXPECT(!before.empty());
+  for (const std::string& permissions : before)
+    EXPECT_EQUAL(permissions, "r--p");
+  installer::Install();
+  EXPECT(ProtectionOfRelro(library) == before);
+  installer::Uninstall();
+  EXPECT(ProtectionOfRelro(library) == before);
+}
+
+TEST("Installer: after Uninstall nothing is seen, after Install again all is") {
+  for (const char* name : {"memray_mocha_test_lazy", "memray_mocha_test_now"}) {
+    const TestLibrary library(name);
+    EXPECT(SeesMalloc(library));
+    installer::Uninstall();
+    RecordingListener listener;
+    allocation_listener = &listener;
+    ::free(library.Call<void*>("call_malloc", size_t{24}));
+    allocation_listener = nullptr;
+    EXPECT_EQUAL(listener.events, Events{});
+    EXPECT(SeesMalloc(library));
+  }
+}
+
+TEST("Installer: hooks that a program has kept work when nobody listens") {
+  const TestLibrary library("memray_mocha_test_now");
+  installer::Install();
+  auto* kept = library.Call<void* (*)(size_t)>("address_of_malloc");
+  ::free(kept(24));
+  installer::Uninstall();
+  ::free(kept(24));
+  EXPECT(library.Call<void* (*)(size_t)>("address_of_malloc") != kept);
+}
+
+TEST("Installer: Install and Uninstall can be repeated") {
+  const TestLibrary library("memray_mocha_test_lazy");
+  for (int i = 0; i < 3; ++i) installer::Install();
+  EXPECT(SeesMalloc(library));
+  for (int i = 0; i < 3; ++i) installer::Uninstall();
+  EXPECT(SeesMalloc(library));
+}
+
+using Allocate = void* (*)(size_t);
+
+void* OwnAllocate(size_t) { return nullptr; }
+
+TEST("Installer: an allocator that the program has chosen itself stays") {
+  for (const char* name : {"memray_mocha_test_lazy", "memray_mocha_test_now"}) {
+    installer::Uninstall();
+    const TestLibrary library(name);
+    Allocate& replaced = *library.Find<Allocate>("replaced_allocate");
+    Allocate& cleared = *library.Find<Allocate>("cleared_allocate");
+    // As xmlMemSetup() and CRYPTO_set_mem_functions() do.
+    replaced = OwnAllocate;
+    cleared = nullptr;
+    installer::Install();
+    EXPECT(replaced == OwnAllocate);
+    EXPECT(cleared == nullptr);
+    installer::Uninstall();
+    EXPECT(replaced == OwnAllocate);
+    EXPECT(cleared == nullptr);
+  }
+}
+
+TEST(
+    "Installer: an allocator that the program chooses while it is hooked "
+    "stays") {
+  for (const char* name : {"memray_mocha_test_lazy", "memray_mocha_test_now"}) {
+    const TestLibrary library(name);
+    installer::Install();
+    Allocate& variable = *library.Find<Allocate>("allocate_in_variable");
+    EXPECT(variable != OwnAllocate);
+    variable = OwnAllocate;
+    { const TestLibrary another("memray_mocha_test_late"); }
+    installer::Install();
+    EXPECT(variable == OwnAllocate);
+    installer::Uninstall();
+    EXPECT(variable == OwnAllocate);
+  }
+}
+
+TEST("Installer: a library that is loaded later is seen, opened by its path") {
+  const TestLibrary opener("memray_mocha_test_now");
+  installer::Install();
+  const std::string path = TestLibrary::PathOf("memray_mocha_test_late");
+  const TestLibrary late(opener.Call<void*>("call_dlopen", path.c_str()));
+  auto* call = late.Find<void*(size_t)>("call_malloc_late");
+  RecordingListener listener;
+  allocation_listener = &listener;
+  void* address = call(24);
+  allocation_listener = nullptr;
+  EXPECT_EQUAL(listener.events,
+               (Events{Allocation(address, 24, Allocator::kMalloc)}));
+  ::free(address);
+}
+
+TEST("Installer: a library is found by its name through its opener's RUNPATH") {
+  for (const char* name : {"memray_mocha_test_lazy", "memray_mocha_test_now"}) {
+    const TestLibrary opener(name);
+    installer::Install();
+    const TestLibrary late(opener.Call<void*>(
+        "call_dlopen", (const char*)"memray_mocha_test_late.node"));
+    EXPECT_EQUAL(std::string(late.map().l_name),
+                 TestLibrary::PathOf("memray_mocha_test_late"));
+    EXPECT(SeesMalloc(late, "call_malloc_late"));
+  }
+}
+
+TEST(
+    "Installer: dlopen fails as it does without hooks, and opens the program "
+    "itself") {
+  const TestLibrary opener("memray_mocha_test_now");
+  installer::Install();
+  const auto call = opener.Find<void*(const char*)>("call_dlopen");
+  EXPECT(!call("memray_mocha_nowhere.so"));
+  EXPECT(std::strstr(::dlerror(), "memray_mocha_nowhere.so"));
+  EXPECT(!call("/nowhere/library.so"));
+  EXPECT(std::strstr(::dlerror(), "/nowhere/library.so"));
+  void* program = call(nullptr);
+  EXPECT(program);
+  ::dlclose(program);
+}
+
+TEST(
+    "Installer: a library without slots where one with slots was is left "
+    "alone") {
+  installer::Uninstall();
+  uintptr_t base;
+  {
+    const TestLibrary first("memray_mocha_test_with_slots", RTLD_NOW);
+    base = first.map().l_addr;
+    installer::Install();
+  }
+  const TestLibrary second("memray_mocha_test_without_slots", RTLD_NOW);
+  // Not a matter of luck: the layout is the same, and nothing was mapped in
+  // between.
+  EXPECT_EQUAL(second.map().l_addr, base);
+  const Bytes before = DataOf(second);
+  installer::Install();
+  installer::Uninstall();
+  EXPECT(DataOf(second) == before);
+}
+
+TEST("Installer: and so is one that came since the last look") {
+  installer::Uninstall();
+  uintptr_t base;
+  {
+    const TestLibrary first("memray_mocha_test_with_slots", RTLD_NOW);
+    base = first.map().l_addr;
+    installer::Install();
+  }
+  const TestLibrary second("memray_mocha_test_without_slots", RTLD_NOW);
+  EXPECT_EQUAL(second.map().l_addr, base);
+  const Bytes before = DataOf(second);
+  installer::Uninstall();
+  EXPECT(DataOf(second) == before);
+}
+
+TEST("Installer: libraries come and go 200 times") {
+  const TestLibrary opener("memray_mocha_test_now");
+  const std::string path = TestLibrary::PathOf("memray_mocha_test_late");
+  installer::Install();
+  for (int i = 0; i < 200; ++i) {
+    const TestLibrary late(opener.Call<void*>("call_dlopen", path.c_str()));
+    EXPECT(SeesMalloc(late, "call_malloc_late"));
+  }
+  EXPECT(SeesMalloc(opener));
+}
+
+TEST("Installer: the platform is supported") {
+  EXPECT_EQUAL(installer::UnsupportedReason(), "");
+}
+
+TEST("Installer: a program without V8 has no V8 module") {
+  static const int in_program = 0;
+  EXPECT(!installer::IsInV8Module(&in_program));
+  EXPECT(!installer::IsInV8Module(nullptr));
+}
+
+}  // namespace
+}  // namespace memray_mocha::test

@@ -1,0 +1,578 @@
+#include "interposition/hooks.h"
+
+#include <malloc.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include "recursion_guard.h"
+#include "test/library/test_library.h"
+#include "test/recording_listener.h"
+
+namespace memray_mocha::test {
+namespace {
+
+constexpr size_t kPage = 4096;
+// More than any machine has: malloc fails.
+constexpr size_t kTooMuch = size_t{1} << 62;
+constexpr int kPrivate = MAP_PRIVATE | MAP_ANONYMOUS;
+constexpr int kReadWrite = PROT_READ | PROT_WRITE;
+
+/// The library, once for each way of linking. Kept: reloading it is tested
+/// elsewhere.
+const std::vector<const TestLibrary*>& Libraries() {
+  static const TestLibrary lazy("memray_mocha_test_lazy");
+  static const TestLibrary now("memray_mocha_test_now");
+  static const std::vector<const TestLibrary*> libraries{&lazy, &now};
+  return libraries;
+}
+
+#define FOR_EACH_LIBRARY(library) for (const TestLibrary* library : Libraries())
+
+Events Nothing() { return {}; }
+
+void FreeQuietly(void* address) { ::free(address); }
+
+/// Records one call that returns an address.
+template <typename... Parameters>
+std::pair<Events, void*> RecordCall(const TestLibrary* library,
+                                    const char* function,
+                                    Parameters... parameters) {
+  auto* call = library->Find<void*(Parameters...)>(function);
+  void* address = nullptr;
+  Events events = Record([&] { address = call(parameters...); });
+  return {std::move(events), address};
+}
+
+template <typename... Parameters>
+void ExpectAllocation(const char* function, size_t size, Allocator allocator,
+                      Parameters... parameters) {
+  FOR_EACH_LIBRARY(library) {
+    const auto [events, address] = RecordCall(library, function, parameters...);
+    EXPECT(address);
+    EXPECT_EQUAL(events, (Events{Allocation(address, size, allocator)}));
+    FreeQuietly(address);
+  }
+}
+
+TEST("Hooks: each allocator is seen once, with its size") {
+  using enum Allocator;
+  const size_t size = 1000, count = 10, alignment = 64;
+  ExpectAllocation("call_malloc", size, kMalloc, size);
+  ExpectAllocation("call_calloc", count * size, kCalloc, count, size);
+  ExpectAllocation("call_aligned_alloc", size + 24, kAlignedAlloc, alignment,
+                   size + 24);
+  ExpectAllocation("call_memalign", size, kMemalign, alignment, size);
+  ExpectAllocation("call_valloc", size, kValloc, size);
+  ExpectAllocation("call_pvalloc", size, kPvalloc, size);
+}
+
+TEST(
+    "Hooks: pointers in constant and variable data, and in the GOT, are "
+    "slots") {
+  using enum Allocator;
+  ExpectAllocation("call_allocate_in_constant", 24, kMalloc, size_t{24});
+  ExpectAllocation("call_allocate_in_variable", 24, kMalloc, size_t{24});
+  FOR_EACH_LIBRARY(library) {
+    void* address = nullptr;
+    const auto get = library->Find<decltype (&::malloc)()>("address_of_malloc");
+    const Events events = Record([&] { address = get()(24); });
+    EXPECT_EQUAL(events, (Events{Allocation(address, 24, kMalloc)}));
+    FreeQuietly(address);
+  }
+}
+
+TEST("Hooks: operator new is seen once, not again as malloc") {
+  using enum Allocator;
+  ExpectAllocation("call_new", 24, kOperatorNew, size_t{24});
+  ExpectAllocation("call_new_array", 24, kOperatorNew, size_t{24});
+  ExpectAllocation("call_new_nothrow", 24, kOperatorNew, size_t{24});
+  ExpectAllocation("call_new_array_nothrow", 24, kOperatorNew, size_t{24});
+}
+
+TEST("Hooks: aligned operator new is seen once, as libstdc++ allocates it") {
+  FOR_EACH_LIBRARY(library) {
+    const auto [events, address] =
+        RecordCall(library, "call_new_aligned", size_t{128}, size_t{64});
+    EXPECT_EQUAL(events,
+                 (Events{Allocation(address, 128, Allocator::kAlignedAlloc)}));
+    FreeQuietly(address);
+  }
+}
+
+TEST("Hooks: operator delete is seen once") {
+  FOR_EACH_LIBRARY(library) {
+    void* address = library->Call<void*>("call_new", size_t{24});
+    const Events events =
+        Record([&] { library->Call<void>("call_delete", address); });
+    EXPECT_EQUAL(events, (Events{Deallocation(address)}));
+  }
+}
+
+TEST(
+    "Hooks: operator new that throws passes its exception on, and reports no "
+    "block") {
+  FOR_EACH_LIBRARY(library) {
+    bool threw = false;
+    const Events events = Record(
+        [&] { threw = library->Call<bool>("call_new_that_throws", kTooMuch); });
+    EXPECT(threw);
+    for (const Event& event : events)
+      EXPECT(event.allocator != Allocator::kOperatorNew);
+    EXPECT(!RecursionGuard::IsActive());
+  }
+}
+
+TEST("Hooks: operator new (nothrow) that fails reports nothing") {
+  FOR_EACH_LIBRARY(library) {
+    const auto [events, address] =
+        RecordCall(library, "call_new_nothrow", kTooMuch);
+    EXPECT(!address);
+    EXPECT_EQUAL(events, Nothing());
+  }
+}
+
+TEST("Hooks: every way to free is seen once") {
+  FOR_EACH_LIBRARY(library) {
+    void* address = ::malloc(24);
+    EXPECT_EQUAL(Record([&] { library->Call<void>("call_free", address); }),
+                 (Events{Deallocation(address)}));
+    address = ::malloc(24);
+    EXPECT_EQUAL(Record([&] {
+                   library->Call<void>("call_free_sized", address, size_t{24});
+                 }),
+                 (Events{Deallocation(address)}));
+    address = ::aligned_alloc(64, 128);
+    EXPECT_EQUAL(Record([&] {
+                   library->Call<void>("call_free_aligned_sized", address,
+                                       size_t{64}, size_t{128});
+                 }),
+                 (Events{Deallocation(address)}));
+  }
+}
+
+TEST("Hooks: free(NULL) is nothing") {
+  FOR_EACH_LIBRARY(library) {
+    EXPECT_EQUAL(
+        Record([&] { library->Call<void>("call_free", (void*)nullptr); }),
+        Nothing());
+  }
+}
+
+TEST("Hooks: realloc is a deallocation and an allocation") {
+  FOR_EACH_LIBRARY(library) {
+    void* before = ::malloc(24);
+    auto [events, after] =
+        RecordCall(library, "call_realloc", before, size_t{100'000});
+    EXPECT_EQUAL(events,
+                 (Events{Deallocation(before),
+                         Allocation(after, 100'000, Allocator::kRealloc)}));
+    before = after;
+    std::tie(events, after) = RecordCall(library, "call_reallocarray", before,
+                                         size_t{100}, size_t{3000});
+    EXPECT_EQUAL(
+        events, (Events{Deallocation(before),
+                        Allocation(after, 300'000, Allocator::kReallocarray)}));
+    FreeQuietly(after);
+  }
+}
+
+TEST("Hooks: realloc of NULL is an allocation") {
+  FOR_EACH_LIBRARY(library) {
+    const auto [events, address] =
+        RecordCall(library, "call_realloc", (void*)nullptr, size_t{24});
+    EXPECT_EQUAL(events,
+                 (Events{Allocation(address, 24, Allocator::kRealloc)}));
+    FreeQuietly(address);
+  }
+}
+
+TEST("Hooks: realloc to 0 is a deallocation") {
+  FOR_EACH_LIBRARY(library) {
+    void* before = ::malloc(24);
+    const auto [events, after] =
+        RecordCall(library, "call_realloc", before, size_t{0});
+    EXPECT(!after);
+    EXPECT_EQUAL(events, (Events{Deallocation(before)}));
+  }
+}
+
+TEST("Hooks: after a failed realloc the old block is still there") {
+  FOR_EACH_LIBRARY(library) {
+    void* block = ::malloc(1000);
+    std::strcpy(static_cast<char*>(block), "content");
+    errno = 0;
+    auto [events, result] =
+        RecordCall(library, "call_realloc", block, kTooMuch);
+    EXPECT_EQUAL(errno, ENOMEM);
+    EXPECT(!result);
+    EXPECT_EQUAL(events, (Events{Deallocation(block),
+                                 Allocation(block, ::malloc_usable_size(block),
+                                            Allocator::kRealloc)}));
+    std::tie(events, result) =
+        RecordCall(library, "call_reallocarray", block, kTooMuch, size_t{1});
+    EXPECT(!result);
+    EXPECT_EQUAL(events.size(), 2u);
+    EXPECT_EQUAL(events[1].address, reinterpret_cast<uintptr_t>(block));
+    EXPECT_EQUAL(std::string(static_cast<char*>(block)), "content");
+    FreeQuietly(block);
+  }
+}
+
+TEST("Hooks: a reallocarray whose size overflows reports nothing") {
+  FOR_EACH_LIBRARY(library) {
+    void* block = ::malloc(24);
+    const auto [events, result] =
+        RecordCall(library, "call_reallocarray", block, ~size_t{0}, size_t{2});
+    EXPECT(!result);
+    EXPECT_EQUAL(events, Nothing());
+    FreeQuietly(block);
+  }
+}
+
+TEST("Hooks: what fails to allocate reports nothing, and keeps errno") {
+  FOR_EACH_LIBRARY(library) {
+    const auto expect_failure = [library](const char* function,
+                                          auto... parameters) {
+      errno = 0;
+      const auto [events, address] =
+          RecordCall(library, function, parameters...);
+      EXPECT_EQUAL(errno, ENOMEM);
+      EXPECT(!address);
+      EXPECT_EQUAL(events, Nothing());
+    };
+    expect_failure("call_malloc", kTooMuch);
+    expect_failure("call_calloc", ~size_t{0}, size_t{2});
+    expect_failure("call_memalign", size_t{64}, kTooMuch);
+    expect_failure("call_aligned_alloc", size_t{64}, kTooMuch);
+    expect_failure("call_valloc", kTooMuch);
+  }
+}
+
+TEST("Hooks: posix_memalign, and its two ways to fail") {
+  FOR_EACH_LIBRARY(library) {
+    const auto call =
+        library->Find<int(void**, size_t, size_t)>("call_posix_memalign");
+    void* address = nullptr;
+    int error = -1;
+    EXPECT_EQUAL(
+        Record([&] { error = call(&address, 256, 1000); }),
+        (Events{Allocation(address, 1000, Allocator::kPosixMemalign)}));
+    EXPECT_EQUAL(error, 0);
+    FreeQuietly(address);
+    address = nullptr;
+    EXPECT_EQUAL(Record([&] { error = call(&address, 3, 1000); }), Nothing());
+    EXPECT_EQUAL(error, EINVAL);
+    EXPECT_EQUAL(Record([&] { error = call(&address, 64, kTooMuch); }),
+                 Nothing());
+    EXPECT_EQUAL(error, ENOMEM);
+    EXPECT(!address);
+  }
+}
+
+TEST("Hooks: blocks of 0 bytes are blocks") {
+  ExpectAllocation("call_malloc", 0, Allocator::kMalloc, size_t{0});
+  ExpectAllocation("call_calloc", 0, Allocator::kCalloc, size_t{0}, size_t{8});
+}
+
+/// Spoils errno, as a listener that writes a file may.
+class SpoilingListener final : public AllocationListener {
+  void OnAllocation(uintptr_t, size_t, Allocator, uintptr_t) override {
+    errno = EIO;
+  }
+  void OnDeallocation(uintptr_t) override { errno = EIO; }
+  void OnMapping(uintptr_t, size_t, Allocator, uintptr_t) override {
+    errno = EIO;
+  }
+  void OnUnmapping(uintptr_t, size_t) override { errno = EIO; }
+};
+
+TEST("Hooks: the program does not see the listener's errno") {
+  installer::Install();
+  FOR_EACH_LIBRARY(library) {
+    SpoilingListener listener;
+    allocation_listener = &listener;
+    errno = EDOM;
+    void* block = library->Call<void*>("call_malloc", size_t{24});
+    block = library->Call<void*>("call_realloc", block, size_t{240});
+    library->Call<void>("call_free", block);
+    void* pages = library->Call<void*>("call_mmap", (void*)nullptr, 2 * kPage,
+                                       PROT_NONE, kPrivate);
+    library->Call<int>("call_mprotect", pages, kPage, kReadWrite);
+    pages = library->Call<void*>("call_mremap", pages, kPage, kPage, 0);
+    library->Call<int>("call_munmap", pages, 2 * kPage);
+    const int after_success = errno;
+    library->Call<void*>("call_realloc",
+                         library->Call<void*>("call_malloc", size_t{8}),
+                         kTooMuch);
+    const int after_failure = errno;
+    allocation_listener = nullptr;
+    EXPECT_EQUAL(after_success, EDOM);
+    EXPECT_EQUAL(after_failure, ENOMEM);
+  }
+}
+
+TEST("Hooks: the caller is the code that called the allocator") {
+  FOR_EACH_LIBRARY(library) {
+    for (const char* function : {"call_malloc", "call_valloc", "call_new"}) {
+      const auto [events, address] = RecordCall(library, function, size_t{24});
+      EXPECT_EQUAL(events.size(), 1u);
+      Dl_info info;
+      EXPECT(::dladdr(reinterpret_cast<void*>(events[0].caller), &info));
+      EXPECT_EQUAL(std::string(info.dli_sname), function);
+      EXPECT_EQUAL(std::string(info.dli_fname), library->map().l_name);
+      FreeQuietly(address);
+    }
+  }
+}
+
+TEST("Hooks: what a listener or the tracker allocates is not reported") {
+  FOR_EACH_LIBRARY(library) {
+    const Events events = Record([&] {
+      const RecursionGuard guard;
+      library->Call<void>("call_free",
+                          library->Call<void*>("call_malloc", size_t{24}));
+      library->Call<void>("call_delete",
+                          library->Call<void*>("call_new", size_t{24}));
+      void* pages = library->Call<void*>("call_mmap", (void*)nullptr, kPage,
+                                         kReadWrite, kPrivate);
+      library->Call<int>("call_munmap", pages, kPage);
+    });
+    EXPECT_EQUAL(events, Nothing());
+  }
+}
+
+TEST("Hooks: mmap of accessible pages is a mapping of whole pages") {
+  FOR_EACH_LIBRARY(library) {
+    for (const char* function : {"call_mmap", "call_mmap64"}) {
+      const auto [events, pages] = RecordCall(library, function, (void*)nullptr,
+                                              kPage + 1, kReadWrite, kPrivate);
+      EXPECT_EQUAL(events,
+                   (Events{Mapping(pages, 2 * kPage, Allocator::kMmap)}));
+      EXPECT_EQUAL(
+          Record([&] { library->Call<int>("call_munmap", pages, kPage + 1); }),
+          (Events{Unmapping(pages, 2 * kPage)}));
+    }
+  }
+}
+
+TEST("Hooks: mmap that fails reports nothing") {
+  FOR_EACH_LIBRARY(library) {
+    const auto [events, pages] = RecordCall(
+        library, "call_mmap", (void*)nullptr, size_t{0}, kReadWrite, kPrivate);
+    EXPECT(pages == MAP_FAILED);
+    EXPECT_EQUAL(events, Nothing());
+  }
+}
+
+TEST("Hooks: a part of a mapping can be unmapped") {
+  FOR_EACH_LIBRARY(library) {
+    char* pages = library->Call<char*>("call_mmap", (void*)nullptr, 4 * kPage,
+                                       kReadWrite, kPrivate);
+    EXPECT_EQUAL(Record([&] {
+                   library->Call<int>("call_munmap", pages + kPage, 2 * kPage);
+                 }),
+                 (Events{Unmapping(pages + kPage, 2 * kPage)}));
+    ::munmap(pages, kPage);
+    ::munmap(pages + 3 * kPage, kPage);
+  }
+}
+
+/// @return whether any event makes memory live.
+bool AddsMemory(const Events& events) {
+  for (const Event& event : events) {
+    if (event.kind == Event::kAllocation || event.kind == Event::kMapping)
+      return true;
+  }
+  return false;
+}
+
+TEST("Hooks: reserved pages count when they become accessible, and once") {
+  constexpr size_t kReserved = 16 * kPage;
+  FOR_EACH_LIBRARY(library) {
+    const auto [events, result] = RecordCall(
+        library, "call_mmap", (void*)nullptr, kReserved, PROT_NONE, kPrivate);
+    char* const pages = static_cast<char*>(result);
+    EXPECT(!AddsMemory(events));
+    const auto protect = [&](size_t begin, size_t end, int protection) {
+      return Record([&] {
+        library->Call<int>("call_mprotect", pages + begin * kPage,
+                           (end - begin) * kPage, protection);
+      });
+    };
+    const auto mapping = [&](size_t begin, size_t end) {
+      return Events{Mapping(pages + begin * kPage, (end - begin) * kPage,
+                            Allocator::kMprotect)};
+    };
+    EXPECT_EQUAL(protect(0, 2, kReadWrite), mapping(0, 2));
+    EXPECT_EQUAL(protect(0, 2, PROT_READ), Nothing());
+    EXPECT_EQUAL(protect(0, 4, kReadWrite), mapping(2, 4));
+    EXPECT_EQUAL(protect(2, 4, PROT_NONE),
+                 (Events{Unmapping(pages + 2 * kPage, 2 * kPage)}));
+    EXPECT_EQUAL(protect(0, 4, kReadWrite), mapping(2, 4));
+    ::munmap(pages, kReserved);
+    // To the ledger that was the program's.
+    library->Call<int>("call_munmap", (void*)pages, kReserved);
+  }
+}
+
+TEST("Hooks: mprotect of what is no reservation is nothing") {
+  FOR_EACH_LIBRARY(library) {
+    void* pages = library->Call<void*>("call_mmap", (void*)nullptr, kPage,
+                                       kReadWrite, kPrivate);
+    for (const int protection : {PROT_READ, PROT_NONE, kReadWrite}) {
+      EXPECT_EQUAL(Record([&] {
+                     library->Call<int>("call_mprotect", pages, kPage,
+                                        protection);
+                   }),
+                   Nothing());
+    }
+    library->Call<int>("call_munmap", pages, kPage);
+  }
+}
+
+TEST("Hooks: an mprotect that fails reports nothing") {
+  FOR_EACH_LIBRARY(library) {
+    void* pages = library->Call<void*>("call_mmap", (void*)nullptr, 2 * kPage,
+                                       PROT_NONE, kPrivate);
+    EXPECT_EQUAL(
+        Record([&] {
+          void* odd = static_cast<char*>(pages) + 1;
+          EXPECT_EQUAL(
+              library->Call<int>("call_mprotect", odd, kPage, PROT_READ), -1);
+        }),
+        Nothing());
+    library->Call<int>("call_munmap", pages, 2 * kPage);
+  }
+}
+
+TEST("Hooks: reservations are known that were made while nobody listened") {
+  installer::Install();
+  FOR_EACH_LIBRARY(library) {
+    void* pages = library->Call<void*>("call_mmap", (void*)nullptr, 4 * kPage,
+                                       PROT_NONE, kPrivate);
+    library->Call<int>("call_mprotect", pages, kPage, kReadWrite);
+    EXPECT_EQUAL(Record([&] {
+                   library->Call<int>("call_mprotect", pages, 2 * kPage,
+                                      kReadWrite);
+                 }),
+                 (Events{Mapping(static_cast<char*>(pages) + kPage, kPage,
+                                 Allocator::kMprotect)}));
+    library->Call<int>("call_munmap", pages, 4 * kPage);
+  }
+}
+
+TEST("Hooks: pages mapped anew over a reservation, and taken back from it") {
+  FOR_EACH_LIBRARY(library) {
+    char* pages = library->Call<char*>("call_mmap", (void*)nullptr, 8 * kPage,
+                                       PROT_NONE, kPrivate);
+    void* middle = pages + 2 * kPage;
+    auto [events, result] = RecordCall(library, "call_mmap", middle, 2 * kPage,
+                                       kReadWrite, kPrivate | MAP_FIXED);
+    EXPECT_EQUAL(events,
+                 (Events{Mapping(middle, 2 * kPage, Allocator::kMmap)}));
+    std::tie(events, result) =
+        RecordCall(library, "call_mmap", middle, 2 * kPage, PROT_NONE,
+                   kPrivate | MAP_FIXED);
+    EXPECT_EQUAL(events, (Events{Unmapping(middle, 2 * kPage)}));
+    library->Call<int>("call_munmap", (void*)pages, 8 * kPage);
+  }
+}
+
+TEST("Hooks: mremap is an unmapping and a mapping") {
+  FOR_EACH_LIBRARY(library) {
+    void* before = library->Call<void*>("call_mmap", (void*)nullptr, kPage,
+                                        kReadWrite, kPrivate);
+    const auto [events, after] = RecordCall(library, "call_mremap", before,
+                                            kPage, 64 * kPage, MREMAP_MAYMOVE);
+    EXPECT(after != MAP_FAILED);
+    EXPECT_EQUAL(events,
+                 (Events{Unmapping(before, kPage),
+                         Mapping(after, 64 * kPage, Allocator::kMremap)}));
+    library->Call<int>("call_munmap", after, 64 * kPage);
+  }
+}
+
+TEST("Hooks: an mremap that fails reports nothing") {
+  FOR_EACH_LIBRARY(library) {
+    const auto [events, result] =
+        RecordCall(library, "call_mremap", (void*)kPage, kPage, 2 * kPage, 0);
+    EXPECT(result == MAP_FAILED);
+    EXPECT_EQUAL(events, Nothing());
+  }
+}
+
+/// Counts, from any thread.
+class CountingListener final : public AllocationListener {
+ public:
+  void OnAllocation(uintptr_t, size_t size, Allocator, uintptr_t) override {
+    ++allocations;
+    bytes += size;
+  }
+  void OnDeallocation(uintptr_t) override { ++deallocations; }
+  void OnMapping(uintptr_t, size_t, Allocator, uintptr_t) override {}
+  void OnUnmapping(uintptr_t, size_t) override {}
+
+  std::atomic<uint64_t> allocations{0}, deallocations{0}, bytes{0};
+};
+
+TEST("Hooks: eight threads at once, and nothing is lost") {
+  constexpr int kThreads = 8, kRounds = 50'000;
+  Libraries();
+  installer::Install();
+  CountingListener listener;
+  std::atomic<int> ready{0};
+  std::atomic<bool> listening{false}, done{false};
+  std::vector<std::thread> threads;
+  std::atomic<int> finished{0};
+  for (int t = 0; t < kThreads; ++t) {
+    const TestLibrary* library = Libraries()[t % 2];
+    auto* allocate = library->Find<void*(size_t)>("call_malloc");
+    auto* reallocate = library->Find<void*(void*, size_t)>("call_realloc");
+    auto* release = library->Find<void(void*)>("call_free");
+    threads.emplace_back([=, &ready, &listening, &finished, &done] {
+      ++ready;
+      while (!listening) std::this_thread::yield();
+      for (int i = 0; i < kRounds; ++i)
+        release(reallocate(allocate(t + 1), 100));
+      ++finished;
+      // The thread's own end must not be counted.
+      while (!done) std::this_thread::yield();
+    });
+  }
+  while (ready < kThreads) std::this_thread::yield();
+  allocation_listener = &listener;
+  listening = true;
+  while (finished < kThreads) std::this_thread::yield();
+  allocation_listener = nullptr;
+  done = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQUAL(listener.allocations, 2u * kThreads * kRounds);
+  EXPECT_EQUAL(listener.deallocations, 2u * kThreads * kRounds);
+  EXPECT_EQUAL(listener.bytes, kRounds * (36u + 100 * kThreads));
+}
+
+TEST("Hooks: a forked child goes on without trouble") {
+  FOR_EACH_LIBRARY(library) {
+    RecordingListener listener;
+    installer::Install();
+    allocation_listener = &listener;
+    const pid_t child = ::fork();
+    if (child == 0) {
+      library->Call<void>("call_free",
+                          library->Call<void*>("call_malloc", size_t{24}));
+      ::_exit(0);
+    }
+    allocation_listener = nullptr;
+    int status = -1;
+    ::waitpid(child, &status, 0);
+    EXPECT_EQUAL(status, 0);
+  }
+}
+
+}  // namespace
+}  // namespace memray_mocha::test
