@@ -1,0 +1,62 @@
+import type { AllocationRecord, CaptureReader } from '../../dist/capture/capture-reader';
+import type { TrackerClass } from '../../dist/mocha/tracked-test';
+import type { TrackerOptions } from '../../dist/native/tracker';
+
+/** What a fake tracker has seen, in order: `start`, `collect`, `stop`, `close`. */
+export interface FakeTracker {
+  Tracker: TrackerClass;
+  events: string[];
+  /** The options of each tracker made. */
+  options: TrackerOptions[];
+}
+
+/** A tracker that finds these rows, live at the peak and leaked; for tests without the native part. */
+export function createFakeTracker(
+  rows: AllocationRecord[],
+  { failToStart, everyCall = () => {} }: { failToStart?: Error; everyCall?: () => void } = {},
+): FakeTracker {
+  const events: string[] = [];
+  const options: TrackerOptions[] = [];
+  const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
+  const reader: Partial<CaptureReader> = {
+    statistics: () => ({
+      peakBytes: bytes,
+      peakJsHeapBytes: 0,
+      peakNativeBytes: bytes,
+      allocationCount: rows.length,
+      allocationBytes: bytes,
+      deallocationCount: 0,
+      leakedBytes: bytes,
+      sizeHistogram: [0, 3, 0],
+      minSizeBytes: 2,
+      maxSizeBytes: 3,
+      allocators: [],
+    }),
+    highWaterMark: () => rows,
+    leaks: () => rows,
+    close: () => void events.push('close'),
+  };
+  class Tracker {
+    constructor(given: TrackerOptions = {}) {
+      options.push(given);
+    }
+
+    static collectGarbage(): void {
+      everyCall();
+      events.push('collect');
+    }
+
+    start(): void {
+      if (failToStart) throw failToStart;
+      everyCall();
+      events.push('start');
+    }
+
+    stop(): CaptureReader {
+      everyCall();
+      events.push('stop');
+      return reader as CaptureReader;
+    }
+  }
+  return { Tracker, events, options };
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { main } from '../../../dist/cli/main';
+import { CaptureWriter } from '../../helpers/capture-writer';
+
+/** Runs the command line and gives what it printed. */
+function run(...args: string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = main(args, {
+    log: (text) => void out.push(text),
+    error: (text) => void err.push(text),
+  });
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
+
+describe('memray-mocha on the command line', function () {
+  let folder: string;
+  let file: string;
+
+  before('write captures', function () {
+    folder = mkdtempSync(join(tmpdir(), 'memray-mocha-test-'));
+    file = join(folder, 'a.bin');
+    writeFileSync(file, new CaptureWriter().toBytes());
+  });
+  after(() => rmSync(folder, { recursive: true }));
+
+  for (const verb of ['summary', 'tree', 'stats']) {
+    it(`${verb} prints text, and JSON when asked`, function () {
+      const text = run(verb, file);
+      assert.deepEqual([text.code, text.err === ''], [0, !text.err]);
+      assert.notEqual(text.out, '');
+      const json = run(verb, '--json', file);
+      assert.equal(json.code, 0);
+      JSON.parse(json.out);
+    });
+
+    it(`${verb} --help lists its options`, function () {
+      const { code, out } = run(verb, '--help');
+      assert.equal(code, 0);
+      assert.match(out, new RegExp(`^Usage: memray-mocha ${verb} `));
+      assert.match(out, /--json/);
+    });
+  }
+
+  it('--help lists the verbs', function () {
+    const { code, out } = run('--help');
+    assert.equal(code, 0);
+    for (const verb of ['summary', 'tree', 'stats']) assert.match(out, new RegExp(`\n  ${verb} `));
+  });
+
+  const misuses: [string[], RegExp][] = [
+    [[], /^Expected a verb: one of summary, tree, stats\. See memray-mocha --help\.$/],
+    [['flame', 'x'], /^There is no verb `flame`: use one of summary/],
+    [['toString', 'x'], /^There is no verb `toString`/],
+    [['tree'], /^Expected one capture file, got 0\./],
+    [['tree', 'a', 'b'], /^Expected one capture file, got 2\./],
+    [['tree', '--what', 'a'], /--what/],
+    [['stats', '--num-largest=x'], /Expected one capture file/],
+  ];
+  for (const [args, message] of misuses) {
+    it(`exits with 2 for \`${args.join(' ')}\``, function () {
+      const { code, out, err } = run(...args);
+      assert.deepEqual([code, out], [2, '']);
+      assert.match(err, message);
+    });
+  }
+
+  it('exits with 2 for a malformed number', function () {
+    const { code, err } = run('tree', '--biggest-allocs=few', file);
+    assert.equal(code, 2);
+    assert.match(err, /Expected --biggest-allocs to be a whole number, got 'few'/);
+  });
+
+  it('exits with 1 for a file that is none, or no capture', function () {
+    const missing = run('tree', join(folder, 'missing.bin'));
+    assert.equal(missing.code, 1);
+    assert.match(missing.err, /missing\.bin/);
+    const text = join(folder, 'text.bin');
+    writeFileSync(text, 'This is a text and not a capture, whatever its name says.');
+    const none = run('tree', text);
+    assert.equal(none.code, 1);
+    assert.match(none.err, /text\.bin/);
+  });
+});

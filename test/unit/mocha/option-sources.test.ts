@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { readSources } from '../../../dist/mocha/option-sources';
+
+interface Args {
+  config?: unknown;
+  package?: unknown;
+}
+
+function read(argv: string[], { env = {}, rc = {}, pkg = {} } = {}) {
+  const asked: Args = {};
+  const reader = {
+    loadRc(args: Args) {
+      asked.config = args.config;
+      return rc;
+    },
+    loadPkgRc(args: Args) {
+      asked.package = args.package;
+      return pkg;
+    },
+  };
+  return { ...readSources(argv, env, reader), asked };
+}
+
+describe('readSources', function () {
+  it('takes our options out of the command line', function () {
+    const argv = [
+      'test',
+      '-b',
+      '--memray-stacks=5',
+      '--memray-native',
+      '--no-memray',
+      '--grep',
+      'x',
+    ];
+    const { commandLine } = read([...argv, '--no-memray-hide-summary', '--timeout=5']);
+    assert.deepEqual(commandLine, {
+      'memray-stacks': '5',
+      'memray-native': true,
+      memray: false,
+      'memray-hide-summary': false,
+    });
+  });
+
+  it('takes weaker ones out of MOCHA_OPTIONS', function () {
+    const env = { MOCHA_OPTIONS: '--memray-stacks=3  --memray-verbosity=2 --reporter dot' };
+    const { commandLine, reporter } = read(['--memray-stacks=5'], { env });
+    assert.deepEqual(commandLine, { 'memray-stacks': '5', 'memray-verbosity': '2' });
+    assert.equal(reporter, 'dot');
+  });
+
+  it('finds what Mocha handed down to the process it started for Node flags', function () {
+    const { configuration } = read(['--memray.stacks=5', '--no-config', '--no-package']);
+    assert.deepEqual(configuration, [{ stacks: '5' }]);
+  });
+
+  it('has Mocha read the files it would read', function () {
+    assert.deepEqual(read(['--config', 'a.json', '--package=b.json']).asked, {
+      config: 'a.json',
+      package: 'b.json',
+    });
+    assert.deepEqual(read(['--no-config', '--no-package']).asked, {
+      config: false,
+      package: false,
+    });
+  });
+
+  it('prefers .mocharc to package.json', function () {
+    const { configuration, reporter, watch } = read([], {
+      rc: { memray: { stacks: 1 }, reporter: 'dot' },
+      pkg: { memray: 'off', reporter: 'json', watch: true },
+    });
+    assert.deepEqual(configuration, [{}, { stacks: 1 }, 'off']);
+    assert.deepEqual([reporter, watch], ['dot', true]);
+  });
+
+  for (const argv of [
+    ['-R', 'tap'],
+    ['--reporter', 'tap'],
+    ['--reporter=tap'],
+    ['-R=tap'],
+    ['-Rtap'],
+  ]) {
+    it(`reads the reporter from ${argv.join(' ')}`, function () {
+      assert.equal(read(argv).reporter.replace('=', ''), 'tap');
+    });
+  }
+
+  it('knows the default reporter', function () {
+    const { reporter, watch } = read(['-w']);
+    assert.deepEqual([reporter, watch], ['spec', true]);
+  });
+});

@@ -1,0 +1,152 @@
+import assert from 'node:assert/strict';
+import { resolveOptions, type OptionSources } from '../../../dist/mocha/options';
+
+const none: OptionSources = { commandLine: {}, environment: {}, configuration: [], cwd: '/app' };
+const resolve = (sources: Partial<OptionSources>) => resolveOptions({ ...none, ...sources });
+
+describe('resolveOptions', function () {
+  it('has defaults, and a random prefix', function () {
+    const { binPrefix, ...others } = resolve({});
+    assert.match(binPrefix, /^[0-9a-f]{32}$/);
+    assert.deepEqual(others, {
+      memray: 'all',
+      mostAllocations: 5,
+      hideSummary: false,
+      binPath: null,
+      stacks: 1,
+      native: false,
+      traceJs: false,
+      verbosity: 0,
+      json: null,
+    });
+  });
+
+  it('prefers the command line to the environment, and that to the configuration', function () {
+    const commandLine = { 'memray-stacks': '1' };
+    const environment = { MEMRAY_STACKS: '2', MEMRAY_VERBOSITY: '2' };
+    const configuration = [
+      { stacks: 3, verbosity: 1, native: true },
+      { native: false, json: 'a' },
+    ];
+    const { stacks, verbosity, native, json } = resolve({
+      commandLine,
+      environment,
+      configuration,
+    });
+    assert.deepEqual([stacks, verbosity, native, json], [1, 2, true, '/app/a']);
+  });
+
+  it('takes every option from every source', function () {
+    const expected = {
+      memray: 'limits',
+      mostAllocations: 0,
+      hideSummary: true,
+      binPath: '/app/bins',
+      binPrefix: 'p',
+      stacks: 5,
+      native: true,
+      traceJs: true,
+      verbosity: -1,
+      json: '/tmp/r.json',
+    };
+    const commandLine = {
+      memray: 'limits',
+      'memray-most-allocations': '0',
+      'memray-hide-summary': true,
+      'memray-bin-path': 'bins',
+      'memray-bin-prefix': 'p',
+      'memray-stacks': '5',
+      'memray-native': true,
+      'memray-trace-js': true,
+      'memray-verbosity': '-1',
+      'memray-json': '/tmp/r.json',
+    };
+    const environment = Object.fromEntries(
+      Object.entries(commandLine).map(([flag, value]) => [
+        flag.toUpperCase().replaceAll('-', '_'),
+        value === true ? '1' : String(value),
+      ]),
+    );
+    const { memray: _, ...rest } = commandLine;
+    const kebab = Object.fromEntries(
+      Object.entries(rest).map(([flag, value]) => [flag.replace('memray-', ''), value]),
+    );
+    assert.deepEqual(resolve({ commandLine }), expected);
+    assert.deepEqual(resolve({ environment }), expected);
+    assert.deepEqual(resolve({ configuration: [expected] }), expected);
+    assert.deepEqual(resolve({ configuration: [{ memray: 'limits', ...kebab }] }), expected);
+  });
+
+  const modes: [unknown, string][] = [
+    [true, 'all'],
+    [false, 'off'],
+    ['all', 'all'],
+    ['limits', 'limits'],
+    ['off', 'off'],
+  ];
+  for (const [value, mode] of modes) {
+    it(`takes ${String(value)} for the mode ${mode}`, function () {
+      assert.equal(resolve({ commandLine: { memray: value } }).memray, mode);
+      assert.equal(resolve({ configuration: [value] }).memray, mode);
+    });
+  }
+
+  const malformed: [Partial<OptionSources>, RegExp][] = [
+    [
+      { commandLine: { 'memray-stacks': '0' } },
+      /^Expected --memray-stacks to be a whole number, at least 1, got '0' \(string\)\.$/,
+    ],
+    [{ commandLine: { 'memray-stacks': 'many' } }, /--memray-stacks .* got 'many'/],
+    [
+      { commandLine: { 'memray-bin-path': true } },
+      /--memray-bin-path to be a folder, got true \(boolean\)/,
+    ],
+    [
+      { commandLine: { 'memray-bin-prefix': 'a/b' } },
+      /--memray-bin-prefix to be a prefix without `\/`, got 'a\/b'/,
+    ],
+    [
+      { environment: { MEMRAY_MOST_ALLOCATIONS: '-1' } },
+      /Expected MEMRAY_MOST_ALLOCATIONS to be a whole number, 0 for all, got '-1'/,
+    ],
+    [
+      { environment: { MEMRAY: 'some' } },
+      /Expected MEMRAY to be `all`, `limits` or `off`, got 'some'/,
+    ],
+    [
+      { configuration: [{ native: 'perhaps' }] },
+      /`memray\.native` in Mocha's configuration to be `true` or `false`, got 'perhaps'/,
+    ],
+    [{ configuration: [{ verbosity: 1.5 }] }, /verbosity.* at least -1, got 1\.5 \(number\)/],
+  ];
+  for (const [sources, message] of malformed) {
+    it(`refuses ${JSON.stringify(sources)}, naming it`, function () {
+      assert.throws(() => resolve(sources), { code: 'ERR_MEMRAY_INVALID_OPTION', message });
+    });
+  }
+
+  const unknown: [Partial<OptionSources>, RegExp][] = [
+    [
+      { commandLine: { 'memray-most-allocation': '1' } },
+      /option --memray-most-allocation\. Did you mean --memray-most-allocations\?/,
+    ],
+    [
+      { environment: { MEMRAY_STAKCS: '1' } },
+      /option MEMRAY_STAKCS \(in the environment\)\. Did you mean MEMRAY_STACKS\?/,
+    ],
+    [
+      { configuration: [{ mostAlocations: 1 }] },
+      /option `mostAlocations` .*\. Did you mean `mostAllocations`\?/,
+    ],
+  ];
+  for (const [sources, message] of unknown) {
+    it(`refuses ${JSON.stringify(sources)}, naming the nearest option`, function () {
+      assert.throws(() => resolve(sources), { code: 'ERR_MEMRAY_UNKNOWN_OPTION', message });
+    });
+  }
+
+  it('leaves other programs their variables, and takes an empty one for none', function () {
+    const environment = { MEMRAY_RESULT_PATH: '/tmp', MEMRAY_MOCHA_RUN: '{}', MEMRAY_STACKS: '' };
+    assert.equal(resolve({ environment }).stacks, 1);
+  });
+});

@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { resolveOptions, type Options } from '../../../dist/mocha/options';
+import { prepareOutputPaths } from '../../../dist/mocha/output-paths';
+
+describe('prepareOutputPaths', function () {
+  let folder: string;
+  const defaults = resolveOptions({
+    commandLine: {},
+    environment: {},
+    configuration: [],
+    cwd: '/',
+  });
+  const prepare = (options: Partial<Options>) => prepareOutputPaths({ ...defaults, ...options });
+
+  beforeEach(function () {
+    folder = mkdtempSync(join(tmpdir(), 'memray-mocha-test-'));
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  it('makes the folders', function () {
+    prepare({ binPath: join(folder, 'a/bins'), json: join(folder, 'b/results.json') });
+    assert.ok(existsSync(join(folder, 'a/bins')));
+    assert.ok(existsSync(join(folder, 'b')));
+  });
+
+  it('refuses a folder that is a file, a file that is a folder, and what cannot be made', function () {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    const cases: [Partial<Options>, string][] = [
+      [{ binPath: file }, `Cannot write to ${file}, which the option \`bin-path\` names:`],
+      [{ binPath: join(file, 'x') }, `Cannot write to ${join(file, 'x')}, which`],
+      [
+        { json: folder },
+        `Cannot write to ${folder}, which the option \`json\` names: it is a folder`,
+      ],
+      [{ binPath: '/proc/a/b' }, 'Cannot write to /proc/a/b, which'],
+    ];
+    for (const [options, start] of cases) {
+      assert.throws(
+        () => prepare(options),
+        (error: Error & { code?: string }) => {
+          assert.equal(error.code, 'ERR_MEMRAY_PATH_NOT_WRITABLE');
+          assert.ok(error.message.startsWith(start), error.message);
+          return true;
+        },
+      );
+    }
+  });
+});

@@ -1,0 +1,281 @@
+import assert from 'node:assert/strict';
+import Mocha from 'mocha';
+import { installLimitMethods } from '../../../dist/mocha/context';
+import { resolveOptions, type Options } from '../../../dist/mocha/options';
+import { TrackedTest } from '../../../dist/mocha/tracked-test';
+import type { TestResult } from '../../../dist/test-result';
+import { createFakeTracker, type FakeTracker } from '../../helpers/fake-tracker';
+import { row } from '../../helpers/rows';
+
+installLimitMethods(Mocha);
+
+const rows = [row(1000, ['keep:/app/a.js:1', 'test:/app/a.test.js:2'])];
+const inRoot = { commandLine: {}, environment: {}, configuration: [], cwd: '/app' };
+
+interface Setting {
+  options?: Partial<Options>;
+  failToStart?: Error;
+  fake?: FakeTracker;
+  /** Changes the test before it runs. */
+  prepare?: (test: Mocha.Test) => unknown;
+}
+
+type TestBody = (this: Mocha.Context, done: Mocha.Done) => unknown;
+
+/** Runs one test as Mocha's runner does, with a tracker that finds 1000 bytes. */
+async function run(body: TestBody, setting: Setting = {}) {
+  const fake = setting.fake ?? createFakeTracker(rows, setting);
+  const test = new Mocha.Test('test', body as Mocha.Func);
+  const root = new Mocha.Suite('', new Mocha.Context());
+  root.root = true;
+  Mocha.Suite.create(root, 'suite').addTest(test);
+  test.file = '/app/a.test.js';
+  setting.prepare?.(test);
+  const unmeasured: unknown[] = [];
+  const tracked = new TrackedTest(test, {
+    options: { ...resolveOptions(inRoot), ...setting.options },
+    cwd: '/app',
+    Tracker: fake.Tracker,
+    reserveCapture: (id, attempt) =>
+      setting.options?.binPath ? `/app/${id}-${attempt}.bin` : null,
+    noteUnmeasured: (_, reason) => unmeasured.push(reason),
+  });
+  const runnable = test as Mocha.Test & { run(callback: (error?: unknown) => void): void };
+  const error = await new Promise<unknown>((resolve) => runnable.run(resolve));
+  if (!test.pending) test.state = error === undefined ? 'passed' : 'failed';
+  const result = tracked.finish();
+  return { ...fake, test, error, result, unmeasured };
+}
+
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe('TrackedTest', function () {
+  it('brackets the body with a tracker, and gives a result', async function () {
+    const order: string[] = [];
+    const { error, events, result, test } = await run(() => void order.push('body'));
+    assert.equal(error, undefined);
+    assert.deepEqual(events, ['start', 'stop', 'close']);
+    assert.deepEqual(order, ['body']);
+    const expected: TestResult = {
+      id: 'a.test.js > suite > test',
+      file: 'a.test.js',
+      titlePath: ['suite', 'test'],
+      state: 'passed',
+      durationMs: test.duration!,
+      retry: 0,
+      peak: { bytes: 1000, jsHeapBytes: 0, nativeBytes: 1000, rawBytes: 1000 },
+      allocations: { count: 1, bytes: 1000, sizeHistogram: [0, 3] },
+      violations: [],
+      topAllocations: [
+        {
+          bytes: 1000,
+          count: 1,
+          heap: 'native',
+          stack: [
+            { functionName: 'keep', filename: 'a.js', lineNumber: 1, columnNumber: 7, kind: 'js' },
+            {
+              functionName: 'test',
+              filename: 'a.test.js',
+              lineNumber: 2,
+              columnNumber: 7,
+              kind: 'js',
+            },
+          ],
+        },
+      ],
+      topLocations: [
+        { functionName: 'keep', filename: 'a.js', lineNumber: 1, bytes: 1000, count: 1 },
+      ],
+      leaks: [],
+      capture: null,
+    };
+    assert.deepEqual(result, expected);
+    assert.equal((test as { memray?: TestResult }).memray, result);
+  });
+
+  it('gives the test its function back when the body begins, so that a retry clones that', async function () {
+    const body = function (this: Mocha.Context) {
+      assert.equal(this.test!.fn, body);
+    };
+    const { error, test } = await run(body);
+    assert.equal(error, undefined);
+    assert.equal(test.fn, body);
+  });
+
+  it('fails at the limit and passes one byte over what was used', async function () {
+    const atLimit = await run(function () {
+      this.limitMemory(1000);
+    });
+    assert.match(String(atLimit.error), /^MemoryLimitError: Test was limited to 1000\.0B but/);
+    assert.deepEqual(
+      atLimit.result!.violations.map(({ kind, limitBytes, actualBytes }) => [
+        kind,
+        limitBytes,
+        actualBytes,
+      ]),
+      [['limitMemory', 1000, 1000]],
+    );
+    const under = await run(function () {
+      this.limitMemory(1001);
+    });
+    assert.equal(under.error, undefined);
+  });
+
+  const styles: Record<string, TestBody> = {
+    sync() {
+      this.limitLeaks(1);
+    },
+    async async() {
+      this.limitLeaks(1);
+      await wait(1);
+    },
+    done(done) {
+      this.limitLeaks(1);
+      setTimeout(done, 1);
+    },
+  };
+  for (const [style, body] of Object.entries(styles)) {
+    it(`collects garbage before it judges the leaks of a ${style} body`, async function () {
+      const { error, events, result } = await run(body);
+      assert.match(String(error), /allowed to leak 1\.0B per location/);
+      assert.deepEqual(events, ['start', 'collect', 'collect', 'stop', 'close']);
+      assert.equal(result!.leaks.length, 1);
+    });
+  }
+
+  it('reports both kinds of limit in one error', async function () {
+    const { error, result } = await run(function () {
+      this.limitLeaks(1).limitMemory(1);
+    });
+    assert.match(String(error), /Test was limited to [^]*\n\nTest was allowed to leak/);
+    assert.equal(result!.violations.length, 2);
+  });
+
+  it('leaves a body its own error, whatever its limits', async function () {
+    const mine = new Error('mine');
+    const { error, result } = await run(function () {
+      this.limitMemory(1);
+      throw mine;
+    });
+    assert.equal(error, mine);
+    assert.deepEqual([result!.state, result!.violations], ['failed', []]);
+  });
+
+  it('lets a test be skipped', async function () {
+    const { error, events, result } = await run(function () {
+      this.skip();
+    });
+    assert.equal(error, undefined);
+    assert.equal(result!.state, 'pending');
+    assert.deepEqual(events, ['start', 'stop', 'close']);
+  });
+
+  it('stops the tracker of a test that timed out, once', async function () {
+    let settle: () => void = () => {};
+    const { error, events, result } = await run(function () {
+      this.timeout(5);
+      return new Promise<void>((resolve) => (settle = resolve));
+    });
+    settle();
+    await wait(1);
+    assert.match(String(error), /Timeout of 5ms exceeded/);
+    assert.equal(result!.state, 'failed');
+    assert.deepEqual(events, ['start', 'stop', 'close']);
+  });
+
+  it('keeps the timeout of a body that takes done', async function () {
+    const { error } = await run((_done: Mocha.Done) => {}, {
+      prepare: (test) => void test.timeout(5),
+    });
+    assert.match(String(error), /Timeout of 5ms exceeded/);
+  });
+
+  it('keeps its own work out of duration and timeout', async function () {
+    const busy = () => {
+      const end = Date.now() + 60;
+      while (Date.now() < end);
+    };
+    const fake = createFakeTracker(rows, { everyCall: busy });
+    const { error, test } = await run(
+      function (done: Mocha.Done) {
+        this.limitLeaks(2000);
+        setTimeout(done, 1);
+      },
+      { prepare: (each) => void each.timeout(50), fake },
+    );
+    assert.equal(error, undefined);
+    assert.ok(test.duration! < 40, `${test.duration} ms`);
+  });
+
+  it('fails with a limit malformed outside of the body, without running it', async function () {
+    const { error, events } = await run(() => assert.fail('it ran'), {
+      prepare: (test) => test.limitMemory('1 MB extra'),
+    });
+    assert.match(String(error), /TypeError: .* got '1 MB extra'/);
+    assert.deepEqual(events, []);
+  });
+
+  it('asks for native frames where the user does, and where leaks are limited', async function () {
+    const plain = await run(() => {});
+    const asked = await run(() => {}, { options: { native: true } });
+    const chained = await run(() => {}, { prepare: (test) => test.limitLeaks(5000) });
+    const inBody = await run(function () {
+      this.limitLeaks(5000);
+    });
+    assert.deepEqual(
+      [plain, asked, chained, inBody].map(({ options }) => options[0]!.native),
+      [false, true, true, true],
+    );
+  });
+
+  it('keeps the capture where it is told to', async function () {
+    const { options, result } = await run(() => {}, { options: { binPath: '/app' } });
+    assert.equal(options[0]!.path, '/app/a.test.js > suite > test-0.bin');
+    assert.equal(result!.capture, 'a.test.js > suite > test-0.bin');
+  });
+
+  describe('with `memray: limits`', function () {
+    const options = { memray: 'limits' } as const;
+
+    it('does not track a test without a limit', async function () {
+      const { events, result } = await run(() => {}, { options });
+      assert.deepEqual([events, result], [[], undefined]);
+    });
+
+    it('tracks a test whose body declares a limit, from its start', async function () {
+      const { error } = await run(
+        function () {
+          this.limitMemory(1);
+        },
+        { options },
+      );
+      assert.match(String(error), /Test was limited to/);
+    });
+
+    it('fails a test that declares a limit where nobody could see it coming', async function () {
+      const declare = (context: Mocha.Context) => context.limitMemory(1);
+      const { error } = await run(
+        function () {
+          declare(this);
+        },
+        { options },
+      );
+      assert.match(String(error), /is not tracked\. Declare the limit in the suite/);
+    });
+  });
+
+  describe('when the tracker cannot start', function () {
+    const failToStart = new Error('no space left');
+
+    it('runs a test without limits, and says so', async function () {
+      const { error, result, unmeasured } = await run(() => {}, { failToStart });
+      assert.deepEqual([error, result], [undefined, undefined]);
+      assert.deepEqual(unmeasured, [failToStart]);
+    });
+
+    it('fails a test with a limit, which would go unchecked', async function () {
+      const prepare = (test: Mocha.Test) => test.limitMemory(1);
+      assert.equal((await run(() => {}, { failToStart, prepare })).error, failToStart);
+    });
+  });
+});

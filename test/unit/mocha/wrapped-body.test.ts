@@ -1,0 +1,211 @@
+import assert from 'node:assert/strict';
+import type Mocha from 'mocha';
+import { wrapBody, type Body, type BodyEnd } from '../../../dist/mocha/wrapped-body';
+
+const context = {} as Mocha.Context;
+const mine = new Error('mine');
+
+/** Wraps a body and notes what happens, in order. */
+function wrap(body: Body, end: Partial<BodyEnd> = {}) {
+  const events: string[] = [];
+  const wrapped = wrapBody(body, () => {
+    events.push('begin');
+    return {
+      failed() {
+        events.push('failed');
+        end.failed?.();
+      },
+      succeeded() {
+        events.push('succeeded');
+        return end.succeeded?.();
+      },
+    };
+  });
+  return { wrapped, events };
+}
+
+describe('wrapBody', function () {
+  it('tells Mocha the same style', function () {
+    assert.equal(
+      wrapBody(
+        () => {},
+        () => undefined,
+      ).length,
+      0,
+    );
+    assert.equal(
+      wrapBody(
+        (_done) => {},
+        () => undefined,
+      ).length,
+      1,
+    );
+  });
+
+  it('gives the body its `this` and `done`, with and without an end to tell', function () {
+    for (const end of [undefined, { failed() {}, succeeded() {} }]) {
+      const received: unknown[] = [];
+      const done = () => {};
+      const sync: Body = function (this: unknown, ...args) {
+        received.push(this, args.length);
+      };
+      wrapBody(sync, () => end).call(context);
+      const withDone: Body = function (this: unknown, given) {
+        received.push(this, typeof given);
+      };
+      wrapBody(withDone, () => end).call(context, done);
+      assert.deepEqual(received, [context, 0, context, 'function']);
+    }
+  });
+
+  it('fails with what begin throws, without running the body', function () {
+    const wrapped = wrapBody(
+      () => assert.fail('it ran'),
+      () => {
+        throw mine;
+      },
+    );
+    assert.throws(
+      () => wrapped.call(context),
+      (error) => error === mine,
+    );
+  });
+
+  describe('a body that returns', function () {
+    it('returns the same', function () {
+      const { wrapped, events } = wrap(() => 42);
+      assert.equal(wrapped.call(context), 42);
+      assert.deepEqual(events, ['begin', 'succeeded']);
+    });
+
+    it('throws the same', function () {
+      const { wrapped, events } = wrap(() => {
+        throw mine;
+      });
+      assert.throws(
+        () => wrapped.call(context),
+        (error) => error === mine,
+      );
+      assert.deepEqual(events, ['begin', 'failed']);
+    });
+
+    it('fails with a verdict, at once or later', async function () {
+      const throwing = wrap(() => 42, {
+        succeeded() {
+          throw mine;
+        },
+      });
+      assert.throws(
+        () => throwing.wrapped.call(context),
+        (error) => error === mine,
+      );
+      const rejecting = wrap(() => 42, { succeeded: () => Promise.reject(mine) });
+      await assert.rejects(rejecting.wrapped.call(context) as Promise<void>, (e) => e === mine);
+    });
+
+    it('is delayed by a promise', async function () {
+      const { wrapped } = wrap(() => 42, { succeeded: () => Promise.resolve() });
+      assert.ok(wrapped.call(context) instanceof Promise);
+      await wrapped.call(context);
+    });
+  });
+
+  describe('a body that promises', function () {
+    it('resolves, asking a thenable once', async function () {
+      let asked = 0;
+      const thenable = {
+        then(resolve: () => void) {
+          asked += 1;
+          resolve();
+        },
+      };
+      const { wrapped, events } = wrap(() => thenable);
+      await wrapped.call(context);
+      assert.equal(asked, 1);
+      assert.deepEqual(events, ['begin', 'succeeded']);
+    });
+
+    for (const reason of [mine, undefined]) {
+      it(`rejects with the same ${String(reason)}`, async function () {
+        const { wrapped, events } = wrap(() => Promise.reject(reason as Error));
+        const outcome = await (wrapped.call(context) as Promise<void>).then(
+          () => 'resolved',
+          (error: unknown) => [error],
+        );
+        assert.deepEqual(outcome, [reason]);
+        assert.deepEqual(events, ['begin', 'failed']);
+      });
+    }
+
+    it('rejects with a verdict, thrown or promised', async function () {
+      const ends = [
+        () => {
+          throw mine;
+        },
+        () => Promise.reject(mine),
+      ];
+      for (const succeeded of ends) {
+        const { wrapped } = wrap(() => Promise.resolve(), { succeeded });
+        await assert.rejects(wrapped.call(context) as Promise<void>, (error) => error === mine);
+      }
+    });
+  });
+
+  describe('a body that calls done', function () {
+    /** Runs a body with `done` and gives what Mocha's `done` was called with. */
+    async function run(body: Body, end: Partial<BodyEnd> = {}) {
+      const { wrapped, events } = wrap(body, end);
+      const calls: unknown[] = [];
+      wrapped.call(context, (error) => {
+        calls.push(error);
+        events.push('done');
+      });
+      await new Promise((resolve) => setImmediate(resolve));
+      return { calls, events };
+    }
+
+    it('tells Mocha in the same turn', function () {
+      let calledBack = false;
+      const { wrapped } = wrap((done) => done!());
+      wrapped.call(context, () => (calledBack = true));
+      assert.ok(calledBack);
+    });
+
+    it('passes an error on', async function () {
+      const { calls, events } = await run((done) => done!(mine));
+      assert.deepEqual(calls, [mine]);
+      assert.deepEqual(events, ['begin', 'failed', 'done']);
+    });
+
+    it('passes a verdict on, at once or later', async function () {
+      const throwing = await run((done) => done!(), {
+        succeeded() {
+          throw mine;
+        },
+      });
+      const rejecting = await run((done) => done!(), { succeeded: () => Promise.reject(mine) });
+      assert.deepEqual([throwing.calls, rejecting.calls], [[mine], [mine]]);
+    });
+
+    it('lets Mocha see a second call, after the first', async function () {
+      const twice: Body = (done) => {
+        done!();
+        done!(mine);
+      };
+      const delayed = await run(twice, { succeeded: () => Promise.resolve() });
+      assert.deepEqual(delayed.calls, [undefined, mine]);
+      assert.deepEqual((await run(twice)).calls, [undefined, mine]);
+    });
+
+    it('throws what the body throws', function () {
+      const { wrapped, events } = wrap((_done) => {
+        throw mine;
+      });
+      assert.throws(
+        () => wrapped.call(context, () => {}),
+        (error) => error === mine,
+      );
+      assert.deepEqual(events, ['begin', 'failed']);
+    });
+  });
+});

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import kleur from 'kleur';
+import { reportSummary, type ReportOptions } from '../../../dist/reporters/summary-report';
+import type { TestResult } from '../../../dist/test-result';
+import { createResult } from '../../helpers/results';
+
+const options: ReportOptions = {
+  mostAllocations: 5,
+  width: 80,
+  binPath: null,
+  binPrefix: 'p',
+  unmeasured: [],
+};
+
+describe('reportSummary', function () {
+  before(() => void (kleur.enabled = false));
+
+  const report = (results: TestResult[], more: Partial<ReportOptions> = {}) =>
+    reportSummary(results, { ...options, ...more });
+  const idsIn = (text: string) => [...text.matchAll(/results for (.*) at/g)].map(([, id]) => id);
+
+  it("has the original's layout", function () {
+    const result = createResult('test/a.test.js > importer > parses', 9_961_472, {
+      allocations: { count: 10_422, bytes: 2e7, sizeHistogram: [1, 0, 8, 4] },
+      topLocations: [
+        {
+          functionName: 'parseRow',
+          filename: 'src/catalogue.ts',
+          lineNumber: 41,
+          bytes: 6_396_314,
+          count: 5,
+        },
+        { functionName: 'read', filename: 'src/file.ts', lineNumber: 2, bytes: 864, count: 1 },
+      ],
+    });
+    assert.equal(
+      report([result]),
+      [
+        '================================ MEMRAY REPORT ================================',
+        'Allocation results for test/a.test.js > importer > parses at the high-water mark',
+        '',
+        '\t 📦 Peak memory: 9.5MiB (native)',
+        '\t 📏 Total allocations: 10422',
+        '\t 📊 Histogram of allocation sizes: |▁ █▄|',
+        '\t 🥇 Biggest allocating functions:',
+        '\t\t- parseRow:src/catalogue.ts:41 -> 6.1MiB',
+        '\t\t- read:src/file.ts:2 -> 864.0B',
+        '',
+        '',
+      ].join('\n'),
+    );
+  });
+
+  it('tells JS heap and native memory apart when both were measured', function () {
+    const peak = { bytes: 3 << 20, jsHeapBytes: 1 << 20, nativeBytes: 2 << 20, rawBytes: 3 << 20 };
+    assert.match(
+      report([createResult('a', 1, { peak })]),
+      /Peak memory: 3\.0MiB \(JS heap 1\.0MiB, native 2\.0MiB\)\n/,
+    );
+  });
+
+  it('shows the highest peaks, all with 0', function () {
+    const results = [1, 5, 3].map((bytes) => createResult(`test ${bytes}`, bytes));
+    assert.deepEqual(idsIn(report(results, { mostAllocations: 2 })), ['test 5', 'test 3']);
+    assert.deepEqual(idsIn(report(results, { mostAllocations: 0 })), [
+      'test 5',
+      'test 3',
+      'test 1',
+    ]);
+  });
+
+  it('leaves out what failed by itself, was skipped or allocated nothing', function () {
+    const violation = { kind: 'limitMemory', limitBytes: 1, actualBytes: 2, message: '' } as const;
+    const results = [
+      createResult('failed', 1, { state: 'failed' }),
+      createResult('skipped', 1, { state: 'pending' }),
+      createResult('empty', 0, { topLocations: [] }),
+      createResult('over its limit', 1, { state: 'failed', violations: [violation] }),
+    ];
+    assert.deepEqual(idsIn(report(results)), ['over its limit']);
+  });
+
+  it('shows the last attempt of a retried test, and both of two tests of one name', function () {
+    const retried = [1, 2, 3].map((bytes, retry) => createResult('retried', bytes, { retry }));
+    const text = report([...retried, createResult('twin', 5), createResult('twin', 4)]);
+    assert.deepEqual(idsIn(text), ['twin', 'twin', 'retried']);
+    assert.match(text, /Peak memory: 3\.0B/);
+  });
+
+  it('says where captures were kept', function () {
+    const results = [createResult('a', 1, { capture: 'b/x.bin' }), createResult('b', 1)];
+    assert.match(
+      report(results, { binPath: '/b' }),
+      /\nCreated 1 binary dumps at \/b with prefix p$/,
+    );
+  });
+
+  it('says what could not be measured', function () {
+    const unmeasured = [
+      { id: 'a', reason: 'Error: no space' },
+      { id: 'b', reason: 'x' },
+    ];
+    assert.match(report([], { unmeasured }), /\nCould not measure a and 1 more: Error: no space$/);
+  });
+
+  it('fits into a narrow terminal', function () {
+    assert.equal(report([], { width: 20 }).split('\n')[0], '== MEMRAY REPORT ==');
+    assert.equal(report([], { width: 5 }), '= MEMRAY REPORT =');
+  });
+
+  it('is coloured when it may', function () {
+    kleur.enabled = true;
+    try {
+      assert.match(report([createResult('a', 1)]), /\x1b\[36ma\x1b\[39m/); // eslint-disable-line no-control-regex
+    } finally {
+      kleur.enabled = false;
+    }
+  });
+});

@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { createTree, formatTree } from '../../../dist/reporters/tree-report';
+import { row } from '../../helpers/rows';
+
+const view = { cwd: '/app', native: false };
+
+describe('the tree', function () {
+  it('merges call stacks from their callers down', function () {
+    const rows = [
+      row(3072, ['leaf:/app/a.js:1', 'main:/app/main.js:9', 'top:/app/main.js:20']),
+      row(512, ['other:/app/b.js:2', 'main:/app/main.js:9', 'top:/app/main.js:20']),
+      row(512, ['main:/app/main.js:8', 'top:/app/main.js:20']),
+    ];
+    assert.equal(
+      formatTree(createTree(rows, view)),
+      [
+        '📂 4.0KiB (100.00 %) <root>',
+        '└── 📂 4.0KiB (100.00 %) top  main.js:20',
+        '    ├── 📂 3.5KiB (87.50 %) main  main.js:9',
+        '    │   ├── 📄 3.0KiB (75.00 %) leaf  a.js:1',
+        '    │   └── 📄 512.0B (12.50 %) other  b.js:2',
+        '    └── 📄 512.0B (12.50 %) main  main.js:8',
+      ].join('\n'),
+    );
+  });
+
+  it('is a root when nothing was allocated', function () {
+    assert.equal(formatTree(createTree([], view)), '📄 0.0B (0.00 %) <root>');
+  });
+});
