@@ -3,6 +3,9 @@
  * to a cache line. When a block is taken out, the slots behind it move up (backward-shift
  * deletion), so there are no tombstones: however long a program churns, a search stays as short
  * as the number of live blocks allows.
+ *
+ * The table is made of segments, which grow one by one: growing takes the memory of one segment
+ * more, not of a second table, and what a segment leaves behind serves the next ones.
  */
 import { Table } from './table';
 
@@ -15,8 +18,20 @@ class Slot {
   site: u32;
 }
 
-const FIRST_SLOTS: u32 = 256;
-const SLOT_BYTES: usize = offsetof<Slot>();
+@unmanaged
+class Segment {
+  slots: usize;
+  mask: u32;
+  /** How far a hash is shifted to leave the number of a slot. */
+  shift: u32;
+  blocks: u32;
+}
+
+const FIRST_SLOTS: u32 = 16;
+const SLOT_BYTES: u32 = offsetof<Slot>();
+const SEGMENT_BITS: u32 = 6;
+const SEGMENTS: u32 = 1 << SEGMENT_BITS;
+const SEGMENT_BYTES: u32 = offsetof<Segment>();
 const GOLDEN_RATIO: u64 = 0x9e3779b97f4a7c15;
 const LARGE: u32 = 0x80000000;
 
@@ -24,13 +39,11 @@ const LARGE: u32 = 0x80000000;
 export let endedSite: u32 = 0;
 export let endedSize: u64 = 0;
 
-let slots: usize = 0;
-let mask: u32 = 0;
-/** How far a hash is shifted to leave the number of a slot. */
-let shift: u64 = 0;
-let blocks: u32 = 0;
-let maxBlocks: u32 = 0;
-setSlots(FIRST_SLOTS);
+const segments: usize = heap.alloc(SEGMENTS * SEGMENT_BYTES);
+memory.fill(segments, 0, SEGMENTS * SEGMENT_BYTES);
+for (let number: u32 = 0; number < SEGMENTS; number++) {
+  setSlots(changetype<Segment>(segments + number * SEGMENT_BYTES), FIRST_SLOTS);
+}
 
 /** Sizes that do not fit into a slot; the free records are a list, linked by their content. */
 const largeSizes = new Table(sizeof<u64>());
@@ -38,91 +51,104 @@ let freeLargeSize: u32 = 0;
 
 /** Loads the slot where a search for an address begins. */
 export function touchSlot(address: u64): u32 {
-  return at(hash(address)).site;
+  const segment = segmentOf(address);
+  return at(segment, homeOf(segment, address)).site;
 }
 
 /** Puts a block in, and ends the one that was at its address: its deallocation was missed. */
 export function putBlock(address: u64, size: u64, site: u32): void {
-  let index = hash(address);
-  let slot = at(index);
-  while (slot.site != 0 && slot.address != address) {
-    index = (index + 1) & mask;
-    slot = at(index);
-  }
+  const segment = segmentOf(address);
+  const slot = at(segment, find(segment, address));
   endedSite = slot.site;
   if (endedSite != 0) endedSize = releaseSize(slot.size);
   slot.address = address;
   slot.size = size < LARGE ? <u32>size : keepLargeSize(size);
   slot.site = site;
-  if (endedSite == 0 && ++blocks > maxBlocks) grow();
+  if (endedSite == 0) countBlock(segment);
 }
 
 /** Takes the block at an address out, if there is one. */
 export function takeBlock(address: u64): void {
-  let index = hash(address);
-  let slot = at(index);
-  while (slot.site != 0 && slot.address != address) {
-    index = (index + 1) & mask;
-    slot = at(index);
-  }
+  const segment = segmentOf(address);
+  const index = find(segment, address);
+  const slot = at(segment, index);
   endedSite = slot.site;
   if (endedSite == 0) return;
   endedSize = releaseSize(slot.size);
-  blocks--;
-  fillGap(index);
+  segment.blocks--;
+  fillGap(segment, index);
+}
+
+/** The slot of a block, or the empty one where it belongs. */
+function find(segment: Segment, address: u64): u32 {
+  let index = homeOf(segment, address);
+  while (true) {
+    const slot = at(segment, index);
+    if (slot.site == 0 || slot.address == address) return index;
+    index = (index + 1) & segment.mask;
+  }
 }
 
 /** Moves each block behind a gap into it that may stand there, which leaves the next gap. */
-function fillGap(gap: u32): void {
+function fillGap(segment: Segment, gap: u32): void {
+  const mask = segment.mask;
   let index = gap;
   while (true) {
     index = (index + 1) & mask;
-    const slot = at(index);
+    const slot = at(segment, index);
     if (slot.site == 0) break;
-    const distanceFromHome = (index - hash(slot.address)) & mask;
+    const distanceFromHome = (index - homeOf(segment, slot.address)) & mask;
     if (distanceFromHome < ((index - gap) & mask)) continue;
-    copySlot(gap, slot);
+    copySlot(at(segment, gap), slot);
     gap = index;
   }
-  at(gap).site = 0;
+  at(segment, gap).site = 0;
 }
 
-function copySlot(index: u32, from: Slot): void {
-  const slot = at(index);
-  slot.address = from.address;
-  slot.size = from.size;
-  slot.site = from.site;
-}
-
-function grow(): void {
-  const old = slots;
-  const oldEnd = old + <usize>(mask + 1) * SLOT_BYTES;
-  setSlots((mask + 1) * 2);
+/** At three quarters, segments grow. */
+function countBlock(segment: Segment): void {
+  const slotCount = segment.mask + 1;
+  if (++segment.blocks <= slotCount - slotCount / 4) return;
+  const old = segment.slots;
+  const oldEnd = old + <usize>slotCount * SLOT_BYTES;
+  setSlots(segment, slotCount * 2);
   for (let address = old; address < oldEnd; address += SLOT_BYTES) {
     const slot = changetype<Slot>(address);
-    if (slot.site == 0) continue;
-    let index = hash(slot.address);
-    while (at(index).site != 0) index = (index + 1) & mask;
-    copySlot(index, slot);
+    if (slot.site != 0) copySlot(at(segment, find(segment, slot.address)), slot);
   }
   heap.free(old);
 }
 
-function setSlots(count: u32): void {
+function setSlots(segment: Segment, count: u32): void {
   const bytes = <usize>count * SLOT_BYTES;
-  slots = heap.alloc(bytes);
-  memory.fill(slots, 0, bytes);
-  mask = count - 1;
-  shift = 64 - <u64>ctz(count);
-  maxBlocks = count - count / 4;
+  segment.slots = heap.alloc(bytes);
+  memory.fill(segment.slots, 0, bytes);
+  segment.mask = count - 1;
+  segment.shift = 64 - ctz(count);
 }
 
-function hash(address: u64): u32 {
-  return <u32>((address * GOLDEN_RATIO) >> shift);
+function copySlot(to: Slot, from: Slot): void {
+  to.address = from.address;
+  to.size = from.size;
+  to.site = from.site;
 }
 
-function at(index: u32): Slot {
-  return changetype<Slot>(slots + <usize>index * SLOT_BYTES);
+/** The first bits of the hash number the segment, the next ones the slot. */
+function segmentOf(address: u64): Segment {
+  const number = <usize>(hash(address) >> (64 - SEGMENT_BITS));
+  return changetype<Segment>(segments + number * SEGMENT_BYTES);
+}
+
+function homeOf(segment: Segment, address: u64): u32 {
+  return <u32>((hash(address) << SEGMENT_BITS) >> segment.shift);
+}
+
+function hash(address: u64): u64 {
+  return address * GOLDEN_RATIO;
+}
+
+function at(segment: Segment, index: u32): Slot {
+  return changetype<Slot>(segment.slots + <usize>index * SLOT_BYTES);
 }
 
 function keepLargeSize(size: u64): u32 {

@@ -11,8 +11,8 @@ const BLOCK_SPACING = 48;
 const STACKS = 2000;
 const events = Number(process.argv[2] ?? 10) * MILLION;
 
-measure('churn, 1 thousand live', createCapture(1000));
-measure('churn, 2 million live', createCapture(2 * MILLION));
+measure(1000);
+measure(2 * MILLION);
 
 /** Blocks die in random order; each address is soon used again, as malloc does. */
 function createCapture(liveBlocks) {
@@ -40,27 +40,37 @@ function createCapture(liveBlocks) {
   return writer.end().toBytes();
 }
 
-function measure(title, bytes) {
-  const millions = Array.from({ length: RUNS }, () => {
-    const reader = new CaptureReader(createSource(bytes));
+function measure(liveBlocks) {
+  const bytes = createCapture(liveBlocks);
+  const source = createSource(bytes);
+  const millionsPerSecond = Array.from({ length: RUNS }, () => {
+    const reader = new CaptureReader(source);
     const start = process.hrtime.bigint();
     const { allocationCount, deallocationCount } = reader.statistics();
     const seconds = Number(process.hrtime.bigint() - start) / 1e9;
     reader.close();
-    return (allocationCount + deallocationCount) / seconds / MILLION;
+    return (allocationCount + deallocationCount) / MILLION / seconds;
   });
-  const best = Math.max(...millions).toFixed(1);
-  const bytesPerEvent = (bytes.length / events).toFixed(2);
-  console.log(`${title}: ${best} million events/s (${bytesPerEvent} bytes per event)`);
+  console.log(
+    `churn, ${liveBlocks} live: ${Math.max(...millionsPerSecond).toFixed(1)} million events/s, ` +
+      `${(bytes.length / events).toFixed(2)} bytes of capture per event, ` +
+      `${(source.memoryBytes / MILLION).toFixed(1)} MB of memory, ` +
+      `${(source.memoryBytes / liveBlocks).toFixed(0)} bytes per live block`,
+  );
 }
 
+/** The memory is what the core offers to write the capture to. */
 function createSource(bytes) {
-  const read = (offset, target) => {
-    const length = Math.min(target.length, bytes.length - offset);
-    target.set(bytes.subarray(offset, offset + length));
-    return length;
+  return {
+    sizeBytes: bytes.length,
+    memoryBytes: 0,
+    read(offset, target) {
+      this.memoryBytes = target.buffer.byteLength;
+      const length = Math.min(target.length, bytes.length - offset);
+      target.set(bytes.subarray(offset, offset + length));
+      return length;
+    },
   };
-  return { sizeBytes: bytes.length, read };
 }
 
 /** A generator of integers below a limit (xorshift), the same in each run. */
