@@ -13,6 +13,9 @@ export interface StackView {
 // Where this package's compiled files are, also when it is linked rather than installed.
 const OWN_FOLDER = __dirname + sep;
 const MAX_NAME_LENGTH = 80;
+const CPP_NAME = /::|\(/;
+const TEMPLATE_ARGUMENTS = /<[^<>]*>/;
+const PARAMETERS = /(?<!operator)\(.*$/;
 const HARNESS = /[\\/]node_modules[\\/](?:mocha|memray-mocha)[\\/]/;
 
 /** Whether a frame is the user's or a dependency's: neither native nor Node's own JavaScript. */
@@ -49,11 +52,15 @@ export function formatFrame(frame: Frame, cwd: string): string {
   return `${shortenName(frame.functionName)}:${displayPath(frame.filename, cwd)}:${frame.lineNumber}`;
 }
 
-/** C++ names spell out every template argument. */
+/** Without the types that C++ spells out in its names, which hide the name. */
 export function shortenName(functionName: string): string {
-  return functionName.length > MAX_NAME_LENGTH
-    ? `${functionName.slice(0, MAX_NAME_LENGTH - 1)}…`
-    : functionName;
+  let name = functionName;
+  if (CPP_NAME.test(name)) {
+    name = name.replaceAll('(anonymous namespace)', '{anonymous}');
+    while (TEMPLATE_ARGUMENTS.test(name)) name = name.replace(TEMPLATE_ARGUMENTS, '');
+    name = name.replace(PARAMETERS, '');
+  }
+  return name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH - 1)}…` : name;
 }
 
 /** One frame as V8 prints it in `error.stack`, which editors and terminals turn into links. */

@@ -1,6 +1,6 @@
 import type { AllocationRecord } from '../capture/capture-reader';
 import { formatMemorySize } from '../memory-size';
-import { displayPath, visibleFrames, type StackView } from '../stack-trace';
+import { displayPath, shortenName, visibleFrames, type StackView } from '../stack-trace';
 
 /** One function in the table: with all it calls, and by itself. */
 export interface TableRow {
@@ -50,7 +50,7 @@ export function formatTable(table: TableRow[], totalBytes: number): string {
   const percent = (bytes: number): string =>
     `${(totalBytes > 0 ? (bytes / totalBytes) * 100 : 0).toFixed(2)}%`;
   const cells = table.map((row) => [
-    `${row.functionName} at ${row.filename}`,
+    `${shortenName(row.functionName)} at ${row.filename}`,
     formatMemorySize(row.totalBytes),
     percent(row.totalBytes),
     formatMemorySize(row.ownBytes),

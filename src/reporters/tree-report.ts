@@ -1,6 +1,6 @@
 import type { AllocationRecord } from '../capture/capture-reader';
 import { formatMemorySize } from '../memory-size';
-import { displayPath, visibleFrames, type StackView } from '../stack-trace';
+import { displayPath, shortenName, visibleFrames, type StackView } from '../stack-trace';
 
 /** One call, with the calls it made. */
 export interface TreeNode {
@@ -38,7 +38,8 @@ function formatNode(node: TreeNode, total: number, first: string, rest: string):
   const icon = children.length > 0 ? '📂' : '📄';
   const percent = total > 0 ? ((bytes / total) * 100).toFixed(2) : '0.00';
   const place = filename && `  ${filename}:${lineNumber}`;
-  const line = `${first}${icon} ${formatMemorySize(bytes)} (${percent} %) ${functionName}${place}`;
+  const name = shortenName(functionName);
+  const line = `${first}${icon} ${formatMemorySize(bytes)} (${percent} %) ${name}${place}`;
   const last = children.length - 1;
   const below = children.flatMap((child, index) =>
     index === last

@@ -5,6 +5,7 @@ import {
   formatFrame,
   formatStackLine,
   isOfHarnessOnly,
+  shortenName,
   stripOwnFrames,
   visibleFrames,
   withoutHarness,
@@ -75,7 +76,28 @@ describe('formatting frames', function () {
     assert.equal(formatFrame(frame('parseRow:/app/src/a.js:41'), cwd), 'parseRow:src/a.js:41');
   });
 
-  it('cuts what C++ makes of a name', function () {
+  const cppNames: [string, string][] = [
+    ['uv__io_poll', 'uv__io_poll'],
+    ['node::Start(int, char**)', 'node::Start'],
+    [
+      'std::_Deque_base<std::unique_ptr<v8::Task>, std::allocator<int> >::_M_initialize_map(unsigned long)',
+      'std::_Deque_base::_M_initialize_map',
+    ],
+    [
+      'v8::internal::(anonymous namespace)::Construct(v8::Isolate*)',
+      'v8::internal::{anonymous}::Construct',
+    ],
+    ['f::operator()(int) const', 'f::operator()'],
+    ['operator<<(std::ostream&, int)', 'operator<<'],
+    ['<anonymous>', '<anonymous>'],
+  ];
+  for (const [name, short] of cppNames) {
+    it(`leaves of ${name} the name`, function () {
+      assert.equal(shortenName(name), short);
+    });
+  }
+
+  it('cuts a name that is still long', function () {
     const printed = formatFrame(frame(`${'x'.repeat(100)}:/app/a.cc:1`), cwd);
     assert.equal(printed, `${'x'.repeat(79)}…:a.cc:1`);
   });
