@@ -73,6 +73,8 @@
         ['OS=="linux" and target_arch=="x64"', {
           'sources': ['<@(core_sources)', '<@(addon_sources)'],
           'libraries': ['-ldl', '-lpthread'],
+          # Node unloads what only a worker had loaded when that ends. The hooks must stay.
+          'ldflags': ['-Wl,-z,nodelete'],
         }, {
           'sources': ['<@(unsupported_sources)'],
         }],
