@@ -21,7 +21,7 @@ const ALLOCATOR_NAMES: Readonly<Record<number, string>> = {
 };
 
 const TEXT_END_BYTES = 4;
-const decoder = new TextDecoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Makes objects of the parser's tables, as they are asked for. */
 export class CaptureSummary {

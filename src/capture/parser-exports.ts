@@ -23,7 +23,7 @@ export interface ParserExports {
 /** The numbers it exports: totals, and the layout of its tables. */
 export type ParserNumbers = Readonly<Record<ParserNumber, number>>;
 
-export type ParserNumber =
+type ParserNumber =
   | 'version'
   | 'pid'
   | 'startedAtMs'
