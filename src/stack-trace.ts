@@ -15,6 +15,7 @@ const OWN_FOLDER = __dirname + sep;
 const MAX_NAME_LENGTH = 80;
 const CPP_NAME = /::|\(/;
 const TEMPLATE_ARGUMENTS = /<[^<>]*>/;
+const RETURN_TYPE = /^.* (?=[\w~{}]+::)/;
 const PARAMETERS = /(?<!operator)\(.*$/;
 const HARNESS = /[\\/]node_modules[\\/](?:mocha|memray-mocha)[\\/]/;
 
@@ -58,7 +59,7 @@ export function shortenName(functionName: string): string {
   if (CPP_NAME.test(name)) {
     name = name.replaceAll('(anonymous namespace)', '{anonymous}');
     while (TEMPLATE_ARGUMENTS.test(name)) name = name.replace(TEMPLATE_ARGUMENTS, '');
-    name = name.replace(PARAMETERS, '');
+    name = name.replace(PARAMETERS, '').replace(RETURN_TYPE, '');
   }
   return name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH - 1)}…` : name;
 }

@@ -89,6 +89,8 @@ describe('formatting frames', function () {
     ],
     ['f::operator()(int) const', 'f::operator()'],
     ['operator<<(std::ostream&, int)', 'operator<<'],
+    ['void std::vector<int>::push(int&&)', 'std::vector::push'],
+    ['v8::Malloced::operator new(unsigned long)', 'v8::Malloced::operator new'],
     ['<anonymous>', '<anonymous>'],
   ];
   for (const [name, short] of cppNames) {

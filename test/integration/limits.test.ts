@@ -1,0 +1,341 @@
+import assert from 'node:assert/strict';
+import { MochaProject, withProject, type MeasuredRun } from '../helpers/mocha-project';
+
+const mebibyte = 1024 ** 2;
+const kept = 'const kept = [];';
+
+/** Runs one file and gives results and output. */
+const measure = (source: string, args?: string[], env?: NodeJS.ProcessEnv): MeasuredRun =>
+  withProject(source, (project) => project.measure(args, env));
+
+function assertNear(actual: number, expected: number, tolerance: number) {
+  const isNear = Math.abs(actual - expected) <= expected * tolerance;
+  assert.ok(isNear, `${actual} is not ${expected} within ${tolerance * 100}%`);
+}
+
+describe('limitMemory', function () {
+  it('measures kept Buffers within 3%, with the line that allocates them on top', function () {
+    const { result } = measure(`${kept}
+      it('keeps', () => {
+        for (let i = 0; i < 2000; i++) {
+          kept.push(Buffer.alloc(16384));
+        }
+      });`);
+    const { peak, topLocations } = result('keeps');
+    assertNear(peak.nativeBytes, 31.25 * mebibyte, 0.03);
+    assert.deepEqual([topLocations[0]!.filename, topLocations[0]!.lineNumber], ['a.test.js', 4]);
+  });
+
+  it('sees nothing in a test that allocates nothing', function () {
+    const { result } = measure(`it('sync', () => {}); it('async', async () => {});`);
+    for (const title of ['sync', 'async']) assert.ok(result(title).peak.bytes < 64 * 1024);
+  });
+
+  const sizes: [number, string][] = [
+    [5 * 65536, 'failed'],
+    [65536, 'failed'],
+    [65536 - 4096, 'passed'],
+    [1024, 'passed'],
+  ];
+  for (const [size, state] of sizes) {
+    it(`of 64 KB: ${state} with ${size} bytes`, function () {
+      const { code, result } = measure(`
+        it('allocates', function () { this.limitMemory('64 KB'); new ArrayBuffer(${size}); });`);
+      assert.deepEqual([result('allocates').state, code], [state, state === 'failed' ? 1 : 0]);
+    });
+  }
+
+  it('fails at exactly what the test used, and passes one byte over it', function () {
+    const source = `it('allocates', function () {
+        this.limitMemory(Number(process.env.LIMIT));
+        new ArrayBuffer(100_000);
+      });`;
+    withProject(source, (project) => {
+      const used = project.measure([], { LIMIT: '1e9' }).result('allocates').peak.bytes;
+      for (const limit of [used, used + 1]) {
+        const { peak, state } = project.measure([], { LIMIT: String(limit) }).result('allocates');
+        assert.equal(state, peak.bytes >= limit ? 'failed' : 'passed');
+      }
+    });
+  });
+
+  it('says what was allocated, and where', function () {
+    const { stdout } = measure(`function parseRow() { return new ArrayBuffer(120_000); }
+      it('parses', function () { this.limitMemory('100 KB'); parseRow(); });`);
+    assert.match(
+      stdout,
+      /MemoryLimitError: Test was limited to 100\.0KiB but allocated 117\.\dKiB\nList of allocations:\n {4}- 117\.\dKiB allocated here:\n {8}parseRow:a\.test\.js:1\n {8}\.\.\.\n/,
+    );
+    assert.match(
+      stdout,
+      /\n {6}at parseRow \(a\.test\.js:1:\d+\)\n {6}at \S+ \(a\.test\.js:2:\d+\)\n/,
+    );
+    assert.doesNotMatch(stdout, /dist\/mocha|expected - actual/);
+  });
+
+  it('covers the body from its start, wherever in it the limit is declared', function () {
+    const { result } = measure(`${kept}
+      it('late', function () { kept.push(Buffer.alloc(100_000)); this.limitMemory(50_000); });`);
+    assert.equal(result('late').state, 'failed');
+  });
+
+  it('covers the body only', function () {
+    const { result } = measure(`${kept}
+      beforeEach(() => kept.push(Buffer.alloc(1e6)));
+      afterEach(() => kept.push(Buffer.alloc(1e6)));
+      it('does little', () => {}).limitMemory('500 KB');`);
+    assert.equal(result('does little').state, 'passed');
+  });
+
+  it('can be declared on a suite, in hooks, by chaining; the innermost wins', function () {
+    const { result } = measure(`
+      const allocate = () => new ArrayBuffer(100_000);
+      describe('suite', function () {
+        this.limitMemory(50_000);
+        it('of the suite', allocate);
+        it('chained', allocate).limitMemory(1e6);
+        it('lifted', function () { this.limitMemory(false); allocate(); });
+        describe('with a hook', function () {
+          beforeEach(function () { this.limitMemory(2e6); });
+          it('of the hook', allocate);
+          it('over the hook', () => new ArrayBuffer(3e6));
+        });
+        describe('with before', function () {
+          before(function () { this.limitMemory(2e6); });
+          it('of before', allocate);
+        });
+      }).limitLeaks(1e9);`);
+    const states = [
+      'of the suite',
+      'chained',
+      'lifted',
+      'of the hook',
+      'over the hook',
+      'of before',
+    ].map((title) => result(title).state);
+    assert.deepEqual(states, ['failed', 'passed', 'passed', 'passed', 'failed', 'passed']);
+  });
+
+  it('counts what other threads allocate, unless told not to', function () {
+    const { result } = measure(`
+      const { Worker } = require('node:worker_threads');
+      const inThread = () => new Promise((resolve) =>
+        new Worker('const kept = Buffer.alloc(16 << 20)', { eval: true }).once('exit', resolve));
+      it('all threads', async function () { this.limitMemory('16 MB'); await inThread(); });
+      it('its own thread', async function () {
+        this.limitMemory('16 MB', { currentThreadOnly: true });
+        await inThread();
+      });`);
+    assert.equal(result('all threads').state, 'failed');
+    assert.equal(result('its own thread').state, 'passed');
+  });
+
+  it('counts native code in a thread of libuv', function () {
+    const { result } = measure(`
+      const { scrypt } = require('node:crypto');
+      const derive = () => new Promise((resolve) =>
+        scrypt('a', 'b', 32, { N: 16384, r: 8, maxmem: 64 << 20 }, resolve));
+      it('all threads', async function () { this.limitMemory('16 MB'); await derive(); });
+      it('its own thread', async function () {
+        this.limitMemory('16 MB', { currentThreadOnly: true });
+        await derive();
+      });`);
+    assert.equal(result('all threads').state, 'failed');
+    assert.equal(result('its own thread').state, 'passed');
+  });
+});
+
+describe('limitLeaks', function () {
+  it('reports what is kept, once, with size and line', function () {
+    const { stdout, result } = measure(`${kept}
+      function remember() { kept.push(Buffer.alloc(65536)); }
+      it('leaks', function () {
+        this.limitLeaks('1 MB');
+        for (let i = 0; i < 100; i++) remember();
+      });`);
+    const { violations, leaks } = result('leaks');
+    assert.equal(violations.length, 1);
+    assertNear(violations[0]!.actualBytes, 6.25 * mebibyte, 0.03);
+    assert.ok(leaks.length > 0);
+    assert.match(
+      stdout,
+      /allowed to leak 1\.0MiB per location but at least one location leaked more\nList of leaked allocations:\n {4}- 6\.\dMiB allocated here:\n {8}remember:a\.test\.js:2\n {8}\S+:a\.test\.js:5\n/,
+    );
+    assert.equal(stdout.match(/allocated here/g)!.length, 1);
+  });
+
+  it('does not report garbage', function () {
+    const { result } = measure(`
+      it('sync', function () {
+        this.limitLeaks('64 KB');
+        for (let i = 0; i < 100; i++) Buffer.alloc(65536);
+      });
+      it('async', async function () {
+        this.limitLeaks('64 KB');
+        for (let i = 0; i < 100; i++) await Buffer.alloc(65536);
+        return Buffer.alloc(1e6);
+      });
+      it('done', function (done) {
+        this.limitLeaks('64 KB');
+        const local = Array.from({ length: 100 }, () => Buffer.alloc(65536));
+        setTimeout(() => done(local.length < 100), 1);
+      });
+      it('queued', function () {
+        this.limitLeaks('64 KB');
+        const local = Buffer.alloc(1e6);
+        setImmediate(() => local);
+      });`);
+    for (const title of ['sync', 'async', 'done', 'queued']) {
+      assert.deepEqual(result(title).violations, [], title);
+    }
+  });
+
+  it('passes when the filter ignores the leak, and asks it only about leaks over the limit', function () {
+    const { result, stdout } = measure(`${kept}
+      function warmCache() { kept.push(Buffer.alloc(1e6)); }
+      it('ignores', function () {
+        this.limitLeaks('500 KB', (stack) => {
+          console.log('asked about', stack.frames.map((f) => f.functionName).includes('warmCache'));
+          return !stack.frames.some((f) => f.functionName === 'warmCache');
+        });
+        warmCache();
+        kept.push(Buffer.alloc(1000));
+      });`);
+    assert.equal(result('ignores').state, 'passed');
+    assert.deepEqual(stdout.match(/asked about .*/g), ['asked about true']);
+  });
+
+  it('fails the test with what the filter throws', function () {
+    const { stdout, result } = measure(`${kept}
+      it('asks', function () {
+        this.limitLeaks(1000, { filterFn() { throw new RangeError('no opinion'); } });
+        kept.push(Buffer.alloc(1e6));
+      });`);
+    assert.equal(result('asks').state, 'failed');
+    assert.match(
+      stdout,
+      /RangeError: no opinion\n {6}at filterFn|RangeError: no opinion\n {6}at \S*filterFn/,
+    );
+  });
+
+  it('sees leaks of promises and timers', function () {
+    const { result } = measure(`${kept}
+      const wait = () => new Promise((resolve) => setTimeout(resolve, 1));
+      it('async', async function () { this.limitLeaks('500 KB'); await wait(); kept.push(Buffer.alloc(1e6)); });
+      it('done', function (done) {
+        this.limitLeaks('500 KB');
+        setTimeout(() => { kept.push(Buffer.alloc(1e6)); done(); }, 1);
+      });`);
+    assert.deepEqual([result('async').state, result('done').state], ['failed', 'failed']);
+  });
+
+  it('counts what other threads leak, unless told not to', function () {
+    const { result } = measure(`${kept}
+      const { Worker } = require('node:worker_threads');
+      const inThread = () => new Promise((resolve) => {
+        const worker = new Worker('globalThis.kept = Buffer.alloc(4 << 20); require("node:worker_threads").parentPort.postMessage(1); setInterval(() => {}, 1e6)', { eval: true });
+        worker.unref();
+        worker.once('message', resolve);
+        kept.push(worker);
+      });
+      it('all threads', async function () { this.limitLeaks('4 MB'); await inThread(); });
+      it('its own thread', async function () {
+        this.limitLeaks('4 MB', { currentThreadOnly: true });
+        await inThread();
+      });
+      after(() => kept.forEach((worker) => worker.terminate()));`);
+    assert.equal(result('all threads').state, 'failed');
+    assert.equal(result('its own thread').state, 'passed');
+  });
+});
+
+describe('limits', function () {
+  it('of both kinds stand on one test', function () {
+    const { result, stdout } = measure(`${kept}
+      it('both', function () {
+        this.limitMemory('100 KB').limitLeaks('100 KB');
+        kept.push(Buffer.alloc(1e6));
+      });`);
+    const kinds = result('both').violations.map(({ kind }) => kind);
+    assert.deepEqual(kinds, ['limitMemory', 'limitLeaks']);
+    assert.match(stdout, /Test was limited to[^]*Test was allowed to leak/);
+  });
+
+  it('leave a failing body its own error', function () {
+    const { stdout, result } = measure(`
+      it('fails', function () {
+        this.limitMemory(1);
+        Buffer.alloc(1e6);
+        throw new Error('my own');
+      });`);
+    assert.match(
+      stdout,
+      /Error: my own\n {6}at Context\.<anonymous> \(a\.test\.js:5:15\)\n {6}at process/,
+    );
+    assert.doesNotMatch(stdout, /Test was limited/);
+    assert.deepEqual(result('fails').violations, []);
+  });
+
+  const mistakes: [string, RegExp][] = [
+    [`this.limitMemory('24 XB')`, /TypeError: Expected a memory size .*, got '24 XB' \(string\)\./],
+    [`this.limitMemory('')`, /TypeError: .*, got '' \(string\)\./],
+    [`this.limitMemory(-1)`, /TypeError: .*, got -1 \(number\)\./],
+    [`this.limitMemory(NaN)`, /TypeError: .*, got NaN \(number\)\./],
+    [`this.limitMemory('1 MB extra')`, /TypeError: .*, got '1 MB extra' \(string\)\./],
+    [`this.limitMemory()`, /TypeError: .*, got nothing\./],
+    [`this.limitLeaks()`, /TypeError: .*, got nothing\./],
+    [
+      `this.limitLeaks('1 MB', 'filter')`,
+      /TypeError: Expected the second argument of limitLeaks .*, got 'filter' \(string\)\./,
+    ],
+    [`this.limitLeaks('1 MB', { filter() {} })`, /TypeError: .* got 'filter' \(string\)\./],
+  ];
+
+  describe('declared by mistake', function () {
+    let project: MochaProject;
+    let run: MeasuredRun;
+    before('run them all', function () {
+      const tests = mistakes.map(
+        ([call], index) => `it('mistake ${index}', function () { ${call}; });
+          it('next ${index}', () => {});`,
+      );
+      project = new MochaProject({ 'a.test.js': tests.join('\n') });
+      run = project.measure();
+    });
+    after(() => project.remove());
+
+    for (const [index, [call, message]] of mistakes.entries()) {
+      it(`${call} fails that test alone, naming what was got`, function () {
+        const failure = run.stdout
+          .split(/\n {2}\d+\) /)
+          .find((text) => text.startsWith(`mistake ${index}:`));
+        assert.match(failure ?? '', message);
+        assert.match(failure ?? '', /\n {6}at Context\.<anonymous> \(a\.test\.js:/);
+        assert.equal(run.result(`next ${index}`).state, 'passed');
+      });
+    }
+  });
+
+  it('declared by mistake outside of a body fail their tests and no others', function () {
+    const { stdout } = withProject(
+      `describe('suite', function () { this.limitMemory('24 XB'); it('in the suite', () => {}); });
+       it('chained', () => {}).limitLeaks('1 MB', 5);
+       describe('hook', () => { beforeEach(function () { this.limitMemory(NaN); }); it('with a hook', () => {}); });
+       it('other', () => {});`,
+      (project) => project.run(),
+    );
+    assert.match(stdout, /1 passing[^]*3 failing/);
+    for (const got of [`'24 XB'`, 'got 5', 'got NaN']) assert.ok(stdout.includes(got), got);
+  });
+
+  it('cannot be declared when the test has run', function () {
+    const { stdout } = withProject(
+      `it('passes', () => {}); afterEach(function () { this.limitMemory(1); });`,
+      (project) => project.run(),
+    );
+    assert.match(
+      stdout,
+      /`limitMemory` was called in an after or afterEach hook, when tests have run/,
+    );
+  });
+});
