@@ -115,11 +115,19 @@ describe('native memory', function () {
     it('finds the lines of code in vm contexts', () => {
       const title = 'runs code in vm contexts';
       assert.equal(run.result(title).state, 'passed', run.output);
-      const [allocation] = run.result(title).topAllocations;
-      const frame = allocation!.stack.find(({ filename }) => filename === '/virtual/context.js');
-      assert.equal(frame?.functionName, 'keepInContext');
-      assert.equal(frame?.lineNumber, 4);
-      assertNear(allocation!.bytes, 20_000 * 100, 0.05);
+      const ofLine = run
+        .result(title)
+        .topAllocations.filter(({ stack }) =>
+          stack.some(
+            ({ functionName, filename, lineNumber }) =>
+              `${functionName} ${filename}:${lineNumber}` === 'keepInContext /virtual/context.js:4',
+          ),
+        );
+      assertNear(
+        ofLine.reduce((sum, { bytes }) => sum + bytes, 0),
+        20_000 * 100,
+        0.05,
+      );
     });
 
     it('counts what libraries allocated that are gone by the end', () => {
