@@ -1,10 +1,20 @@
+import { join, resolve } from 'node:path';
 import type Mocha from 'mocha';
 
 const DEFAULT_WIDTH = 80;
 
 // Reporters whose output is for people. All others may write a format to stdout.
-const FOR_PEOPLE = new Set(['spec', 'dot', 'nyan', 'landing', 'list', 'min', 'progress']);
-const OWN_REPORTER = /(^|[\\/])memray-mocha[\\/](reporter|dist[\\/]reporters[\\/]mocha-reporter)/;
+const FOR_PEOPLE = new Set([
+  'spec',
+  'dot',
+  'nyan',
+  'landing',
+  'list',
+  'min',
+  'progress',
+  'memray-mocha/reporter',
+]);
+const OWN_REPORTER = join(__dirname, '..', 'reporters', 'mocha-reporter');
 
 /** Where texts for people go. */
 export interface Output {
@@ -16,7 +26,8 @@ export interface Output {
 
 /** Chooses where the report goes, so that a format a reporter writes to stdout stays intact. */
 export function chooseOutput(reporter: string, mocha: typeof Mocha): Output {
-  const onStdout = FOR_PEOPLE.has(reporter.toLowerCase()) || OWN_REPORTER.test(reporter);
+  const onStdout =
+    FOR_PEOPLE.has(reporter.toLowerCase()) || resolve(reporter).startsWith(OWN_REPORTER);
   const stream = onStdout ? process.stdout : process.stderr;
   // Mocha has already read --color, --no-color, FORCE_COLOR and whether stdout is a terminal.
   const { useColors } = mocha.reporters.Base as unknown as { useColors: boolean };

@@ -2,7 +2,7 @@ import type Mocha from 'mocha';
 import { MemoryLimitError } from '../errors';
 import type { Verdict } from '../limits/verdict';
 import type { Tracker, TrackerOptions } from '../native/tracker';
-import { displayPath } from '../stack-trace';
+import { displayPath, stripOwnFrames } from '../stack-trace';
 import type { TestResult } from '../test-result';
 import { Analysis } from './analysis';
 import { BodyClock } from './body-clock';
@@ -67,6 +67,7 @@ export class TrackedTest {
     this.#restoreBody();
     this.#stop();
     this.#clock?.remove();
+    stripErrors(this.#test);
     if (!this.#result) return undefined;
     const { state, pending, duration } = this.#test;
     this.#result.state = state ?? (pending ? 'pending' : 'failed');
@@ -198,6 +199,12 @@ function showResult(test: Mocha.Test, memray: TestResult): void {
   const serialize = (): object => ({ ...prototype.serialize?.call(test), memray });
   Object.defineProperty(test, 'memray', { value: memray, configurable: true });
   Object.defineProperty(test, 'serialize', { value: serialize, configurable: true });
+}
+
+/** What Mocha makes of a misused `done` was made below our frames, and comes past us only here. */
+function stripErrors({ err }: Mocha.Test): void {
+  stripOwnFrames(err);
+  (err as { multiple?: Error[] } | undefined)?.multiple?.forEach(stripOwnFrames);
 }
 
 function toError(verdicts: Verdict[]): MemoryLimitError {

@@ -164,7 +164,7 @@ describe('captures', function () {
       const long = names.find((name) => name.includes('xxx'))!;
       assert.deepEqual(
         names.filter((name) => name !== long),
-        ['a', 'again', 'again-retry1', 'b[1]', 'b[2]', 'twin', 'twin-(2)'].map(
+        ['a', 'again-retry1', 'again', 'b[1]', 'b[2]', 'twin-(2)', 'twin'].map(
           (title) => `H-magic-a.test.js-${title}.bin`,
         ),
       );

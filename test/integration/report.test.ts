@@ -54,7 +54,7 @@ describe('the report', function () {
 
   it('is coloured where Mocha is, and not with NO_COLOR', function () {
     const colour = /\x1b\[/; // eslint-disable-line no-control-regex
-    const reportOf = ({ stdout }: MochaRun) => stdout.slice(stdout.indexOf('MEMRAY REPORT') - 90);
+    const reportOf = ({ stdout }: MochaRun) => stdout.slice(stdout.indexOf('MEMRAY REPORT') - 36);
     assert.match(reportOf(run(['--color'])), colour);
     assert.doesNotMatch(reportOf(run()), colour);
     assert.doesNotMatch(reportOf(run(['--color'], { NO_COLOR: '1' })), colour);
@@ -68,8 +68,7 @@ describe('the report', function () {
           .trim()
           .split('\n')
           .forEach((line) => JSON.parse(line) as unknown),
-      tap: (stdout) =>
-        assert.match(stdout, /^1\.\.6\nok 1 [^]*\n# fail 2\n1\.\.6\n$|^1\.\.6\n[^]*# fail 2\n/),
+      tap: (stdout) => assert.match(stdout, /^ok 1 suite one\n[^]*\n1\.\.6\n$/),
       xunit: (stdout) => assert.match(stdout, /^<testsuite [^]*<\/testsuite>\n$/),
     };
     for (const [reporter, parse] of Object.entries(parsers)) {
@@ -92,10 +91,7 @@ describe('the report', function () {
 
   it('has results as JSON on request', function () {
     withProject(source, (project) => {
-      const { tests, result } = project.measure(
-        ['--memray-json=deep/results.json', '-R', 'dot'],
-        {},
-      );
+      const { tests, result } = project.measure(['-R', 'dot']);
       assert.equal(tests.length, 6);
       const { durationMs, peak, allocations, topAllocations, ...rest } = result('three');
       assert.equal(typeof durationMs, 'number');
