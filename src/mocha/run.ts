@@ -28,6 +28,8 @@ export class Run {
   /** Whether the run is repeated as files change. */
   readonly watch: boolean;
   readonly isWorker: boolean;
+  /** Whether there is a tracker and the user wants it. */
+  readonly isTracking: boolean;
   readonly #send: (finding: Finding) => void;
   readonly #tracking: Tracking;
   readonly #tracked = new WeakMap<Mocha.Test, TrackedTest>();
@@ -58,12 +60,8 @@ export class Run {
       reserveCapture: (id, attempt) => this.#reserveCapture(id, attempt),
       noteUnmeasured: (id, reason) => this.#send({ unmeasured: { id, reason: String(reason) } }),
     };
+    this.isTracking = this.options.memray !== 'off' && Tracker.supported;
     installLimitMethods(this.mocha);
-  }
-
-  /** Whether there is a tracker and the user wants it. */
-  get isTracking(): boolean {
-    return this.options.memray !== 'off' && Tracker.supported;
   }
 
   /** Before workers are started. */
