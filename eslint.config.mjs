@@ -92,6 +92,10 @@ export default defineConfig(
     },
     rules: {
       '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_' },
+      ],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
     },
   },
@@ -147,6 +151,8 @@ export default defineConfig(
   {
     files: ['test/**/*.ts'],
     rules: {
+      // Helpers hand out objects whose functions use no `this`, for tests to take apart.
+      '@typescript-eslint/unbound-method': 'off',
       'no-restricted-imports': [
         'error',
         {
