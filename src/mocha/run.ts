@@ -66,7 +66,8 @@ export class Run {
 
   /** Before workers are started. */
   prepareWorkers(): void {
-    this.#workers ??= new WorkerFindings(this.options);
+    this.#workers = new WorkerFindings(this.options);
+    process.once('exit', () => this.dispose());
   }
 
   /** Before the first test: with --watch there are many runs. */

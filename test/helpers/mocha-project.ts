@@ -20,7 +20,7 @@ export interface MochaRun {
 
 /** A run that wrote its results as JSON too. */
 export interface MeasuredRun extends MochaRun {
-  tests: TestResult[];
+  tests: readonly TestResult[];
   /** The result of the test of this title. */
   result(title: string): TestResult;
 }

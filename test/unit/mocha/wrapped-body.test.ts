@@ -127,7 +127,7 @@ describe('wrapBody', function () {
 
     for (const reason of [mine, undefined]) {
       it(`rejects with the same ${String(reason)}`, async function () {
-        const { wrapped, events } = wrap(() => Promise.reject(reason as Error));
+        const { wrapped, events } = wrap(() => Promise.reject(reason));
         const outcome = await (wrapped.call(context) as Promise<void>).then(
           () => 'resolved',
           (error: unknown) => [error],
