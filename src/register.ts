@@ -12,6 +12,7 @@ import { reportSummary } from './reporters/summary-report';
 const { setImmediate } = globalThis;
 
 const run = new Run();
+let isPublished = false;
 
 /** Brackets the body of every test with a tracker. */
 export const mochaHooks: Mocha.RootHookObject = {
@@ -23,7 +24,9 @@ export const mochaHooks: Mocha.RootHookObject = {
   },
   // With --watch, global fixtures are not for each run. An immediate comes after the epilogue.
   ...(run.watch && {
-    beforeAll: () => run.reset(),
+    beforeAll() {
+      run.reset();
+    },
     afterAll: () => void setImmediate(publish),
   }),
 };
@@ -41,11 +44,12 @@ export function mochaGlobalSetup(this: Partial<Mocha.Runner>): void {
 
 /** Publishes the results, after the reporter's last line. */
 export function mochaGlobalTeardown(): void {
-  publish();
+  if (!isPublished) publish();
   run.dispose();
 }
 
 function publish(): void {
+  isPublished = true;
   if (!run.isTracking) return;
   const { results, unmeasured } = run.collect();
   const { json, hideSummary } = run.options;
@@ -53,7 +57,7 @@ function publish(): void {
   if (hideSummary) return;
   const { stream, colors, width } = chooseOutput(run.reporter, run.mocha);
   kleur.enabled = colors;
-  stream.write(`${reportSummary(results, { ...run.options, width, unmeasured })}\n`);
+  stream.write(reportSummary(results, { ...run.options, width, unmeasured }));
 }
 
 function findVersions(): { node: string; memrayMocha: string } {

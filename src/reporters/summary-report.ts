@@ -17,18 +17,19 @@ export interface ReportOptions {
   unmeasured: readonly { id: string; reason: string }[];
 }
 
-/** The report at the end of a run: the tests with the highest peaks. */
+/** The report at the end of a run: the tests with the highest peaks. Empty without any. */
 export function reportSummary(results: readonly TestResult[], options: ReportOptions): string {
   const ranked = lastAttempts(results)
     .filter(isReported)
     .sort((a, b) => b.peak.bytes - a.peak.bytes);
   const shown = ranked.slice(0, options.mostAllocations || ranked.length);
-  return [
-    kleur.bold(drawRule('MEMRAY REPORT', options.width)),
+  const parts = [
     ...shown.map(reportTest),
     ...describeCaptures(results, options),
     ...describeUnmeasured(options.unmeasured),
-  ].join('\n');
+  ];
+  if (parts.length === 0) return '';
+  return [kleur.bold(drawRule('MEMRAY REPORT', options.width)), ...parts, ''].join('\n');
 }
 
 function reportTest(result: TestResult): string {

@@ -47,6 +47,7 @@ describe('reportSummary', function () {
         '\t\t- read:src/file.ts:2 -> 864.0B',
         '',
         '',
+        '',
       ].join('\n'),
     );
   });
@@ -67,6 +68,10 @@ describe('reportSummary', function () {
       'test 3',
       'test 1',
     ]);
+  });
+
+  it('is empty without anything to show', function () {
+    assert.equal(report([]), '');
   });
 
   it('leaves out what failed by itself, was skipped or allocated nothing', function () {
@@ -91,7 +96,7 @@ describe('reportSummary', function () {
     const results = [createResult('a', 1, { capture: 'b/x.bin' }), createResult('b', 1)];
     assert.match(
       report(results, { binPath: '/b' }),
-      /\nCreated 1 binary dumps at \/b with prefix p$/,
+      /\nCreated 1 binary dumps at \/b with prefix p\n$/,
     );
   });
 
@@ -100,12 +105,15 @@ describe('reportSummary', function () {
       { id: 'a', reason: 'Error: no space' },
       { id: 'b', reason: 'x' },
     ];
-    assert.match(report([], { unmeasured }), /\nCould not measure a and 1 more: Error: no space$/);
+    assert.match(
+      report([], { unmeasured }),
+      /\nCould not measure a and 1 more: Error: no space\n$/,
+    );
   });
 
   it('fits into a narrow terminal', function () {
-    assert.equal(report([], { width: 20 }).split('\n')[0], '== MEMRAY REPORT ==');
-    assert.equal(report([], { width: 5 }), '= MEMRAY REPORT =');
+    const ruleAt = (width: number) => report([createResult('a', 1)], { width }).split('\n')[0];
+    assert.deepEqual([ruleAt(20), ruleAt(5)], ['== MEMRAY REPORT ==', '= MEMRAY REPORT =']);
   });
 
   it('is coloured when it may', function () {
