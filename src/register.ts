@@ -50,11 +50,10 @@ export function mochaGlobalTeardown(): void {
 
 function publish(): void {
   isPublished = true;
-  if (!run.isTracking) return;
   const { results, unmeasured } = run.collect();
   const { json, hideSummary } = run.options;
   if (json !== null) writeFileSync(json, formatJsonResults(results, findVersions()));
-  if (hideSummary) return;
+  if (hideSummary || !run.isTracking) return;
   const { stream, colors, width } = chooseOutput(run.reporter, run.mocha);
   kleur.enabled = colors;
   stream.write(reportSummary(results, { ...run.options, width, unmeasured }));

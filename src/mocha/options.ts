@@ -19,8 +19,6 @@ export interface Options {
   stacks: number;
   /** Native frames in call stacks. */
   native: boolean;
-  /** Every JS heap object instead of samples. */
-  traceJs: boolean;
   /** -1 one line, 0 or 1 the ten largest allocations, 2 all. */
   verbosity: number;
   /** Absolute file that gets every test's results as JSON, or null. */
@@ -55,7 +53,6 @@ const DEFINITIONS: { [Name in keyof Options]: Definition<Options[Name]> } = {
   binPrefix: { expected: 'a prefix without `/`', parse: parsePrefix },
   stacks: { expected: 'a whole number, at least 1', parse: wholeNumber(1) },
   native: { expected: '`true` or `false`', parse: parseBoolean },
-  traceJs: { expected: '`true` or `false`', parse: parseBoolean },
   verbosity: { expected: 'a whole number, at least -1', parse: wholeNumber(-1) },
   json: { expected: 'a file', parse: PATH_VALUE },
 };
@@ -78,7 +75,6 @@ export function resolveOptions(sources: OptionSources): Options {
     binPrefix: randomUUID().replaceAll('-', ''),
     stacks: 1,
     native: false,
-    traceJs: false,
     verbosity: 0,
     json: null,
   };

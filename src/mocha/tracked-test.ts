@@ -115,7 +115,6 @@ export class TrackedTest {
       path: this.#capture ?? '',
       native:
         options.native || limits.leaks !== undefined || MENTIONS_LEAK_LIMIT.test(this.#test.body),
-      traceJs: options.traceJs,
     });
     tracker.start();
     this.#tracker = tracker;

@@ -15,7 +15,6 @@ describe('resolveOptions', function () {
       binPath: null,
       stacks: 1,
       native: false,
-      traceJs: false,
       verbosity: 0,
       json: null,
     });
@@ -45,7 +44,6 @@ describe('resolveOptions', function () {
       binPrefix: 'p',
       stacks: 5,
       native: true,
-      traceJs: true,
       verbosity: -1,
       json: '/tmp/r.json',
     };
@@ -57,7 +55,6 @@ describe('resolveOptions', function () {
       'memray-bin-prefix': 'p',
       'memray-stacks': '5',
       'memray-native': true,
-      'memray-trace-js': true,
       'memray-verbosity': '-1',
       'memray-json': '/tmp/r.json',
     };
