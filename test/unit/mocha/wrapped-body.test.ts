@@ -125,7 +125,7 @@ describe('wrapBody', function () {
       assert.deepEqual(events, ['begin', 'succeeded']);
     });
 
-    for (const reason of [mine, undefined]) {
+    for (const reason of [mine, undefined] as Error[]) {
       it(`rejects with the same ${String(reason)}`, async function () {
         const { wrapped, events } = wrap(() => Promise.reject(reason));
         const outcome = await (wrapped.call(context) as Promise<void>).then(
