@@ -7,12 +7,15 @@ type Done = (error?: unknown) => void;
 /** The function of a test. */
 export type Body = (this: Mocha.Context, done?: Done) => unknown;
 
+/** How a body says that it has ended. */
+export type BodyStyle = 'return' | 'promise' | 'done';
+
 /** What is to happen when a body has ended. */
 export interface BodyEnd {
   /** The body failed, was skipped, or passed an error to `done`. */
   failed(): void;
   /** The body succeeded. What this throws or rejects with fails the test; a promise delays its end. */
-  succeeded(): void | Promise<void>;
+  succeeded(style: BodyStyle): void | Promise<void>;
 }
 
 /**
@@ -48,7 +51,7 @@ export function wrapBody(body: Body, begin: () => BodyEnd | undefined): Body {
       return rethrowCleanly(error);
     }
     if (!end) return returned;
-    return isThenable(returned) ? follow(returned, end) : (conclude(end) ?? returned);
+    return isThenable(returned) ? follow(returned, end) : (conclude(end, 'return') ?? returned);
   };
 }
 
@@ -58,9 +61,9 @@ function rethrowCleanly(error: unknown): never {
   throw error;
 }
 
-function conclude(end: BodyEnd): Promise<void> | undefined {
+function conclude(end: BodyEnd, style: BodyStyle): Promise<void> | undefined {
   try {
-    return end.succeeded()?.catch(rethrowCleanly);
+    return end.succeeded(style)?.catch(rethrowCleanly);
   } catch (error) {
     return rethrowCleanly(error);
   }
@@ -70,7 +73,7 @@ function conclude(end: BodyEnd): Promise<void> | undefined {
 function follow(promise: PromiseLike<unknown>, end: BodyEnd): Promise<void> {
   return new Promise((resolve, reject) => {
     promise.then(
-      () => resolve(new Promise((settle) => settle(conclude(end)))),
+      () => resolve(new Promise((settle) => settle(conclude(end, 'promise')))),
       (reason: Error) => {
         end.failed();
         stripOwnFrames(reason);
@@ -97,7 +100,7 @@ function watch(done: Done, end: BodyEnd): Done {
       return;
     }
     try {
-      ended = conclude(end);
+      ended = conclude(end, 'done');
     } catch (fault) {
       done(fault);
       return;

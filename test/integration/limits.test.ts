@@ -190,6 +190,16 @@ describe('limitLeaks', function () {
     }
   });
 
+  it('does not report garbage with --async-only either', function () {
+    const { result } = measure(
+      `it('async', async function () { this.limitLeaks('64 KB'); await Buffer.alloc(1e6); });
+       it('sync', function () { this.limitLeaks('64 KB'); });`,
+      ['--async-only'],
+    );
+    assert.deepEqual([result('async').state, result('sync').state], ['passed', 'failed']);
+    assert.deepEqual(result('sync').violations, []);
+  });
+
   it('passes when the filter ignores the leak, and asks it only about leaks over the limit', function () {
     const { result, stdout } = measure(`${kept}
       function warmCache() { kept.push(Buffer.alloc(1e6)); }
