@@ -30,7 +30,8 @@ Napi::Value ReadCapture(const Napi::CallbackInfo& info) {
   if (!capture) return Napi::Number::New(info.Env(), 0);
   const auto offset = info[0].As<Napi::Number>().Int64Value();
   auto target = info[1].As<Napi::Uint8Array>();
-  const size_t count = capture->Read(offset, target.Data(), target.ByteLength());
+  const size_t count =
+      capture->Read(offset, target.Data(), target.ByteLength());
   if (!capture->error().empty()) {
     Napi::Error::New(info.Env(), capture->error()).ThrowAsJavaScriptException();
     return info.Env().Undefined();

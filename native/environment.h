@@ -10,7 +10,8 @@
 namespace memray_mocha {
 
 /// What belongs to one Node environment (the main thread's or a worker's): the
-/// call stacks of its isolate, and the capture it started, if it did. Ends with it.
+/// call stacks of its isolate, and the capture it started, if it did. Ends with
+/// it.
 class Environment {
  public:
   explicit Environment(Napi::Env env);

@@ -38,7 +38,8 @@ std::optional<uint32_t> StackRecorder::Record(ThreadState* thread) {
   if (stack_is_own_[stack]) return std::nullopt;
   const bool with_function = native_ || stack == 0;
   for (size_t i = thread->native_count; i-- > 0;)
-    stack = Stack(stack, NativeFrameAt(thread->native_frames[i], with_function));
+    stack =
+        Stack(stack, NativeFrameAt(thread->native_frames[i], with_function));
   return stack;
 }
 
@@ -61,8 +62,7 @@ uint32_t StackRecorder::RecordJs(ThreadState* thread, const CodeMap& codes) {
   uint32_t stack = depth > 0 ? thread->last_stacks[depth - 1] : 0;
   for (; depth < count; ++depth) {
     void* address = thread->js_frames[count - 1 - depth];
-    const uint32_t frame =
-        JsFrame(codes, reinterpret_cast<uintptr_t>(address));
+    const uint32_t frame = JsFrame(codes, reinterpret_cast<uintptr_t>(address));
     if (frame != 0) stack = Stack(stack, frame);
     thread->last_frames[depth] = address;
     thread->last_stacks[depth] = stack;
@@ -81,9 +81,8 @@ uint32_t StackRecorder::JsFrame(const CodeMap& codes, uintptr_t address) {
   if (!location.code || location.code->kind != Code::Kind::kBytecode)
     location = codes.Find(address - 1);
   if (!location.code) return 0;
-  const uint32_t frame =
-      DefineJsFrame(codes, *location.code,
-                    location.code->positions.Find(location.offset));
+  const uint32_t frame = DefineJsFrame(
+      codes, *location.code, location.code->positions.Find(location.offset));
   js_frames_by_address_[address] = frame;
   return frame;
 }

@@ -15,29 +15,36 @@
 
 namespace memray_mocha {
 
-/// Turns the addresses of a call stack into a call stack of the capture, and defines
-/// on the way what the capture does not know yet: strings, scripts, code objects,
-/// frames. An address is looked up while the call stack is recorded, since V8
-/// moves code and uses its addresses again. Not thread-safe.
+/// Turns the addresses of a call stack into a call stack of the capture, and
+/// defines on the way what the capture does not know yet: strings, scripts,
+/// code objects, frames. An address is looked up while the call stack is
+/// recorded, since V8 moves code and uses its addresses again. Not thread-safe.
 class StackRecorder {
  public:
-  /// @param native whether native frames stand in the stacks, or only the allocator's caller.
-  /// @param own_directory where this package's JavaScript is, with a slash at its end.
+  /// @param native whether native frames stand in the stacks, or only the
+  /// allocator's caller.
+  /// @param own_directory where this package's JavaScript is, with a slash at
+  /// its end.
   StackRecorder(RecordWriter* writer, bool native, std::string own_directory)
       : writer_(writer),
         native_(native),
         own_directory_(std::move(own_directory)) {}
 
-  /// @return the id of the call stack that `thread` has just taken; nothing when it is this
-  ///     package's own JavaScript that allocates, which is not the program's memory.
+  /// @return the id of the call stack that `thread` has just taken; nothing
+  /// when it is this
+  ///     package's own JavaScript that allocates, which is not the program's
+  ///     memory.
   std::optional<uint32_t> Record(ThreadState* thread);
 
-  /// Writes where the positions and native addresses of the frames are. Touches V8's heap.
-  /// @param js_call_stacks the isolate's that calls; positions of other isolates' scripts stay unknown.
+  /// Writes where the positions and native addresses of the frames are. Touches
+  /// V8's heap.
+  /// @param js_call_stacks the isolate's that calls; positions of other
+  /// isolates' scripts stay unknown.
   void WriteSymbols(const JsCallStacks* js_call_stacks);
 
  private:
-  /// Whose a frame is. Node's internals and V8's builtins belong to who called them.
+  /// Whose a frame is. Node's internals and V8's builtins belong to who called
+  /// them.
   enum class Owner : uint8_t { kCaller, kProgram, kThisPackage };
 
   struct NativeFrame {

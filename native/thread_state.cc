@@ -27,7 +27,8 @@ pthread_key_t MakeKey() {
   return key;
 }
 
-/// V8's helper threads are Node's platform's: they stand at the root of the stack.
+/// V8's helper threads are Node's platform's: they stand at the root of the
+/// stack.
 bool IsOnV8HelperThread() {
   if (JsCallStacks::OfThisThread()) return false;
   uintptr_t frames[ThreadState::kMaxNativeFrames];

@@ -21,7 +21,8 @@ struct ThreadState {
 
   ThreadState();
 
-  /// Whether this is one of the threads on which V8 compiles and collects garbage.
+  /// Whether this is one of the threads on which V8 compiles and collects
+  /// garbage.
   const bool is_v8_helper;
 
   /// Which capture `id` and the last call stack belong to.

@@ -39,7 +39,8 @@ CaptureHeader MakeHeader(const TrackingOptions& options) {
   return {flags, static_cast<uint32_t>(::getpid()), NowMs(), 1};
 }
 
-// A forked child shares neither the tracker's lock nor its file: it goes untracked.
+// A forked child shares neither the tracker's lock nor its file: it goes
+// untracked.
 void StopInChild() { allocation_listener = nullptr; }
 
 }  // namespace
@@ -141,7 +142,8 @@ void Tracker::OnUnmapping(uintptr_t address, size_t size_bytes) {
 
 void Tracker::RecordAllocation(uintptr_t address, size_t size_bytes,
                                Allocator allocator, uintptr_t caller) {
-  // The call stack is taken before the lock: other threads need not wait for that.
+  // The call stack is taken before the lock: other threads need not wait for
+  // that.
   ThreadState& thread = ThreadState::Get();
   thread.js_call_stacks = JsCallStacks::OfThisThread();
   thread.js_count = 0;
@@ -150,8 +152,8 @@ void Tracker::RecordAllocation(uintptr_t address, size_t size_bytes,
     thread.js_count =
         thread.js_call_stacks->Sample(thread.js_frames, &thread.vm_state);
   }
-  // What V8 uses for itself comes and goes at its own mood: a limit that counted it would fail
-  // now and then. Its part that stays is the JS heap's.
+  // What V8 uses for itself comes and goes at its own mood: a limit that
+  // counted it would fail now and then. Its part that stays is the JS heap's.
   if (thread.is_v8_helper || thread.vm_state == VmState::kOwnWork) return;
   thread.native_frames[0] = caller;
   thread.native_count = 1;

@@ -18,13 +18,15 @@ struct ThreadState;
 class Sink;
 
 struct TrackingOptions {
-  /// The capture's file; empty: memory and, beyond some megabytes, a temporary file.
+  /// The capture's file; empty: memory and, beyond some megabytes, a temporary
+  /// file.
   std::string path;
   std::string temporary_directory;
   /// Record native frames in full, not only the allocator's caller.
   bool native;
   bool trace_js;
-  /// Where this package's own JavaScript is; what that allocates is not recorded.
+  /// Where this package's own JavaScript is; what that allocates is not
+  /// recorded.
   std::string own_directory;
   /// Facts about the program for the capture: keys and values.
   std::vector<std::pair<std::string, std::string>> metadata;
@@ -40,7 +42,8 @@ class Tracker final : public AllocationListener {
   std::string Start(const TrackingOptions& options);
 
   /// Ends the capture, which Sink then reads, until the next Start.
-  /// @return what went wrong while it was recorded, a sentence; empty when nothing.
+  /// @return what went wrong while it was recorded, a sentence; empty when
+  /// nothing.
   std::string Stop();
 
   bool is_tracking() const { return capture_ != nullptr; }
@@ -61,7 +64,8 @@ class Tracker final : public AllocationListener {
                         Allocator allocator, uintptr_t caller);
 
   std::atomic<bool> wants_native_frames_{false};
-  // One lock for all threads: records stand in the order in which things happened.
+  // One lock for all threads: records stand in the order in which things
+  // happened.
   std::mutex mutex_;
   std::unique_ptr<Capture> capture_;
   std::unique_ptr<Sink> finished_;

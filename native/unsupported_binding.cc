@@ -1,4 +1,5 @@
-// What is compiled where memory cannot be tracked: a module that loads and says so.
+// What is compiled where memory cannot be tracked: a module that loads and says
+// so.
 
 #include <napi.h>
 

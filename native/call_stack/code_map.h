@@ -17,7 +17,8 @@ namespace memray_mocha {
 class PositionTable {
  public:
   void Add(uint32_t offset, uint32_t position);
-  /// @return the position of the last entry at or before `offset`; -1 when there is none.
+  /// @return the position of the last entry at or before `offset`; -1 when
+  /// there is none.
   int64_t Find(uint32_t offset) const;
   bool IsEmpty() const { return deltas_.empty(); }
 
@@ -60,10 +61,12 @@ class CodeMap {
   void Add(uintptr_t address, std::unique_ptr<Code> code);
   void Move(uintptr_t from, uintptr_t to);
   void Remove(uintptr_t address);
-  /// For V8's table of a code object, which V8 hands over just before the object.
+  /// For V8's table of a code object, which V8 hands over just before the
+  /// object.
   void SetPositions(uintptr_t address, PositionTable positions);
 
-  /// @return the code object that `address` lies in; its code is nullptr when none is known.
+  /// @return the code object that `address` lies in; its code is nullptr when
+  /// none is known.
   Location Find(uintptr_t address) const;
 
   void AddScript(int id, ScriptInfo script) {
@@ -72,7 +75,8 @@ class CodeMap {
   bool HasScript(int id) const { return scripts_.contains(id); }
   const ScriptInfo& GetScript(int id) const { return scripts_.at(id); }
 
-  /// Changes whenever an address may have come to mean something else than it did.
+  /// Changes whenever an address may have come to mean something else than it
+  /// did.
   uint64_t version() const { return version_; }
 
  private:
@@ -82,7 +86,8 @@ class CodeMap {
   std::map<uintptr_t, std::unique_ptr<Code>> codes_;
   std::map<uintptr_t, PositionTable> next_positions_;
   std::map<int, ScriptInfo> scripts_;
-  // The functions whose bytecode has positions: script, and where they begin in it.
+  // The functions whose bytecode has positions: script, and where they begin in
+  // it.
   std::set<std::pair<int, std::string>> functions_with_positions_;
   uint64_t version_ = 1;
 };

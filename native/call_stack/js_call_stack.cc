@@ -44,8 +44,9 @@ void AppendUtf8(std::string* text, uint32_t code_point) {
   put(0x80 | (code_point & 0x3F));
 }
 
-/// The UTF-8 of a string without flattening it, for flattening allocates on V8's
-/// heap and this runs in code event handlers. V8's own UTF-8 functions flatten.
+/// The UTF-8 of a string without flattening it, for flattening allocates on
+/// V8's heap and this runs in code event handlers. V8's own UTF-8 functions
+/// flatten.
 std::string ToUtf8(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   if (value.IsEmpty() || !value->IsString()) return "";
   v8::Local<v8::String> string = value.As<v8::String>();
@@ -65,7 +66,8 @@ std::string ToUtf8(v8::Isolate* isolate, v8::Local<v8::Value> value) {
                          i + 1 < units.size() &&
                          (units[i + 1] & 0xFC00) == 0xDC00;
     if (is_pair)
-      code_point = 0x10000 + ((code_point & 0x3FF) << 10) + (units[++i] & 0x3FF);
+      code_point =
+          0x10000 + ((code_point & 0x3FF) << 10) + (units[++i] & 0x3FF);
     AppendUtf8(&text, code_point);
   }
   return text;
@@ -73,9 +75,12 @@ std::string ToUtf8(v8::Isolate* isolate, v8::Local<v8::Value> value) {
 
 Code::Kind KindOf(v8::JitCodeEvent::CodeType type) {
   switch (type) {
-    case v8::JitCodeEvent::BYTE_CODE: return Code::Kind::kBytecode;
-    case v8::JitCodeEvent::WASM_CODE: return Code::Kind::kWebAssembly;
-    default: return Code::Kind::kMachineCode;
+    case v8::JitCodeEvent::BYTE_CODE:
+      return Code::Kind::kBytecode;
+    case v8::JitCodeEvent::WASM_CODE:
+      return Code::Kind::kWebAssembly;
+    default:
+      return Code::Kind::kMachineCode;
   }
 }
 
@@ -93,9 +98,10 @@ uint64_t NextCodeId() {
 
 JsCallStacks::JsCallStacks() : isolate_(v8::Isolate::GetCurrent()) {
   const RecursionGuard guard;
-  // V8 tells positions in bytecode and in TurboFan's code, not in Sparkplug's and
-  // Maglev's, and not which function an inlined position belongs to. With all
-  // of them a line would be reported as several call stacks, some of them wrong.
+  // V8 tells positions in bytecode and in TurboFan's code, not in Sparkplug's
+  // and Maglev's, and not which function an inlined position belongs to. With
+  // all of them a line would be reported as several call stacks, some of them
+  // wrong.
   v8::V8::SetFlagsFromString("--no-sparkplug");
   v8::V8::SetFlagsFromString("--no-maglev");
   v8::V8::SetFlagsFromString("--no-turbo-inlining");
@@ -207,8 +213,7 @@ void JsCallStacks::OnCodeAdded(const v8::JitCodeEvent& event) {
   const v8::Local<v8::Value> map = event.script->GetSourceMappingURL();
   const std::string name = ToUtf8(isolate_, event.script->GetScriptName());
   codes_.AddScript(
-      script_id,
-      {name, map->IsString() && map.As<v8::String>()->Length() > 0});
+      script_id, {name, map->IsString() && map.As<v8::String>()->Length() > 0});
   KeepScript(name, script_id, event.script);
 }
 

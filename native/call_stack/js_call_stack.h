@@ -12,14 +12,15 @@
 
 namespace memray_mocha {
 
-/// What V8 was doing when a call stack was taken: running the program and what it calls,
-/// or working for itself, compiling or collecting garbage.
+/// What V8 was doing when a call stack was taken: running the program and what
+/// it calls, or working for itself, compiling or collecting garbage.
 enum class VmState : uint8_t { kProgram, kOwnWork };
 
 /// The JS call stacks of one isolate: takes them anywhere, even inside malloc,
 /// and knows what code their addresses stand for, from V8's own code events.
 ///
-/// Made, sampled and destroyed on the isolate's thread; its code map changes on any.
+/// Made, sampled and destroyed on the isolate's thread; its code map changes on
+/// any.
 class JsCallStacks {
  public:
   static constexpr size_t kMaxFrames = 255;
@@ -36,7 +37,8 @@ class JsCallStacks {
   JsCallStacks(const JsCallStacks&) = delete;
   JsCallStacks& operator=(const JsCallStacks&) = delete;
 
-  /// @return the call stacks of this thread's isolate; nullptr when it has none.
+  /// @return the call stacks of this thread's isolate; nullptr when it has
+  /// none.
   static JsCallStacks* OfThisThread();
 
   /// Writes the addresses of this thread's JS frames, most recent first.
@@ -53,7 +55,8 @@ class JsCallStacks {
   /// Only to tell isolates apart.
   const CodeMap* code_map() const { return &codes_; }
 
-  /// Where a position of a script is. Touches V8's heap: only where JavaScript could run.
+  /// Where a position of a script is. Touches V8's heap: only where JavaScript
+  /// could run.
   Place Locate(int script_id, uint32_t position) const;
 
  private:

@@ -6,10 +6,11 @@
 
 namespace memray_mocha {
 
-/// Unwinds the native frames of this thread from the caller of the allocator to the
-/// first code without unwind tables, which is where V8 entered native code, or
-/// the thread's start. By the ABI's unwinder: 20 to 30 ns a frame.
-/// @param caller the address the allocator was called from; frames of the tracker above it are left
+/// Unwinds the native frames of this thread from the caller of the allocator to
+/// the first code without unwind tables, which is where V8 entered native code,
+/// or the thread's start. By the ABI's unwinder: 20 to 30 ns a frame.
+/// @param caller the address the allocator was called from; frames of the
+/// tracker above it are left
 ///     out. 0 for all frames.
 /// @param frames return addresses, most recent first, at most `limit`.
 /// @return how many; at least 1, for `caller` itself, when there is one.

@@ -9,8 +9,9 @@
 
 namespace memray_mocha {
 
-/// Names of native code addresses, from the symbol tables of the loaded modules' files. A
-/// module's table is read when one of its addresses is first asked for, and kept.
+/// Names of native code addresses, from the symbol tables of the loaded
+/// modules' files. A module's table is read when one of its addresses is first
+/// asked for, and kept.
 class NativeSymbols {
  public:
   struct Symbol {
@@ -21,7 +22,8 @@ class NativeSymbols {
   /// The one of this process, never destroyed.
   static NativeSymbols& OfProcess();
 
-  /// @param with_function whether the function is wanted too; the module alone is cheap.
+  /// @param with_function whether the function is wanted too; the module alone
+  /// is cheap.
   Symbol Find(uintptr_t address, bool with_function);
 
  private:

@@ -38,8 +38,7 @@ uint32_t Crc32(const void* data, size_t size_bytes) {
     std::memcpy(&word, bytes, sizeof word);
     word ^= crc;
     crc = 0;
-    for (int i = 0; i < 8; ++i)
-      crc ^= kTables[7 - i][(word >> (8 * i)) & 0xFF];
+    for (int i = 0; i < 8; ++i) crc ^= kTables[7 - i][(word >> (8 * i)) & 0xFF];
   }
   for (; size_bytes > 0; ++bytes, --size_bytes)
     crc = (crc >> 8) ^ kTables[0][(crc ^ *bytes) & 0xFF];

@@ -11,8 +11,9 @@
 namespace memray_mocha {
 
 FileSink::FileSink(const std::string& path)
-    : FileSink(::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644),
-               path) {}
+    : FileSink(
+          ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644),
+          path) {}
 
 FileSink::FileSink(int file, const std::string& path)
     : file_(file), path_(path) {

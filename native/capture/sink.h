@@ -9,8 +9,8 @@
 
 namespace memray_mocha {
 
-/// Where a capture's bytes go, and from where they are read back. A failed write
-/// is remembered, never thrown: it happens inside the program's malloc.
+/// Where a capture's bytes go, and from where they are read back. A failed
+/// write is remembered, never thrown: it happens inside the program's malloc.
 class Sink {
  public:
   virtual ~Sink() = default;

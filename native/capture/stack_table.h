@@ -7,9 +7,9 @@
 
 namespace memray_mocha {
 
-/// The call stacks of a capture as a tree: a node is a frame and the node of its
-/// caller, so that call stacks share what they have in common. Maps (parent,
-/// frame) to the node's id by open addressing with linear probing.
+/// The call stacks of a capture as a tree: a node is a frame and the node of
+/// its caller, so that call stacks share what they have in common. Maps
+/// (parent, frame) to the node's id by open addressing with linear probing.
 class StackTable {
  public:
   StackTable() : entries_(kInitialCapacity) {}

@@ -15,8 +15,9 @@
 namespace memray_mocha::hooks {
 namespace {
 
-/// Runs `report` with the listener in force, if there is one and this thread is not working for the
-/// tracker itself. The program must not see that it ran: errno stays as it was.
+/// Runs `report` with the listener in force, if there is one and this thread is
+/// not working for the tracker itself. The program must not see that it ran:
+/// errno stays as it was.
 template <typename Report>
 [[gnu::always_inline]] inline void Notify(Report report) {
   AllocationListener* listener =
@@ -45,7 +46,8 @@ uintptr_t Value(const void* address) {
   return address;
 }
 
-/// Reported before the real deallocation: afterwards the address may be another thread's.
+/// Reported before the real deallocation: afterwards the address may be another
+/// thread's.
 [[gnu::always_inline]] inline void NotifyDeallocation(const void* address) {
   Notify([=](AllocationListener* listener) {
     if (address) listener->OnDeallocation(Value(address));
@@ -71,7 +73,8 @@ template <typename Reallocate>
   return NotifyAllocation(result, size, allocator, caller);
 }
 
-/// libstdc++'s operator new calls malloc, whose hook must not report the block again.
+/// libstdc++'s operator new calls malloc, whose hook must not report the block
+/// again.
 template <typename Allocate>
 [[gnu::always_inline]] inline void* AllocateQuietly(Allocate allocate) {
   if (allocation_listener.load(std::memory_order_relaxed) == nullptr) [[likely]]
@@ -92,9 +95,9 @@ Reservations::Range RangeOf(const void* address, size_t size) {
   return {begin, begin + ((size + kPage - 1) & ~(kPage - 1))};
 }
 
-/// V8 gives every page of its heap and of its code a random address as a hint, or
-/// maps its built-in code from Node's file, and nothing else in Node's binary
-/// does either: these are the JS heap, not native memory.
+/// V8 gives every page of its heap and of its code a random address as a hint,
+/// or maps its built-in code from Node's file, and nothing else in Node's
+/// binary does either: these are the JS heap, not native memory.
 bool IsPageOfV8Heap(const void* hint, int flags, const void* caller) {
   const bool is_file = !(flags & MAP_ANONYMOUS);
   return hint && (is_file || !(flags & MAP_FIXED)) &&
@@ -166,10 +169,9 @@ void* reallocarray(void* address, size_t count, size_t size) {
   size_t total;
   if (__builtin_mul_overflow(count, size, &total))
     return ::reallocarray(address, count, size);  // fails, and frees nothing
-  return NotifyReallocation(address, total, Allocator::kReallocarray,
-                            __builtin_return_address(0), [=] {
-                              return ::reallocarray(address, count, size);
-                            });
+  return NotifyReallocation(
+      address, total, Allocator::kReallocarray, __builtin_return_address(0),
+      [=] { return ::reallocarray(address, count, size); });
 }
 
 void free(void* address) {

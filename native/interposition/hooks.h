@@ -23,8 +23,8 @@ void* _ZnwmRKSt9nothrow_t(size_t size, const void* tag);
 void* _ZnamRKSt9nothrow_t(size_t size, const void* tag);
 }
 
-/// The one list of intercepted functions: declared, defined and installed from it.
-/// V(return type, name, parameters)
+/// The one list of intercepted functions: declared, defined and installed from
+/// it. V(return type, name, parameters)
 #define MEMRAY_MOCHA_HOOKS(V)                                                 \
   V(void*, malloc, (size_t size))                                             \
   V(void*, calloc, (size_t count, size_t size))                               \

@@ -12,8 +12,8 @@ namespace installer {
 /// @return why this platform cannot be tracked; empty when it can.
 std::string UnsupportedReason();
 
-/// Routes every loaded module's calls through the hooks; harmless when repeated:
-/// modules already done are skipped.
+/// Routes every loaded module's calls through the hooks; harmless when
+/// repeated: modules already done are skipped.
 void Install();
 
 /// Routes the calls back to the allocator.

@@ -12,7 +12,8 @@ namespace memray_mocha {
 /// Told of every allocation and deallocation of the process while it is set.
 ///
 /// Called on whichever thread allocates, with the RecursionGuard held, so an
-/// implementation may allocate. It must not throw, and must not touch V8's heap.
+/// implementation may allocate. It must not throw, and must not touch V8's
+/// heap.
 class AllocationListener {
  public:
   /// A block now exists. Called after the allocator returned it.

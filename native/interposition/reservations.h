@@ -27,10 +27,12 @@ class Reservations {
   void Add(Range range);
   /// Takes a range out again: munmap, or a mapping made over it.
   void Remove(Range range);
-  /// @return the part of `range` that was reserved and becomes accessible now; empty
+  /// @return the part of `range` that was reserved and becomes accessible now;
+  /// empty
   ///     when it lies in no reservation or was accessible before.
   Range MakeAccessible(Range range);
-  /// @return whether `range` lies in a reservation, whose accessible part now ends before it.
+  /// @return whether `range` lies in a reservation, whose accessible part now
+  /// ends before it.
   bool MakeInaccessible(Range range);
 
  private:

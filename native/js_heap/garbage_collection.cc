@@ -5,8 +5,9 @@
 namespace memray_mocha {
 
 void CollectGarbage() {
-  // The flags hold for this call only: a program that makes a context later must not find a
-  // global `gc` in it. Without the second, ArrayBuffers' memory is freed on another thread, some time after.
+  // The flags hold for this call only: a program that makes a context later
+  // must not find a global `gc` in it. Without the second, ArrayBuffers' memory
+  // is freed on another thread, some time after.
   v8::V8::SetFlagsFromString("--expose-gc");
   v8::V8::SetFlagsFromString("--no-concurrent-array-buffer-sweeping");
   v8::Isolate::GetCurrent()->RequestGarbageCollectionForTesting(

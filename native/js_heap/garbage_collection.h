@@ -3,8 +3,8 @@
 
 namespace memray_mocha {
 
-/// Collects all garbage of this thread's isolate. When it returns, the native memory of
-/// dead ArrayBuffers is free, too. Only where JavaScript could run.
+/// Collects all garbage of this thread's isolate. When it returns, the native
+/// memory of dead ArrayBuffers is free, too. Only where JavaScript could run.
 void CollectGarbage();
 
 }  // namespace memray_mocha

@@ -4,6 +4,7 @@ import { CaptureReader, type CaptureSource } from '../capture/capture-reader';
 import { createTrackerActiveError, createTrackerNotActiveError } from '../errors';
 import { type Addon, loadAddon } from './addon';
 
+/** What a {@link Tracker} records, and where it keeps it. */
 export interface TrackerOptions {
   /** Keeps the capture in this file, which `CaptureReader` and the command line read later. Default: none. */
   path?: string;
@@ -31,6 +32,7 @@ export class Tracker {
     return Tracker.unsupportedReason === '';
   }
 
+  /** Why memory cannot be tracked here, in a sentence; empty when it can. */
   static get unsupportedReason(): string {
     return loadAddon().unsupportedReason;
   }
