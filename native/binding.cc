@@ -7,7 +7,6 @@
 #include "environment.h"
 #include "interposition/installer.h"
 #include "js_heap/garbage_collection.h"
-#include "tracker.h"
 
 namespace memray_mocha {
 namespace {
@@ -26,7 +25,7 @@ Napi::Value StopTracking(const Napi::CallbackInfo& info) {
 
 /// readCapture(offset, target: Uint8Array) -> bytes read, 0 at the end
 Napi::Value ReadCapture(const Napi::CallbackInfo& info) {
-  Sink* capture = Tracker::Get().finished();
+  Sink* capture = EnvironmentOf(info).capture();
   if (!capture) return Napi::Number::New(info.Env(), 0);
   const auto offset = info[0].As<Napi::Number>().Int64Value();
   auto target = info[1].As<Napi::Uint8Array>();
@@ -40,13 +39,13 @@ Napi::Value ReadCapture(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value CaptureSize(const Napi::CallbackInfo& info) {
-  Sink* capture = Tracker::Get().finished();
+  Sink* capture = EnvironmentOf(info).capture();
   return Napi::Number::New(
       info.Env(), capture ? static_cast<double>(capture->size_bytes()) : 0);
 }
 
-void DiscardCapture(const Napi::CallbackInfo&) {
-  Tracker::Get().DiscardFinished();
+void DiscardCapture(const Napi::CallbackInfo& info) {
+  EnvironmentOf(info).DiscardCapture();
 }
 
 void CollectAllGarbage(const Napi::CallbackInfo&) { CollectGarbage(); }

@@ -36,12 +36,14 @@ Environment::~Environment() {
 }
 
 void Environment::Start(const Napi::CallbackInfo& info) {
-  std::string error = "A tracker is already running in this process.";
-  if (!Tracker::Get().is_tracking())
-    error = Tracker::Get().Start(ReadOptions(info[0].As<Napi::Object>()));
-  is_tracking_ = error.empty();
-  if (!is_tracking_)
+  const std::string error =
+      Tracker::Get().Start(ReadOptions(info[0].As<Napi::Object>()));
+  if (error.empty()) {
+    is_tracking_ = true;
+    capture_.reset();
+  } else {
     Napi::Error::New(info.Env(), error).ThrowAsJavaScriptException();
+  }
 }
 
 Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {
@@ -51,9 +53,10 @@ Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
   }
   is_tracking_ = false;
-  const std::string error = Tracker::Get().Stop();
-  if (!error.empty())
-    Napi::Error::New(info.Env(), error).ThrowAsJavaScriptException();
+  capture_ = Tracker::Get().Stop();
+  if (!capture_->error().empty())
+    Napi::Error::New(info.Env(), capture_->error())
+        .ThrowAsJavaScriptException();
   return info.Env().Undefined();
 }
 

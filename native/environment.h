@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "call_stack/js_call_stack.h"
+#include "capture/sink.h"
 
 namespace memray_mocha {
 
@@ -20,8 +21,14 @@ class Environment {
   void Start(const Napi::CallbackInfo& info);
   Napi::Value Stop(const Napi::CallbackInfo& info);
 
+  /// The capture that was ended last, or nullptr. Of this environment only: a
+  /// worker must not end what another one still reads.
+  Sink* capture() const { return capture_.get(); }
+  void DiscardCapture() { capture_.reset(); }
+
  private:
   JsCallStacks js_call_stacks_;
+  std::unique_ptr<Sink> capture_;
   bool is_tracking_ = false;
 };
 

@@ -18,6 +18,11 @@ CodeType TypeOf(const Code& code) {
   return code.script_id == 0 ? CodeType::kBuiltin : CodeType::kJavaScript;
 }
 
+bool IsOfNode(const CodeMap& codes, const Code& code) {
+  return code.script_id != 0 &&
+         codes.GetScript(code.script_id).name.starts_with("node:");
+}
+
 /// Takes the number behind the last colon off a name.
 uint32_t TakeNumber(std::string_view* name) {
   const size_t colon = name->rfind(':');
@@ -44,9 +49,9 @@ std::optional<uint32_t> StackRecorder::Record(ThreadState* thread) {
 }
 
 uint32_t StackRecorder::RecordJs(ThreadState* thread, const CodeMap& codes) {
-  if (js_owner_ != &codes || js_version_ != codes.version()) {
+  if (js_codes_ != codes.id() || js_version_ != codes.version()) {
     js_frames_by_address_.clear();
-    js_owner_ = &codes;
+    js_codes_ = codes.id();
     js_version_ = codes.version();
   }
   if (thread->last_version != codes.version()) thread->last_count = 0;
@@ -89,12 +94,15 @@ uint32_t StackRecorder::JsFrame(const CodeMap& codes, uintptr_t address) {
 
 uint32_t StackRecorder::DefineJsFrame(const CodeMap& codes, const Code& code,
                                       int64_t position) {
+  // Node's internals are compiled before V8 is listened to, and some again
+  // later: one line of the user's must not become two call stacks by that.
+  if (IsOfNode(codes, code)) position = -1;
   uint32_t& frame = js_frames_[code.id][position + 1];
   if (frame != 0) return frame;
   frame = writer_->DefineJsFrame(DefineCode(codes, code), position + 1);
   SetOwner(frame, OwnerOf(codes, code));
   if (position >= 0 && code.script_id != 0) {
-    positions_.push_back({&codes, code.script_id,
+    positions_.push_back({codes.id(), code.script_id,
                           DefineScript(codes, code.script_id),
                           static_cast<uint32_t>(position)});
   }
@@ -104,8 +112,8 @@ uint32_t StackRecorder::DefineJsFrame(const CodeMap& codes, const Code& code,
 StackRecorder::Owner StackRecorder::OwnerOf(const CodeMap& codes,
                                             const Code& code) const {
   if (code.script_id == 0) return Owner::kCaller;
+  if (IsOfNode(codes, code)) return Owner::kCaller;
   const std::string& script = codes.GetScript(code.script_id).name;
-  if (script.starts_with("node:")) return Owner::kCaller;
   return script.starts_with(own_directory_) ? Owner::kThisPackage
                                             : Owner::kProgram;
 }
@@ -133,7 +141,7 @@ uint32_t StackRecorder::DefineCode(const CodeMap& codes, const Code& code) {
 
 uint32_t StackRecorder::DefineScript(const CodeMap& codes, int script_id) {
   if (script_id == 0) return 0;
-  uint32_t& id = scripts_[{&codes, script_id}];
+  uint32_t& id = scripts_[{codes.id(), script_id}];
   if (id != 0) return id;
   const ScriptInfo& info = codes.GetScript(script_id);
   id = writer_->DefineScript(writer_->DefineString(info.name),
@@ -170,7 +178,7 @@ uint32_t StackRecorder::Stack(uint32_t parent, uint32_t frame) {
 void StackRecorder::WriteSymbols(const JsCallStacks* js_call_stacks) {
   std::set<std::pair<uint32_t, uint32_t>> done;
   for (const Position& position : positions_) {
-    if (position.owner != js_call_stacks->code_map() ||
+    if (position.codes != js_call_stacks->code_map_id() ||
         !done.emplace(position.script, position.offset).second) {
       continue;
     }

@@ -53,7 +53,7 @@ class StackRecorder {
     bool with_function;
   };
   struct Position {
-    const CodeMap* owner;
+    uint64_t codes;   // the code map's id
     int script_id;    // V8's
     uint32_t script;  // the capture's
     uint32_t offset;
@@ -77,13 +77,14 @@ class StackRecorder {
   std::vector<bool> stack_is_own_{false};            // by call stack
   // By address: valid for js_version_ of the code map.
   std::unordered_map<uintptr_t, uint32_t> js_frames_by_address_;
-  const CodeMap* js_owner_ = nullptr;
+  uint64_t js_codes_ = 0;  // the code map's id
   uint64_t js_version_ = 0;
   // By id of the code object, and position + 1.
   std::unordered_map<uint64_t, std::unordered_map<uint64_t, uint32_t>>
       js_frames_;
   std::unordered_map<uint64_t, uint32_t> codes_;
-  std::map<std::pair<const CodeMap*, int>, uint32_t> scripts_;
+  // By id of the code map, and V8's of the script.
+  std::map<std::pair<uint64_t, int>, uint32_t> scripts_;
   std::vector<Position> positions_;
   std::unordered_map<uintptr_t, size_t> native_frames_by_address_;
   std::vector<NativeFrame> native_frames_;

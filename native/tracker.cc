@@ -88,17 +88,17 @@ std::string Tracker::Start(const TrackingOptions& options) {
   const RecursionGuard guard;
   installer::Install();
   std::lock_guard lock(mutex_);
+  if (capture_) return "A tracker is already running in this process.";
   auto capture = std::make_unique<Capture>(++last_id, options);
   if (!capture->sink->error().empty()) return capture->sink->error();
   capture->Enter(&ThreadState::Get());
   capture_ = std::move(capture);
-  finished_.reset();
   wants_native_frames_ = options.native;
   allocation_listener = this;
   return "";
 }
 
-std::string Tracker::Stop() {
+std::unique_ptr<Sink> Tracker::Stop() {
   const RecursionGuard guard;
   allocation_listener = nullptr;
   std::unique_ptr<Capture> capture;
@@ -111,13 +111,7 @@ std::string Tracker::Stop() {
   capture->writer.Finish(std::chrono::duration_cast<std::chrono::milliseconds>(
                              Clock::now() - capture->started_at)
                              .count());
-  finished_ = std::move(capture->sink);
-  return finished_->error();
-}
-
-void Tracker::DiscardFinished() {
-  const RecursionGuard guard;
-  finished_.reset();
+  return std::move(capture->sink);
 }
 
 void Tracker::OnAllocation(uintptr_t address, size_t size_bytes,

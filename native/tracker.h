@@ -41,15 +41,10 @@ class Tracker final : public AllocationListener {
   /// @return what is wrong, a sentence; empty when tracking has begun.
   std::string Start(const TrackingOptions& options);
 
-  /// Ends the capture, which Sink then reads, until the next Start.
-  /// @return what went wrong while it was recorded, a sentence; empty when
-  /// nothing.
-  std::string Stop();
-
-  bool is_tracking() const { return capture_ != nullptr; }
-  /// The last finished capture, or nullptr.
-  Sink* finished() const { return finished_.get(); }
-  void DiscardFinished();
+  /// Ends the capture. Only for who started it.
+  /// @return the capture, to be read; its error says what went wrong while it
+  /// was recorded.
+  std::unique_ptr<Sink> Stop();
 
   void OnAllocation(uintptr_t address, size_t size_bytes, Allocator allocator,
                     uintptr_t caller) override;
@@ -68,7 +63,6 @@ class Tracker final : public AllocationListener {
   // happened.
   std::mutex mutex_;
   std::unique_ptr<Capture> capture_;
-  std::unique_ptr<Sink> finished_;
 };
 
 }  // namespace memray_mocha

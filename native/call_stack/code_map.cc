@@ -1,5 +1,6 @@
 #include "call_stack/code_map.h"
 
+#include <atomic>
 #include <utility>
 
 namespace memray_mocha {
@@ -39,6 +40,11 @@ void PositionTable::Put(uint32_t value) {
   for (; value >= 0x80; value >>= 7)
     deltas_.push_back(static_cast<uint8_t>(value) | 0x80);
   deltas_.push_back(static_cast<uint8_t>(value));
+}
+
+uint64_t CodeMap::NextId() {
+  static std::atomic<uint64_t> last_id{0};
+  return ++last_id;
 }
 
 void CodeMap::Add(uintptr_t address, std::unique_ptr<Code> code) {

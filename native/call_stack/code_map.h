@@ -58,6 +58,10 @@ class CodeMap {
     uint32_t offset;
   };
 
+  /// Tells code maps apart: that of an ended worker's isolate and the next
+  /// one's may have one address. Counts up from 1; never given twice.
+  uint64_t id() const { return id_; }
+
   void Add(uintptr_t address, std::unique_ptr<Code> code);
   void Move(uintptr_t from, uintptr_t to);
   void Remove(uintptr_t address);
@@ -80,9 +84,11 @@ class CodeMap {
   uint64_t version() const { return version_; }
 
  private:
+  static uint64_t NextId();
   void RemoveRange(uintptr_t begin, uintptr_t end);
   void KeepToBytecode(Code* code);
 
+  const uint64_t id_ = NextId();
   std::map<uintptr_t, std::unique_ptr<Code>> codes_;
   std::map<uintptr_t, PositionTable> next_positions_;
   std::map<int, ScriptInfo> scripts_;

@@ -53,7 +53,7 @@ class JsCallStacks {
   }
 
   /// Only to tell isolates apart.
-  const CodeMap* code_map() const { return &codes_; }
+  uint64_t code_map_id() const { return codes_.id(); }
 
   /// Where a position of a script is. Touches V8's heap: only where JavaScript
   /// could run.

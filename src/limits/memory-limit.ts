@@ -1,6 +1,7 @@
 import type { AllocationRecord } from '../capture/capture-reader';
 import { formatMemorySize, parseMemorySize } from '../memory-size';
 import { checkLimitOptions } from './limit-options';
+import { isOfHarnessOnly } from '../stack-trace';
 import { createVerdict, sumByCallStack, type TextOptions, type Verdict } from './verdict';
 
 /** Options of `limitMemory`. */
@@ -49,7 +50,10 @@ export function judgeMemory(
       actualBytes,
       summary: `Test was limited to ${formatMemorySize(limit.bytes)} but allocated ${formatMemorySize(actualBytes)}${inBytes(actualBytes, limit.bytes)}`,
       title: 'List of allocations:',
-      sums: sumByCallStack(rows, options.native),
+      sums: sumByCallStack(
+        rows.filter(({ stack }) => !isOfHarnessOnly(stack.frames)),
+        options.native,
+      ),
       remedy: 'Allocate less at once, or raise the limit.',
     },
     options,

@@ -152,17 +152,28 @@ describe('native memory', function () {
   });
 
   it('survives workers that load the package and end', () => {
-    const script = join(fixtures, 'worker-loads-package.js');
-    const { status, signal, stdout, stderr } = spawnSync(process.execPath, [script, dist], {
-      encoding: 'utf8',
-    });
-    assert.deepEqual([status, signal], [0, null], stderr);
-    const [own, ownNative, ...terminated] = stdout.trim().split('\n');
+    const [own, ownNative, ...terminated] = runScript('worker-loads-package.js', dist);
     // What a Buffer costs besides its bytes.
     for (const overhead of [own, ownNative]) {
-      assert.ok(Number(overhead) >= 0 && Number(overhead) < 1000, stdout);
+      assert.ok(Number(overhead) >= 0 && Number(overhead) < 1000, overhead);
     }
     assert.deepEqual(terminated, ['tracking', 'tracking']);
+  });
+
+  it('tells workers apart that follow each other', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'memray-mocha-native-'));
+    const lines = runScript('workers-in-turn.js', dist, folder);
+    rmSync(folder, { recursive: true });
+    assert.deepEqual(
+      lines.sort(),
+      ['fifth', 'first', 'fourth', 'second', 'sixth', 'third'].map(
+        (name) => `allocateIn_${name} ${join(folder, `${name}.js`)}`,
+      ),
+    );
+  });
+
+  it('keeps each worker the capture that it has not read yet', () => {
+    assert.deepEqual(runScript('workers-at-once.js', dist), ['done', 'done', 'done', 'done']);
   });
 
   describe('of the tracker', () => {
@@ -175,15 +186,13 @@ describe('native memory', function () {
     ] as const) {
       const frames = native ? ' with native frames' : '';
       it(`stays under 64 MB in ${count} allocations of the ${loop}${frames}, all counted`, () => {
-        const script = join(fixtures, 'many-allocations.js');
-        const parameters = [script, dist, fixtureAddon, loop, String(native), String(count)];
-        const { stdout, stderr } = spawnSync(process.execPath, parameters, { encoding: 'utf8' });
-        assert.notEqual(stdout, '', stderr);
-        const measured = JSON.parse(stdout) as Record<string, number>;
-        assert.ok(measured.growthBytes! < 64 * MiB, stdout);
-        assert.equal(measured.count, count, stdout);
-        assert.ok(measured.deallocationCount! >= count, stdout);
-        assert.equal(measured.leaks, 0, stdout);
+        const parameters = [dist, fixtureAddon, loop, String(native), String(count)];
+        const [text] = runScript('many-allocations.js', ...parameters);
+        const measured = JSON.parse(text!) as Record<string, number>;
+        assert.ok(measured.growthBytes! < 64 * MiB, text);
+        assert.equal(measured.count, count, text);
+        assert.ok(measured.deallocationCount! >= count, text);
+        assert.equal(measured.leaks, 0, text);
       });
     }
   });
@@ -244,6 +253,17 @@ function spawnMocha([file, ...options]: string[], nodeOptions: string[] = []) {
       },
     },
   );
+}
+
+/** Runs a script that is to end by itself and without an error. Gives the lines it prints. */
+function runScript(file: string, ...parameters: string[]): string[] {
+  const { status, signal, stdout, stderr } = spawnSync(
+    process.execPath,
+    [join(fixtures, file), ...parameters],
+    { encoding: 'utf8' },
+  );
+  assert.deepEqual([status, signal], [0, null], stderr);
+  return stdout.trim().split('\n');
 }
 
 /** The line marked `// line of <name>`. */
