@@ -15,9 +15,9 @@ function wrap(body: Body, end: Partial<BodyEnd> = {}) {
         events.push('failed');
         end.failed?.();
       },
-      succeeded() {
+      succeeded(style) {
         events.push('succeeded');
-        return end.succeeded?.();
+        return end.succeeded?.(style);
       },
     };
   });
@@ -91,7 +91,7 @@ describe('wrapBody', function () {
 
     it('fails with a verdict, at once or later', async function () {
       const throwing = wrap(() => 42, {
-        succeeded() {
+        succeeded(style) {
           throw mine;
         },
       });
@@ -179,7 +179,7 @@ describe('wrapBody', function () {
 
     it('passes a verdict on, at once or later', async function () {
       const throwing = await run((done) => done!(), {
-        succeeded() {
+        succeeded(style) {
           throw mine;
         },
       });
