@@ -91,7 +91,7 @@ describe('wrapBody', function () {
 
     it('fails with a verdict, at once or later', async function () {
       const throwing = wrap(() => 42, {
-        succeeded(style) {
+        succeeded() {
           throw mine;
         },
       });
@@ -179,7 +179,7 @@ describe('wrapBody', function () {
 
     it('passes a verdict on, at once or later', async function () {
       const throwing = await run((done) => done!(), {
-        succeeded(style) {
+        succeeded() {
           throw mine;
         },
       });
