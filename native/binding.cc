@@ -23,12 +23,16 @@ Napi::Value StopTracking(const Napi::CallbackInfo& info) {
   return EnvironmentOf(info).Stop(info);
 }
 
-/// readCapture(offset, target: Uint8Array) -> bytes read, 0 at the end
+CaptureHandle& CaptureOf(const Napi::CallbackInfo& info) {
+  return *info[0].As<Napi::External<CaptureHandle>>().Data();
+}
+
+/// readCapture(capture, offset, target: Uint8Array) -> bytes read, 0 at the end
 Napi::Value ReadCapture(const Napi::CallbackInfo& info) {
-  Sink* capture = EnvironmentOf(info).capture();
+  const CaptureHandle& capture = CaptureOf(info);
   if (!capture) return Napi::Number::New(info.Env(), 0);
-  const auto offset = info[0].As<Napi::Number>().Int64Value();
-  auto target = info[1].As<Napi::Uint8Array>();
+  const auto offset = info[1].As<Napi::Number>().Int64Value();
+  auto target = info[2].As<Napi::Uint8Array>();
   const size_t count =
       capture->Read(offset, target.Data(), target.ByteLength());
   if (!capture->error().empty()) {
@@ -39,16 +43,17 @@ Napi::Value ReadCapture(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value CaptureSize(const Napi::CallbackInfo& info) {
-  Sink* capture = EnvironmentOf(info).capture();
+  const CaptureHandle& capture = CaptureOf(info);
   return Napi::Number::New(
       info.Env(), capture ? static_cast<double>(capture->size_bytes()) : 0);
 }
 
-void DiscardCapture(const Napi::CallbackInfo& info) {
-  EnvironmentOf(info).DiscardCapture();
-}
+void CloseCapture(const Napi::CallbackInfo& info) { CaptureOf(info).reset(); }
 
-void CollectAllGarbage(const Napi::CallbackInfo&) { CollectGarbage(); }
+/// collectGarbage(isExposed): whether the program itself asked for --expose-gc
+void CollectAllGarbage(const Napi::CallbackInfo& info) {
+  CollectGarbage(info[0].ToBoolean());
+}
 
 void Uninstall(const Napi::CallbackInfo&) { installer::Uninstall(); }
 
@@ -60,7 +65,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["stopTracking"] = Napi::Function::New(env, StopTracking);
   exports["captureSize"] = Napi::Function::New(env, CaptureSize);
   exports["readCapture"] = Napi::Function::New(env, ReadCapture);
-  exports["discardCapture"] = Napi::Function::New(env, DiscardCapture);
+  exports["closeCapture"] = Napi::Function::New(env, CloseCapture);
   exports["collectGarbage"] = Napi::Function::New(env, CollectAllGarbage);
   exports["uninstall"] = Napi::Function::New(env, Uninstall);
   return exports;

@@ -40,7 +40,6 @@ void Environment::Start(const Napi::CallbackInfo& info) {
       Tracker::Get().Start(ReadOptions(info[0].As<Napi::Object>()));
   if (error.empty()) {
     is_tracking_ = true;
-    capture_.reset();
   } else {
     Napi::Error::New(info.Env(), error).ThrowAsJavaScriptException();
   }
@@ -53,11 +52,15 @@ Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
   }
   is_tracking_ = false;
-  capture_ = Tracker::Get().Stop();
-  if (!capture_->error().empty())
-    Napi::Error::New(info.Env(), capture_->error())
-        .ThrowAsJavaScriptException();
-  return info.Env().Undefined();
+  auto capture = std::make_unique<CaptureHandle>(Tracker::Get().Stop());
+  const std::string& error = (*capture)->error();
+  if (!error.empty()) {
+    Napi::Error::New(info.Env(), error).ThrowAsJavaScriptException();
+    return info.Env().Undefined();
+  }
+  return Napi::External<CaptureHandle>::New(
+      info.Env(), capture.release(),
+      [](Napi::Env, CaptureHandle* handle) { delete handle; });
 }
 
 }  // namespace memray_mocha

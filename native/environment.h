@@ -10,8 +10,11 @@
 
 namespace memray_mocha {
 
+/// A finished capture, which JavaScript holds; nullptr once it is closed.
+using CaptureHandle = std::unique_ptr<Sink>;
+
 /// What belongs to one Node environment (the main thread's or a worker's): the
-/// call stacks of its isolate, and the capture it started, if it did. Ends with
+/// call stacks of its isolate, and the tracker it started, if it did. Ends with
 /// it.
 class Environment {
  public:
@@ -19,16 +22,11 @@ class Environment {
   ~Environment();
 
   void Start(const Napi::CallbackInfo& info);
+  /// @return an External of the CaptureHandle.
   Napi::Value Stop(const Napi::CallbackInfo& info);
-
-  /// The capture that was ended last, or nullptr. Of this environment only: a
-  /// worker must not end what another one still reads.
-  Sink* capture() const { return capture_.get(); }
-  void DiscardCapture() { capture_.reset(); }
 
  private:
   JsCallStacks js_call_stacks_;
-  std::unique_ptr<Sink> capture_;
   bool is_tracking_ = false;
 };
 

@@ -17,6 +17,9 @@ class RecursionGuard {
 
   static bool IsActive() { return active_; }
 
+  /// Leaves the current thread to itself for good.
+  static void ActivateForever() { active_ = true; }
+
  private:
   [[gnu::tls_model("initial-exec")]] static inline thread_local bool active_ =
       false;

@@ -40,8 +40,11 @@ CaptureHeader MakeHeader(const TrackingOptions& options) {
 }
 
 // A forked child shares neither the tracker's lock nor its file: it goes
-// untracked.
-void StopInChild() { allocation_listener = nullptr; }
+// untracked. Its hooks must not take a lock either that another thread held.
+void StopInChild() {
+  allocation_listener = nullptr;
+  RecursionGuard::ActivateForever();
+}
 
 }  // namespace
 

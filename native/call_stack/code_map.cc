@@ -91,6 +91,19 @@ void CodeMap::SetPositions(uintptr_t address, PositionTable positions) {
   next_positions_[address] = std::move(positions);
 }
 
+void CodeMap::ForgetScript(int id) {
+  scripts_.erase(id);
+  functions_with_positions_.erase(
+      functions_with_positions_.lower_bound({id, ""}),
+      functions_with_positions_.lower_bound({id + 1, ""}));
+}
+
+const ScriptInfo& CodeMap::GetScript(int id) const {
+  static const ScriptInfo forgotten{"", false};
+  const auto found = scripts_.find(id);
+  return found == scripts_.end() ? forgotten : found->second;
+}
+
 CodeMap::Location CodeMap::Find(uintptr_t address) const {
   auto found = codes_.upper_bound(address);
   if (found == codes_.begin()) return {nullptr, 0};

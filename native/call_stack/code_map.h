@@ -76,8 +76,11 @@ class CodeMap {
   void AddScript(int id, ScriptInfo script) {
     scripts_.emplace(id, std::move(script));
   }
+  /// For a script that the program is done with.
+  void ForgetScript(int id);
   bool HasScript(int id) const { return scripts_.contains(id); }
-  const ScriptInfo& GetScript(int id) const { return scripts_.at(id); }
+  /// @return without a name when it is forgotten.
+  const ScriptInfo& GetScript(int id) const;
 
   /// Changes whenever an address may have come to mean something else than it
   /// did.

@@ -219,6 +219,7 @@ void JsCallStacks::OnCodeAdded(const v8::JitCodeEvent& event) {
 
 void JsCallStacks::KeepScript(const std::string& name, int script_id,
                               v8::Local<v8::UnboundScript> script) {
+  if (scripts_.size() >= scripts_to_prune_at_) ForgetDeadScripts();
   v8::Global<v8::UnboundScript>& handle = scripts_[script_id];
   handle.Reset(isolate_, script);
   if (name.empty()) {
@@ -230,8 +231,18 @@ void JsCallStacks::KeepScript(const std::string& name, int script_id,
   // that of the newest script of a name: a module that is loaded again and
   // again must not pile up because of us.
   const auto [newest, is_first] = newest_scripts_.try_emplace(name, script_id);
-  if (!is_first) scripts_.erase(newest->second);
+  if (!is_first) scripts_[newest->second].SetWeak();
   newest->second = script_id;
+}
+
+/// A program that evaluates text for ever must not make this grow for ever.
+void JsCallStacks::ForgetDeadScripts() {
+  std::erase_if(scripts_, [this](const auto& script) {
+    if (!script.second.IsEmpty()) return false;
+    codes_.ForgetScript(script.first);
+    return true;
+  });
+  scripts_to_prune_at_ = 2 * scripts_.size() + 1024;
 }
 
 }  // namespace memray_mocha

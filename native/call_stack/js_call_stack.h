@@ -65,11 +65,14 @@ class JsCallStacks {
   void KeepScript(const std::string& name, int script_id,
                   v8::Local<v8::UnboundScript> script);
 
+  void ForgetDeadScripts();
+
   v8::Isolate* const isolate_;
   mutable std::mutex mutex_;
   CodeMap codes_;
   std::map<int, v8::Global<v8::UnboundScript>> scripts_;
   std::map<std::string, int> newest_scripts_;  // by name
+  size_t scripts_to_prune_at_ = 1024;
 };
 
 }  // namespace memray_mocha

@@ -5,7 +5,8 @@ namespace memray_mocha {
 
 /// Collects all garbage of this thread's isolate. When it returns, the native
 /// memory of dead ArrayBuffers is free, too. Only where JavaScript could run.
-void CollectGarbage();
+/// @param is_gc_exposed whether the program itself asked V8 for --expose-gc.
+void CollectGarbage(bool is_gc_exposed);
 
 }  // namespace memray_mocha
 

@@ -14,19 +14,27 @@ export interface TrackingOptions {
   metadata: Record<string, string>;
 }
 
+/** A finished capture of the native part's. */
+export type CaptureHandle = object & { readonly isCaptureHandle: unique symbol };
+
 /** The functions of `native/binding.cc`. */
 export interface Addon {
   /** Why memory cannot be tracked here; empty when it can. */
   readonly unsupportedReason: string;
   startTracking(options: TrackingOptions): void;
-  stopTracking(): void;
-  /** @returns the size of the capture that stopTracking ended, in bytes */
-  captureSize(): number;
+  stopTracking(): CaptureHandle;
+  /** @returns its size in bytes; 0 once it is closed */
+  captureSize(capture: CaptureHandle): number;
   /** @returns how many bytes of it were copied to `target`; 0 at the end */
-  readCapture(offset: number, target: Uint8Array): number;
-  discardCapture(): void;
-  /** Collects all garbage now; dead ArrayBuffers' memory is free when it returns. */
-  collectGarbage(): void;
+  readCapture(capture: CaptureHandle, offset: number, target: Uint8Array): number;
+  /** Gives its memory and its temporary file back. */
+  closeCapture(capture: CaptureHandle): void;
+  /**
+   * Collects all garbage now; dead ArrayBuffers' memory is free when it returns.
+   *
+   * @param isExposed whether the program itself asked V8 for `--expose-gc`, which then stays
+   */
+  collectGarbage(isExposed: boolean): void;
   /** Takes the allocator's interposition out of the process again. */
   uninstall(): void;
 }

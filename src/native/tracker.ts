@@ -2,7 +2,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { CaptureReader, type CaptureSource } from '../capture/capture-reader';
 import { createTrackerActiveError, createTrackerNotActiveError } from '../errors';
-import { type Addon, loadAddon } from './addon';
+import { type Addon, type CaptureHandle, loadAddon } from './addon';
 
 /** What a {@link Tracker} records, and where it keeps it. */
 export interface TrackerOptions {
@@ -39,11 +39,10 @@ export class Tracker {
 
   /** Collects all garbage now, and waits until the native memory of dead ArrayBuffers is free. */
   static collectGarbage(): void {
-    loadAddon().collectGarbage();
+    loadAddon().collectGarbage(isGcExposed());
   }
 
   static #active: Tracker | undefined;
-  static #unread: AddonSource | undefined;
 
   readonly #path: string;
   readonly #native: boolean;
@@ -62,9 +61,6 @@ export class Tracker {
    */
   start(): void {
     if (Tracker.#active) throw createTrackerActiveError();
-    // The native part holds one finished capture: what was not read yet moves into memory.
-    Tracker.#unread?.detach();
-    Tracker.#unread = undefined;
     loadAddon().startTracking({
       path: this.#path,
       temporaryDirectory: os.tmpdir(),
@@ -85,45 +81,36 @@ export class Tracker {
     if (Tracker.#active !== this) throw createTrackerNotActiveError();
     Tracker.#active = undefined;
     const addon = loadAddon();
-    addon.stopTracking();
-    const source = new AddonSource(addon, () => (Tracker.#unread = undefined));
-    Tracker.#unread = source;
-    return new CaptureReader(source);
+    return new CaptureReader(new AddonSource(addon, addon.stopTracking()));
   }
 }
 
-/** The capture that the native part holds, until it is closed or the next one begins. */
+/** A capture that the native part holds. */
 class AddonSource implements CaptureSource {
   readonly sizeBytes: number;
-  #copy: Uint8Array | undefined;
 
   constructor(
     private readonly addon: Addon,
-    private readonly onClose: () => void,
+    private readonly capture: CaptureHandle,
   ) {
-    this.sizeBytes = addon.captureSize();
+    this.sizeBytes = addon.captureSize(capture);
   }
 
   read(offset: number, target: Uint8Array): number {
-    if (!this.#copy) return this.addon.readCapture(offset, target);
-    const part = this.#copy.subarray(offset, offset + target.length);
-    target.set(part);
-    return part.length;
-  }
-
-  detach(): void {
-    const copy = new Uint8Array(this.sizeBytes);
-    this.addon.readCapture(0, copy);
-    this.#copy = copy;
+    return this.addon.readCapture(this.capture, offset, target);
   }
 
   close(): void {
-    if (!this.#copy) {
-      this.addon.discardCapture();
-      this.onClose();
-    }
-    this.#copy = undefined;
+    this.addon.closeCapture(this.capture);
   }
+}
+
+/** Node options a program may be started with, in both spellings. */
+const EXPOSE_GC = /--expose[-_]gc\b/;
+
+function isGcExposed(): boolean {
+  const flags = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''];
+  return typeof globalThis.gc === 'function' || flags.some((flag) => EXPOSE_GC.test(flag));
 }
 
 function describeProcess(): Record<string, string> {
