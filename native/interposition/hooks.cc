@@ -262,19 +262,14 @@ int munmap(void* address, size_t size) {
 
 void* mremap(void* address, size_t old_size, size_t new_size, int flags,
              void* new_address) {
+  void* result = ::mremap(address, old_size, new_size, flags, new_address);
+  if (result == MAP_FAILED) return result;
   const void* caller = __builtin_return_address(0);
-  // Before, as with munmap; what is still there when it fails is told again.
   Notify([=](AllocationListener* listener) {
     listener->OnUnmapping(Value(address),
                           RangeOf(address, old_size).size_bytes());
-  });
-  void* result = ::mremap(address, old_size, new_size, flags, new_address);
-  const bool has_failed = result == MAP_FAILED;
-  const Reservations::Range mapped =
-      has_failed ? RangeOf(address, old_size) : RangeOf(result, new_size);
-  Notify([=](AllocationListener* listener) {
-    listener->OnMapping(mapped.begin, mapped.size_bytes(), Allocator::kMremap,
-                        Value(caller));
+    listener->OnMapping(Value(result), RangeOf(result, new_size).size_bytes(),
+                        Allocator::kMremap, Value(caller));
   });
   return result;
 }
