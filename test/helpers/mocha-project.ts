@@ -52,7 +52,8 @@ export class MochaProject {
   /** Runs Mocha without the plugin. */
   runPlain(args: string[] = [], env: NodeJS.ProcessEnv = {}): MochaRun {
     const inherited = Object.entries(process.env).filter(
-      ([name]) => !/^(MEMRAY|MOCHA|NO_COLOR|FORCE_COLOR|COLUMNS)/.test(name),
+      // Mocha colours where CI is set.
+      ([name]) => !/^(CI$|MEMRAY|MOCHA|NO_COLOR|FORCE_COLOR|COLUMNS)/.test(name),
     );
     const { status, stdout, stderr } = spawnSync(
       process.execPath,
