@@ -6,7 +6,8 @@
 #include "capture/sink.h"
 #include "environment.h"
 #include "interposition/installer.h"
-#include "js_heap/garbage_collection.h"
+#include "js_heap/heap.h"
+#include "tracker.h"
 
 namespace memray_mocha {
 namespace {
@@ -42,6 +43,14 @@ Napi::Value ReadCapture(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(count));
 }
 
+void SetSampleInterval(const Napi::CallbackInfo& info) {
+  Tracker::Get().SetSampleInterval(info[0].As<Napi::Number>().Int64Value());
+}
+
+void SetMemoryLimit(const Napi::CallbackInfo& info) {
+  Tracker::Get().SetMemoryLimit(info[0].As<Napi::Number>().Int64Value());
+}
+
 Napi::Value CaptureSize(const Napi::CallbackInfo& info) {
   const CaptureHandle& capture = CaptureOf(info);
   return Napi::Number::New(
@@ -52,7 +61,7 @@ void CloseCapture(const Napi::CallbackInfo& info) { CaptureOf(info).reset(); }
 
 /// collectGarbage(isExposed): whether the program itself asked for --expose-gc
 void CollectAllGarbage(const Napi::CallbackInfo& info) {
-  CollectGarbage(info[0].ToBoolean());
+  heap::Collect(heap::Collection::kFull, info[0].ToBoolean());
 }
 
 void Uninstall(const Napi::CallbackInfo&) { installer::Uninstall(); }
@@ -63,6 +72,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       Napi::String::New(env, installer::UnsupportedReason());
   exports["startTracking"] = Napi::Function::New(env, StartTracking);
   exports["stopTracking"] = Napi::Function::New(env, StopTracking);
+  exports["setSampleInterval"] = Napi::Function::New(env, SetSampleInterval);
+  exports["setMemoryLimit"] = Napi::Function::New(env, SetMemoryLimit);
   exports["captureSize"] = Napi::Function::New(env, CaptureSize);
   exports["readCapture"] = Napi::Function::New(env, ReadCapture);
   exports["closeCapture"] = Napi::Function::New(env, CloseCapture);

@@ -12,12 +12,16 @@ std::string GetString(const Napi::Object& options, const char* key) {
 }
 
 TrackingOptions ReadOptions(const Napi::Object& options) {
-  TrackingOptions result{GetString(options, "path"),
-                         GetString(options, "temporaryDirectory"),
-                         options.Get("native").ToBoolean(),
-                         options.Get("traceJs").ToBoolean(),
-                         GetString(options, "ownDirectory"),
-                         {}};
+  TrackingOptions result{
+      GetString(options, "path"),
+      GetString(options, "temporaryDirectory"),
+      options.Get("native").ToBoolean(),
+      options.Get("traceJs").ToBoolean(),
+      static_cast<uint64_t>(
+          options.Get("jsSampleIntervalBytes").ToNumber().Int64Value()),
+      GetString(options, "ownDirectory"),
+      options.Get("isGcExposed").ToBoolean(),
+      {}};
   const auto metadata = options.Get("metadata").As<Napi::Object>();
   const Napi::Array keys = metadata.GetPropertyNames();
   for (uint32_t i = 0; i < keys.Length(); ++i) {

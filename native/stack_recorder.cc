@@ -4,6 +4,7 @@
 #include <set>
 #include <string_view>
 
+#include "call_stack/inline_allocation.h"
 #include "call_stack/native_symbols.h"
 
 namespace memray_mocha {
@@ -30,6 +31,21 @@ uint32_t TakeNumber(std::string_view* name) {
   const std::string digits(name->substr(colon + 1));
   name->remove_suffix(name->size() - colon);
   return static_cast<uint32_t>(std::strtoul(digits.c_str(), nullptr, 10));
+}
+
+/// @param address of bytecode, or where the call that is under way returns to.
+/// @return -1 when it is not known.
+int64_t FindPosition(const CodeMap::Location& location, uintptr_t address) {
+  const Code& code = *location.code;
+  if (JsCallStacks::kLosesAllocationPositions && code.script_id != 0 &&
+      code.kind == Code::Kind::kMachineCode) {
+    const auto after = FindAfterInlineAllocation(
+        reinterpret_cast<const uint8_t*>(address),
+        reinterpret_cast<const uint8_t*>(address - 1 - location.offset),
+        code.size_bytes);
+    if (after) return code.positions.FindNext(*after);
+  }
+  return code.positions.Find(location.offset);
 }
 
 }  // namespace
@@ -86,8 +102,8 @@ uint32_t StackRecorder::JsFrame(const CodeMap& codes, uintptr_t address) {
   if (!location.code || location.code->kind != Code::Kind::kBytecode)
     location = codes.Find(address - 1);
   if (!location.code) return 0;
-  const uint32_t frame = DefineJsFrame(
-      codes, *location.code, location.code->positions.Find(location.offset));
+  const uint32_t frame =
+      DefineJsFrame(codes, *location.code, FindPosition(location, address));
   js_frames_by_address_[address] = frame;
   return frame;
 }
@@ -147,6 +163,16 @@ uint32_t StackRecorder::DefineScript(const CodeMap& codes, int script_id) {
   id = writer_->DefineScript(writer_->DefineString(info.name),
                              info.has_source_map);
   return id;
+}
+
+uint32_t StackRecorder::CompilerStack() {
+  if (compiler_stack_ == 0) {
+    const uint32_t code =
+        writer_->DefineCode(writer_->DefineString("V8: compiled code"), 0,
+                            CodeType::kVmState, 0, 0);
+    compiler_stack_ = Stack(0, writer_->DefineJsFrame(code, 0));
+  }
+  return compiler_stack_;
 }
 
 uint32_t StackRecorder::NativeFrameAt(uintptr_t address, bool with_function) {

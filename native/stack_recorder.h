@@ -36,6 +36,9 @@ class StackRecorder {
   ///     memory.
   std::optional<uint32_t> Record(ThreadState* thread);
 
+  /// @return the id of the call stack of what V8 allocates while it compiles.
+  uint32_t CompilerStack();
+
   /// Writes where the positions and native addresses of the frames are. Touches
   /// V8's heap.
   /// @param js_call_stacks the isolate's that calls; positions of other
@@ -86,6 +89,7 @@ class StackRecorder {
   // By id of the code map, and V8's of the script.
   std::map<std::pair<uint64_t, int>, uint32_t> scripts_;
   std::vector<Position> positions_;
+  uint32_t compiler_stack_ = 0;
   std::unordered_map<uintptr_t, size_t> native_frames_by_address_;
   std::vector<NativeFrame> native_frames_;
 };

@@ -1,43 +1,22 @@
 #include "tracker.h"
 
 #include <pthread.h>
-#include <unistd.h>
 
-#include <chrono>
-#include <optional>
+#include <algorithm>
 
 #include "call_stack/native_call_stack.h"
-#include "capture/record_writer.h"
 #include "capture/sink.h"
 #include "interposition/installer.h"
+#include "js_heap/heap.h"
+#include "js_heap/object_sampler.h"
+#include "peak_meter.h"
+#include "recording.h"
 #include "recursion_guard.h"
-#include "stack_recorder.h"
+#include "sampler_calibration.h"
 #include "thread_state.h"
 
 namespace memray_mocha {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-uint64_t NowMs() {
-  using std::chrono::milliseconds, std::chrono::system_clock;
-  return std::chrono::duration_cast<milliseconds>(
-             system_clock::now().time_since_epoch())
-      .count();
-}
-
-std::unique_ptr<Sink> MakeSink(const TrackingOptions& options) {
-  if (options.path.empty())
-    return std::make_unique<SpillingSink>(options.temporary_directory);
-  return std::make_unique<FileSink>(options.path);
-}
-
-CaptureHeader MakeHeader(const TrackingOptions& options) {
-  uint16_t flags = 0;
-  if (options.native) flags |= records::kFlagNative;
-  if (options.trace_js) flags |= records::kFlagTraceJs;
-  return {flags, static_cast<uint32_t>(::getpid()), NowMs(), 1};
-}
 
 // A forked child shares neither the tracker's lock nor its file: it goes
 // untracked. Its hooks must not take a lock either that another thread held.
@@ -48,35 +27,7 @@ void StopInChild() {
 
 }  // namespace
 
-/// A capture while it is recorded.
-struct Capture {
-  Capture(uint64_t id, const TrackingOptions& options)
-      : id(id),
-        sink(MakeSink(options)),
-        writer(sink.get(), MakeHeader(options)),
-        recorder(&writer, options.native, options.own_directory) {
-    for (const auto& [key, value] : options.metadata)
-      writer.WriteMetadata(key, value);
-  }
-
-  /// Numbers this thread when it is new to the capture.
-  void Enter(ThreadState* thread) {
-    if (thread->capture == id) return;
-    thread->capture = id;
-    thread->id = ++threads;
-    thread->last_count = 0;
-    char name[16];
-    if (pthread_getname_np(pthread_self(), name, sizeof name) == 0)
-      writer.WriteThreadName(thread->id, name);
-  }
-
-  const uint64_t id;
-  const Clock::time_point started_at = Clock::now();
-  std::unique_ptr<Sink> sink;
-  RecordWriter writer;
-  StackRecorder recorder;
-  uint32_t threads = 0;
-};
+Tracker::Tracker() { pthread_atfork(nullptr, nullptr, StopInChild); }
 
 Tracker& Tracker::Get() {
   static Tracker& tracker = *new Tracker;
@@ -85,62 +36,112 @@ Tracker& Tracker::Get() {
 
 std::string Tracker::Start(const TrackingOptions& options) {
   static uint64_t last_id = 0;
-  static const int has_fork_handler =
-      pthread_atfork(nullptr, nullptr, StopInChild);
-  (void)has_fork_handler;
-  const RecursionGuard guard;
+  std::lock_guard start_lock(start_mutex_);
+  {
+    const RecursionGuard guard;
+    std::lock_guard lock(mutex_);
+    if (recording_) return "A tracker is already running in this process.";
+  }
   installer::Install();
-  std::lock_guard lock(mutex_);
-  if (capture_) return "A tracker is already running in this process.";
-  auto capture = std::make_unique<Capture>(++last_id, options);
-  if (!capture->sink->error().empty()) return capture->sink->error();
-  capture->Enter(&ThreadState::Get());
-  capture_ = std::move(capture);
-  wants_native_frames_ = options.native;
+  const bool measures_js_heap = options.js_sample_interval_bytes != 0;
+  // By way of the hooks, so before the guard.
+  const SamplerSites* sampler =
+      measures_js_heap ? &FindSamplerSites() : nullptr;
+  const RecursionGuard guard;
+  auto recording = std::make_unique<Recording>(++last_id, options);
+  if (!recording->error().empty()) return recording->error();
+  recording->Enter(&ThreadState::Get());
+  settings_.native_frames = options.native;
+  settings_.sampler = sampler;
+  settings_.isolate = heap::Current();
+  settings_.js_sample_interval_bytes = options.js_sample_interval_bytes;
+  std::unique_ptr<PeakMeter> meter;
+  if (measures_js_heap) {
+    meter = std::make_unique<PeakMeter>(recording.get(), &mutex_,
+                                        options.is_gc_exposed);
+  }
+  {
+    std::lock_guard lock(mutex_);
+    recording_ = std::move(recording);
+    meter_ = std::move(meter);
+  }
+  if (measures_js_heap) object_sampler::Start(options.js_sample_interval_bytes);
   allocation_listener = this;
   return "";
 }
 
-std::unique_ptr<Sink> Tracker::Stop() {
+void Tracker::SetSampleInterval(uint64_t interval_bytes) {
   const RecursionGuard guard;
+  if (!meter_ || interval_bytes >= settings_.js_sample_interval_bytes) return;
+  // V8 forgets what it has sampled, and so do we.
+  object_sampler::Stop();
+  recording_->ForgetSamples();
+  object_sampler::Start(interval_bytes);
+  settings_.js_sample_interval_bytes = interval_bytes;
+}
+
+void Tracker::SetMemoryLimit(uint64_t limit_bytes) {
+  if (meter_) meter_->SetLimit(limit_bytes);
+}
+
+std::unique_ptr<Sink> Tracker::Stop() {
+  if (meter_) meter_->Measure();
+  const RecursionGuard guard;
+  Recording::SampledHeap left;
+  if (meter_) left = recording_->SumLiveSamples();
   allocation_listener = nullptr;
-  std::unique_ptr<Capture> capture;
+  std::unique_ptr<Recording> recording;
+  std::unique_ptr<PeakMeter> meter;
   {
-    // A thread still in a hook finds no capture once it gets the lock.
+    // A thread still in a hook finds no recording once it gets the lock.
     std::lock_guard lock(mutex_);
-    capture = std::move(capture_);
+    recording = std::move(recording_);
+    meter = std::move(meter_);
+    if (meter) recording->WriteHeap(records::HeapKind::kEnd, 0, left);
   }
-  capture->recorder.WriteSymbols(JsCallStacks::OfThisThread());
-  capture->writer.Finish(std::chrono::duration_cast<std::chrono::milliseconds>(
-                             Clock::now() - capture->started_at)
-                             .count());
-  return std::move(capture->sink);
+  if (meter) object_sampler::Stop();
+  return recording->Finish();
 }
 
 void Tracker::OnAllocation(uintptr_t address, size_t size_bytes,
                            Allocator allocator, uintptr_t caller) {
-  RecordAllocation(address, size_bytes, allocator, caller);
+  const SamplerSites* sampler = settings_.sampler;
+  if (sampler && allocator == Allocator::kOperatorNew) {
+    const auto& own = sampler->own;
+    if (std::find(own.begin(), own.end(), caller) != own.end())
+      return OnSampledObject(caller == sampler->sample);
+  }
+  ThreadState* thread = TakeCallStack(caller, settings_.native_frames);
+  if (!thread) return;
+  std::unique_lock lock(mutex_);
+  if (!recording_) return;
+  recording_->Allocate(thread, address, size_bytes, allocator);
+  Tick(size_bytes, std::move(lock));
 }
 
 void Tracker::OnMapping(uintptr_t address, size_t size_bytes,
                         Allocator allocator, uintptr_t caller) {
-  RecordAllocation(address, size_bytes, allocator, caller);
+  ThreadState* thread = TakeCallStack(caller, settings_.native_frames);
+  if (!thread) return;
+  std::unique_lock lock(mutex_);
+  if (!recording_) return;
+  recording_->Map(thread, address, size_bytes, allocator);
+  Tick(size_bytes, std::move(lock));
 }
 
 void Tracker::OnDeallocation(uintptr_t address) {
   std::lock_guard lock(mutex_);
-  if (capture_) capture_->writer.WriteDeallocation(address);
+  if (recording_) recording_->Deallocate(address);
 }
 
 void Tracker::OnUnmapping(uintptr_t address, size_t size_bytes) {
   std::lock_guard lock(mutex_);
-  if (capture_) capture_->writer.WriteUnmapping(address, size_bytes);
+  if (recording_) recording_->Unmap(address, size_bytes);
 }
 
-void Tracker::RecordAllocation(uintptr_t address, size_t size_bytes,
-                               Allocator allocator, uintptr_t caller) {
-  // The call stack is taken before the lock: other threads need not wait for
-  // that.
+ThreadState* Tracker::TakeCallStack(uintptr_t caller,
+                                    bool with_native_frames) const {
+  // Before the lock: other threads need not wait for that.
   ThreadState& thread = ThreadState::Get();
   thread.js_call_stacks = JsCallStacks::OfThisThread();
   thread.js_count = 0;
@@ -151,20 +152,45 @@ void Tracker::RecordAllocation(uintptr_t address, size_t size_bytes,
   }
   // What V8 uses for itself comes and goes at its own mood: a limit that
   // counted it would fail now and then. Its part that stays is the JS heap's.
-  if (thread.is_v8_helper || thread.vm_state == VmState::kOwnWork) return;
+  if (thread.is_v8_helper || thread.vm_state == VmState::kOwnWork)
+    return nullptr;
   thread.native_frames[0] = caller;
-  thread.native_count = 1;
-  if (wants_native_frames_.load(std::memory_order_relaxed)) {
+  thread.native_count = caller == 0 ? 0 : 1;
+  if (with_native_frames) {
     thread.native_count = UnwindNativeFrames(caller, thread.native_frames,
                                              ThreadState::kMaxNativeFrames);
   }
-  std::lock_guard lock(mutex_);
-  if (!capture_) return;
-  capture_->Enter(&thread);
-  const std::optional<uint32_t> stack = capture_->recorder.Record(&thread);
-  if (!stack) return;
-  capture_->writer.WriteAllocation(thread.id, address, size_bytes, allocator,
-                                   *stack);
+  return &thread;
+}
+
+/// The sampler calls operator new once for an object, and at times for its
+/// bookkeeping.
+void Tracker::OnSampledObject(bool is_sample) {
+  // Another isolate's sampler is not ours.
+  if (!is_sample || heap::Current() != settings_.isolate) return;
+  ThreadState& thread = ThreadState::Get();
+  TakeCallStack(0, false);
+  thread.native_count = 0;
+  std::unique_lock lock(mutex_);
+  if (!recording_) return;
+  recording_->Sample(&thread);
+  Tick(settings_.js_sample_interval_bytes, std::move(lock));
+}
+
+void Tracker::Tick(size_t size_bytes, std::unique_lock<std::mutex> lock) {
+  if (!meter_ || !meter_->Tick(size_bytes)) return;
+  const uint64_t id = recording_->id;
+  lock.unlock();
+  heap::RequestInterrupt(settings_.isolate, Measure,
+                         reinterpret_cast<void*>(id));
+}
+
+void Tracker::Measure(void* recording_id) {
+  Tracker& tracker = Get();
+  if (tracker.recording_ &&
+      tracker.recording_->id == reinterpret_cast<uint64_t>(recording_id)) {
+    tracker.meter_->Measure();
+  }
 }
 
 }  // namespace memray_mocha

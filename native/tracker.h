@@ -11,9 +11,15 @@
 
 #include "interposition/listener.h"
 
+namespace v8 {
+class Isolate;
+}
+
 namespace memray_mocha {
 
-struct Capture;
+class PeakMeter;
+struct SamplerSites;
+class Recording;
 struct ThreadState;
 class Sink;
 
@@ -25,9 +31,14 @@ struct TrackingOptions {
   /// Record native frames in full, not only the allocator's caller.
   bool native;
   bool trace_js;
+  /// The mean distance of two sampled JS heap objects; 1 for every object, 0
+  /// leaves the JS heap alone.
+  uint64_t js_sample_interval_bytes;
   /// Where this package's own JavaScript is; what that allocates is not
   /// recorded.
   std::string own_directory;
+  /// Whether the program itself asked V8 for --expose-gc.
+  bool is_gc_exposed;
   /// Facts about the program for the capture: keys and values.
   std::vector<std::pair<std::string, std::string>> metadata;
 };
@@ -40,6 +51,13 @@ class Tracker final : public AllocationListener {
 
   /// @return what is wrong, a sentence; empty when tracking has begun.
   std::string Start(const TrackingOptions& options);
+
+  /// Samples JS heap objects more closely from here on, when `interval_bytes`
+  /// is less than it was.
+  void SetSampleInterval(uint64_t interval_bytes);
+
+  /// Has the peak confirmed only where the raw total reaches this; 0 lifts it.
+  void SetMemoryLimit(uint64_t limit_bytes);
 
   /// Ends the capture. Only for who started it.
   /// @return the capture, to be read; its error says what went wrong while it
@@ -54,15 +72,31 @@ class Tracker final : public AllocationListener {
   void OnUnmapping(uintptr_t address, size_t size_bytes) override;
 
  private:
-  Tracker() = default;
-  void RecordAllocation(uintptr_t address, size_t size_bytes,
-                        Allocator allocator, uintptr_t caller);
+  Tracker();
+  ~Tracker() = delete;
 
-  std::atomic<bool> wants_native_frames_{false};
+  /// Takes the call stack of this thread, which has just allocated.
+  /// @return nullptr when V8 allocates for itself.
+  ThreadState* TakeCallStack(uintptr_t caller, bool with_native_frames) const;
+  void OnSampledObject(bool is_sample);
+  void Tick(size_t size_bytes, std::unique_lock<std::mutex> lock);
+  static void Measure(void* recording_id);
+
+  // The one that is tracking, for hooks, which do not hold the lock.
+  struct Settings {
+    std::atomic<bool> native_frames{false};
+    std::atomic<v8::Isolate*> isolate{nullptr};
+    uint64_t js_sample_interval_bytes = 0;
+    /// Where V8's sampler calls operator new, while it samples.
+    std::atomic<const SamplerSites*> sampler{nullptr};
+  } settings_;
+  // For Start, which has to look before it locks out all others.
+  std::mutex start_mutex_;
   // One lock for all threads: records stand in the order in which things
   // happened.
   std::mutex mutex_;
-  std::unique_ptr<Capture> capture_;
+  std::unique_ptr<Recording> recording_;
+  std::unique_ptr<PeakMeter> meter_;
 };
 
 }  // namespace memray_mocha

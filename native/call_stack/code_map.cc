@@ -13,7 +13,8 @@ void PositionTable::Add(uint32_t offset, uint32_t position) {
   last_position_ = position;
 }
 
-int64_t PositionTable::Find(uint32_t offset) const {
+template <typename Visit>
+void PositionTable::VisitEntries(Visit visit) const {
   const uint8_t* cursor = deltas_.data();
   const uint8_t* end = cursor + deltas_.size();
   const auto get = [&cursor] {
@@ -24,15 +25,32 @@ int64_t PositionTable::Find(uint32_t offset) const {
       if (!(byte & 0x80)) return value;
     }
   };
-  int64_t found = -1;
   uint32_t at = 0, position = 0;
   while (cursor < end) {
     at += get();
-    if (at > offset) break;
     const uint32_t delta = get();
     position += (delta >> 1) ^ (~(delta & 1) + 1);
-    found = position;
+    if (!visit(at, position)) return;
   }
+}
+
+int64_t PositionTable::Find(uint32_t offset) const {
+  int64_t found = -1;
+  VisitEntries([&](uint32_t at, uint32_t position) {
+    if (at > offset) return false;
+    found = position;
+    return true;
+  });
+  return found;
+}
+
+int64_t PositionTable::FindNext(uint32_t offset) const {
+  int64_t found = -1;
+  VisitEntries([&](uint32_t at, uint32_t position) {
+    if (at < offset) return true;
+    found = position;
+    return false;
+  });
   return found;
 }
 

@@ -105,6 +105,9 @@ JsCallStacks::JsCallStacks() : isolate_(v8::Isolate::GetCurrent()) {
   v8::V8::SetFlagsFromString("--no-sparkplug");
   v8::V8::SetFlagsFromString("--no-maglev");
   v8::V8::SetFlagsFromString("--no-turbo-inlining");
+  // Nor whose the objects are that TurboFan allocates in one go: they would all
+  // be the first line's.
+  v8::V8::SetFlagsFromString("--no-turbo-allocation-folding");
   of_this_thread = this;
   {
     Registry& registry = GetRegistry();

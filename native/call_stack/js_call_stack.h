@@ -24,6 +24,9 @@ enum class VmState : uint8_t { kProgram, kOwnWork };
 class JsCallStacks {
  public:
   static constexpr size_t kMaxFrames = 255;
+  /// Whether optimized code has no positions where it allocates: see
+  /// inline_allocation.h.
+  static constexpr bool kLosesAllocationPositions = V8_MAJOR_VERSION < 12;
 
   /// A line and column of a script, 1-based; 0 when it is not known.
   struct Place {

@@ -146,6 +146,20 @@ void RecordWriter::WriteSymbol(uint32_t frame, uint32_t function,
   PutVarint(0);  // line
 }
 
+void RecordWriter::WriteHeap(records::HeapKind kind, uint64_t js_bytes) {
+  Begin(Tag::kHeap);
+  PutByte(static_cast<uint8_t>(kind));
+  PutVarint(js_bytes);
+}
+
+void RecordWriter::WriteSamples(uint32_t stack, uint64_t bytes,
+                                uint64_t objects) {
+  Begin(Tag::kSamples);
+  PutVarint(stack);
+  PutVarint(bytes);
+  PutVarint(objects);
+}
+
 void RecordWriter::Finish(uint64_t duration_ms) {
   Begin(Tag::kEnd);
   PutVarint(allocations_);

@@ -46,6 +46,8 @@ class RecordWriter {
   void WritePosition(uint32_t script, uint32_t position, uint32_t line,
                      uint32_t column);
   void WriteSymbol(uint32_t frame, uint32_t function, uint32_t module);
+  void WriteHeap(records::HeapKind kind, uint64_t js_bytes);
+  void WriteSamples(uint32_t stack, uint64_t bytes, uint64_t objects);
   /// Writes END and hands the last block to the sink.
   void Finish(uint64_t duration_ms);
 

@@ -39,6 +39,15 @@ enum class Tag : uint8_t {
   kPosition = 0x0B,
   kSymbol = 0x0C,
   kMetadata = 0x0D,
+  kHeap = 0x0E,
+  kSamples = 0x0F,
+};
+
+enum class HeapKind : uint8_t {
+  kRaw = 0,
+  kConfirmed = 1,
+  kUnconfirmed = 2,
+  kEnd = 3,
 };
 
 enum class CodeType : uint8_t {

@@ -1,0 +1,41 @@
+#ifndef NATIVE_JS_HEAP_OBJECT_SAMPLER_H_
+#define NATIVE_JS_HEAP_OBJECT_SAMPLER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace memray_mocha {
+
+/// V8's sampling heap profiler, without its call stacks: for each sampled
+/// object it makes one operator new(kSampleBytes) from one call site, which is
+/// where ours are taken. It samples by a Poisson process over the bytes
+/// allocated, and scales what it has to what there is. All of it on the
+/// isolate's thread, and where JavaScript could run.
+namespace object_sampler {
+
+inline constexpr size_t kSampleBytes = 40;
+
+/// What the sample that was taken as the `index`-th since Start stands for.
+struct LiveSample {
+  uint64_t index;  // from 0
+  double bytes;
+  double objects;
+};
+
+/// @param interval_bytes the mean distance of two samples; 1 samples every
+/// object.
+void Start(uint64_t interval_bytes);
+void Stop();
+
+/// @return the samples whose object is still live, as far as V8 has collected
+/// garbage.
+std::vector<LiveSample> LiveSamples();
+
+/// Allocates objects on V8's heap, for calibration.
+void AllocateObjects(int count);
+
+}  // namespace object_sampler
+}  // namespace memray_mocha
+
+#endif  // NATIVE_JS_HEAP_OBJECT_SAMPLER_H_

@@ -1,0 +1,103 @@
+#ifndef NATIVE_LIVE_BLOCKS_H_
+#define NATIVE_LIVE_BLOCKS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace memray_mocha {
+
+/// The blocks allocated since tracking began and not freed yet, by address:
+/// open addressing with linear probing and backward-shift deletion (Knuth, The
+/// Art of Computer Programming, vol. 3, 6.4, algorithm R). 16 bytes a slot.
+class LiveBlocks {
+ public:
+  /// A number that counts up; only its lower 16 bits are kept.
+  using Window = uint16_t;
+
+  struct Block {
+    uint64_t address;  // 0: a free slot
+    uint64_t size_bytes : 47;
+    uint64_t is_of_other_thread : 1;
+    uint64_t window : 16;
+  };
+
+  LiveBlocks() : slots_(kInitialCapacity) {}
+
+  /// @param is_of_other_thread whether another thread than the one that began
+  /// to track allocated it.
+  void Insert(uint64_t address, uint64_t size_bytes, bool is_of_other_thread,
+              Window window) {
+    if ((count_ + 1) * 4 > slots_.size() * 3) Grow();
+    Block& slot = slots_[Find(address)];
+    if (slot.address == 0) {
+      ++count_;
+    } else {
+      Subtract(slot);
+    }
+    slot = {address, size_bytes, is_of_other_thread, window};
+    bytes_ += slot.size_bytes;
+    if (is_of_other_thread) other_threads_bytes_ += slot.size_bytes;
+  }
+
+  /// @return the block at `address`; its address is 0 when there is none.
+  Block Get(uint64_t address) const { return slots_[Find(address)]; }
+
+  void Erase(uint64_t address) {
+    size_t hole = Find(address);
+    if (slots_[hole].address == 0) return;
+    Subtract(slots_[hole]);
+    --count_;
+    const size_t mask = slots_.size() - 1;
+    for (size_t i = (hole + 1) & mask; slots_[i].address != 0;
+         i = (i + 1) & mask) {
+      // A block may fill the hole unless it is nearer to its home than that.
+      const size_t home = Home(slots_[i].address);
+      if (((i - home) & mask) < ((i - hole) & mask)) continue;
+      slots_[hole] = slots_[i];
+      hole = i;
+    }
+    slots_[hole].address = 0;
+  }
+
+  /// The sum of the blocks' sizes.
+  uint64_t bytes() const { return bytes_; }
+  /// That of the other threads' part.
+  uint64_t other_threads_bytes() const { return other_threads_bytes_; }
+
+ private:
+  static constexpr size_t kInitialCapacity = 4096;  // a power of two
+
+  size_t Home(uint64_t address) const {
+    return ((address >> 4) * 0x9E3779B97F4A7C15 >> 20) & (slots_.size() - 1);
+  }
+
+  size_t Find(uint64_t address) const {
+    size_t i = Home(address);
+    while (slots_[i].address != 0 && slots_[i].address != address)
+      i = (i + 1) & (slots_.size() - 1);
+    return i;
+  }
+
+  void Subtract(const Block& block) {
+    bytes_ -= block.size_bytes;
+    if (block.is_of_other_thread) other_threads_bytes_ -= block.size_bytes;
+  }
+
+  void Grow() {
+    std::vector<Block> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (const Block& block : old) {
+      if (block.address != 0) slots_[Find(block.address)] = block;
+    }
+  }
+
+  std::vector<Block> slots_;
+  size_t count_ = 0;
+  uint64_t bytes_ = 0;
+  uint64_t other_threads_bytes_ = 0;
+};
+
+}  // namespace memray_mocha
+
+#endif  // NATIVE_LIVE_BLOCKS_H_

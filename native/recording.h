@@ -1,0 +1,105 @@
+#ifndef NATIVE_RECORDING_H_
+#define NATIVE_RECORDING_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "capture/record_writer.h"
+#include "capture/sink.h"
+#include "live_blocks.h"
+#include "stack_recorder.h"
+#include "thread_state.h"
+#include "tracker.h"
+
+namespace memray_mocha {
+
+/// A capture while it is recorded. Not thread-safe: the tracker's lock guards
+/// it.
+class Recording {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  Recording(uint64_t id, const TrackingOptions& options);
+
+  void Allocate(ThreadState* thread, uintptr_t address, size_t size_bytes,
+                Allocator allocator);
+  void Deallocate(uintptr_t address);
+  void Map(ThreadState* thread, uintptr_t address, size_t size_bytes,
+           Allocator allocator);
+  void Unmap(uintptr_t address, size_t size_bytes);
+  /// Takes note of the call stack that allocates the object V8 has just
+  /// sampled.
+  void Sample(ThreadState* thread);
+
+  void ForgetSamples() { sample_stacks_.clear(); }
+
+  /// From here to EndCollection, what dies of the memory that is younger than
+  /// `BeginWindow` counts as live: it was, a moment ago, when the peak may have
+  /// been.
+  void BeginCollection() { is_collecting_ = true; }
+  void EndCollection();
+  void BeginWindow() { ++window_; }
+
+  uint64_t native_bytes() const { return live_.bytes() + mapped_bytes_; }
+  /// The part of it that other threads allocated than the one that began to
+  /// track.
+  uint64_t other_threads_bytes() const {
+    return live_.other_threads_bytes() + mapped_by_other_threads_bytes_;
+  }
+  struct SampledMemory {
+    double bytes = 0;
+    double objects = 0;
+  };
+  using SampledHeap = std::unordered_map<uint32_t, SampledMemory>;
+
+  /// What is live of the program's objects, by call stack, as V8's live samples
+  /// tell. On the thread that takes them, without the lock: V8 allocates on its
+  /// heap here, and waits for its helper threads to sweep, while these may wait
+  /// for the lock in a hook.
+  SampledHeap SumLiveSamples();
+  void WriteHeap(records::HeapKind kind, uint64_t js_bytes,
+                 const SampledHeap& sampled);
+
+  std::unique_ptr<Sink> Finish();
+
+  const uint64_t id;
+  const Clock::time_point started_at = Clock::now();
+  const std::string& error() const { return sink_->error(); }
+  /// Numbers this thread when it is new to the capture.
+  void Enter(ThreadState* thread);
+
+ private:
+  bool HasYoungMapping(uintptr_t begin, uintptr_t end) const;
+  void EndMapping(uintptr_t begin, uintptr_t end);
+
+  std::unique_ptr<Sink> sink_;
+  RecordWriter writer_;
+  StackRecorder recorder_;
+  uint32_t threads_ = 0;
+
+  LiveBlocks live_;
+  struct Mapping {
+    uintptr_t end;
+    bool is_of_other_thread;
+    LiveBlocks::Window window;
+  };
+  std::map<uintptr_t, Mapping> mappings_;  // by address
+  uint64_t mapped_bytes_ = 0;
+  uint64_t mapped_by_other_threads_bytes_ = 0;
+  LiveBlocks::Window window_ = 0;
+  bool is_collecting_ = false;
+  std::vector<uintptr_t> dead_blocks_;
+  std::vector<std::pair<uintptr_t, size_t>> dead_mappings_;
+  std::vector<uint32_t> sample_stacks_;  // kOwnStack: this package's own
+};
+
+}  // namespace memray_mocha
+
+#endif  // NATIVE_RECORDING_H_

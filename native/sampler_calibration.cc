@@ -1,0 +1,78 @@
+#include "sampler_calibration.h"
+
+#include <pthread.h>
+
+#include <map>
+#include <utility>
+
+#include "interposition/listener.h"
+#include "js_heap/object_sampler.h"
+
+namespace memray_mocha {
+namespace {
+
+/// Counts this thread's calls of operator new by who calls and how much is
+/// asked for.
+class OperatorNewCounter final : public AllocationListener {
+ public:
+  using Counts = std::map<std::pair<uintptr_t, size_t>, int>;
+
+  OperatorNewCounter() { allocation_listener = this; }
+  Counts Finish() {
+    allocation_listener = nullptr;
+    return std::move(counts_);
+  }
+
+  void OnAllocation(uintptr_t, size_t size_bytes, Allocator allocator,
+                    uintptr_t caller) override {
+    // Other threads must not touch the map.
+    if (allocator == Allocator::kOperatorNew && pthread_self() == thread_)
+      ++counts_[{caller, size_bytes}];
+  }
+  void OnDeallocation(uintptr_t) override {}
+  void OnMapping(uintptr_t, size_t, Allocator, uintptr_t) override {}
+  void OnUnmapping(uintptr_t, size_t) override {}
+
+ private:
+  const pthread_t thread_ = pthread_self();
+  Counts counts_;
+};
+
+OperatorNewCounter::Counts CountWhileAllocating(int objects) {
+  // Leaked on purpose: another thread may be in a hook still when this returns.
+  auto& counter = *new OperatorNewCounter;
+  object_sampler::AllocateObjects(objects);
+  return counter.Finish();
+}
+
+SamplerSites Find() {
+  // Enough for the sampler's hash table to grow some times, which is its third
+  // site.
+  constexpr int kObjects = 500;
+  const auto without = CountWhileAllocating(kObjects);
+  object_sampler::Start(1);
+  const auto with = CountWhileAllocating(kObjects);
+  object_sampler::Stop();
+  SamplerSites sites;
+  for (const auto& [call, count] : with) {
+    if (without.contains(call)) continue;
+    const auto [caller, size_bytes] = call;
+    sites.own.push_back(caller);
+    if (size_bytes != object_sampler::kSampleBytes || count < kObjects)
+      continue;
+    // Two candidates are none: a wrong one would blame wrong lines.
+    sites.sample = sites.sample == 0 ? caller : UINTPTR_MAX;
+  }
+  if (sites.sample == UINTPTR_MAX) sites.sample = 0;
+  return sites;
+}
+
+}  // namespace
+
+const SamplerSites& FindSamplerSites() {
+  // Never destroyed: hooks look at it until the process ends.
+  static const SamplerSites& sites = *new SamplerSites(Find());
+  return sites;
+}
+
+}  // namespace memray_mocha

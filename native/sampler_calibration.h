@@ -1,0 +1,26 @@
+#ifndef NATIVE_SAMPLER_CALIBRATION_H_
+#define NATIVE_SAMPLER_CALIBRATION_H_
+
+#include <cstdint>
+#include <vector>
+
+namespace memray_mocha {
+
+/// Where V8's object sampler calls operator new.
+struct SamplerSites {
+  /// The return address of the call that is made once for each sample; 0 when
+  /// it was not found.
+  uintptr_t sample = 0;
+  /// Those of all its calls, this one and its bookkeeping: not the program's
+  /// memory.
+  std::vector<uintptr_t> own;
+};
+
+/// The sites in this process, found when they are first asked for: by sampling
+/// objects that are allocated for the purpose and watching operator new. Needs
+/// the hooks, and no tracker running.
+const SamplerSites& FindSamplerSites();
+
+}  // namespace memray_mocha
+
+#endif  // NATIVE_SAMPLER_CALIBRATION_H_
