@@ -12,6 +12,7 @@ import {
 } from './byte-cursor';
 import { COUNT_MISMATCH, DATA_AFTER_END, RECORD_TOO_LONG, UNDEFINED_TAG } from './error-codes';
 import { defineCallStack, defineJsFrame, defineNativeFrame, defineSymbol } from './frame-tree';
+import { readHeap, readSamples } from './js-heap';
 import {
   allocate,
   applyEvents,
@@ -28,10 +29,12 @@ import {
   DEALLOCATION,
   DEALLOCATION_END,
   END,
+  HEAP,
   JS_FRAME,
   METADATA,
   NATIVE_FRAME,
   POSITION,
+  SAMPLES,
   SCRIPT,
   STACK,
   STRING,
@@ -88,6 +91,10 @@ function readOther(tag: u32): void {
       return defineSymbol();
     case METADATA:
       return defineMetadata();
+    case HEAP:
+      return readHeap();
+    case SAMPLES:
+      return readSamples();
     default:
       fail(UNDEFINED_TAG, tag);
   }

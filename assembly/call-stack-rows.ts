@@ -48,16 +48,6 @@ export function sumRows(measure: u32, splitByNativeFrames: bool, mergeThreads: b
   return rows;
 }
 
-export function sumPeakOfJsHeap(): f64 {
-  let bytes: u64 = 0;
-  for (let i: u32 = 1; i <= lastSite(); i++) {
-    const site = getSite(i);
-    notePeak(site);
-    if (site.isJs) bytes += site.peakBytes;
-  }
-  return <f64>bytes;
-}
-
 function measureSite(site: Site, measure: u32): void {
   if (measure == HIGH_WATER_MARK) {
     notePeak(site);

@@ -15,6 +15,19 @@ import { Site } from './allocation-sites';
 
 export let liveBytes: u64 = 0;
 export let peakBytes: u64 = 0;
+/** The part of `peakBytes` that is the JS heap's. */
+export let peakJsBytes: u64 = 0;
+/** The largest total there was, garbage that was not collected included. */
+export let rawPeakBytes: u64 = 0;
+/** The largest total that was seen right after garbage was collected. */
+export let confirmedPeakBytes: u64 = 0;
+/** Whether what is live now is the peak: samples that follow belong to it. */
+export let peakIsHere: bool = false;
+
+/** What the JS heap held when it was last told. */
+let jsBytes: u64 = 0;
+/** Whether the capture says which moment the peak is; else it is the largest total. */
+let isTold: bool = false;
 /** The number of the latest peak. */
 let peak: u64 = 0;
 
@@ -24,8 +37,39 @@ export function grow(site: Site, bytes: u64): void {
   site.liveBytes += bytes;
   site.liveCount++;
   liveBytes += bytes;
-  if (liveBytes <= peakBytes) return;
-  peakBytes = liveBytes;
+  noteTotal();
+}
+
+/** HEAP: the JS heap holds that much. */
+export function changeJsHeap(bytes: u64): void {
+  jsBytes = bytes;
+  noteTotal();
+}
+
+/** The capture says that this moment is a peak: it is the peak if none was higher. */
+export function takePeak(isConfirmed: bool): void {
+  const total = liveBytes + jsBytes;
+  if (isConfirmed && total > confirmedPeakBytes) confirmedPeakBytes = total;
+  peakIsHere = !isTold || total > peakBytes;
+  if (peakIsHere) setPeak(total);
+  isTold = true;
+}
+
+/** Objects that are left at the end. */
+export function addLeaked(bytes: u64): void {
+  liveBytes += bytes;
+}
+
+function noteTotal(): void {
+  const total = liveBytes + jsBytes;
+  if (total <= rawPeakBytes) return;
+  rawPeakBytes = total;
+  if (!isTold) setPeak(total);
+}
+
+function setPeak(total: u64): void {
+  peakBytes = total;
+  peakJsBytes = jsBytes;
   peak++;
 }
 

@@ -19,12 +19,18 @@ import { countOnlyThread } from './live-memory';
 import { mainThread, readHeader } from './metadata';
 import { BlockHeader, Header, MAX_PAYLOAD_LENGTH } from './records';
 
-export { ALLOCATIONS, HIGH_WATER_MARK, LEAKS, sumPeakOfJsHeap } from './call-stack-rows';
+export { ALLOCATIONS, HIGH_WATER_MARK, LEAKS } from './call-stack-rows';
 export { complete, durationMs } from './block-reader';
 export { failure, failureDetail } from './byte-cursor';
 export * from './error-codes';
 export { JS_KIND, NATIVE_KIND, WASM_KIND } from './frame-tree';
-export { liveBytes, peakBytes } from './high-water-mark';
+export {
+  confirmedPeakBytes,
+  liveBytes,
+  peakBytes,
+  peakJsBytes,
+  rawPeakBytes,
+} from './high-water-mark';
 export { mainThread, nativeFrames, pid, startedAtMs, traceJs, version } from './metadata';
 export * from './result-buffer';
 export {
@@ -37,7 +43,7 @@ export {
 } from './statistics';
 export { ALLOCATORS } from './records';
 
-const CHUNK_BYTES: u32 = 1 << 20;
+const CHUNK_BYTES: u32 = 1 << 16;
 const HEADER_BYTES: u32 = offsetof<Header>();
 const BLOCK_HEADER_BYTES: u32 = offsetof<BlockHeader>();
 const INPUT_BYTES: u32 = CHUNK_BYTES + BLOCK_HEADER_BYTES + MAX_PAYLOAD_LENGTH;

@@ -55,6 +55,13 @@ export const UNMAP: u32 = 0x0a;
 export const POSITION: u32 = 0x0b;
 export const SYMBOL: u32 = 0x0c;
 export const METADATA: u32 = 0x0d;
+export const HEAP: u32 = 0x0e;
+export const SAMPLES: u32 = 0x0f;
+
+export const HEAP_RAW: u32 = 0;
+export const HEAP_CONFIRMED: u32 = 1;
+export const HEAP_UNCONFIRMED: u32 = 2;
+export const HEAP_END: u32 = 3;
 
 export const JAVASCRIPT_CODE: u32 = 0;
 export const WEBASSEMBLY_CODE: u32 = 1;

@@ -68,6 +68,10 @@ export interface CaptureStatistics {
   peakBytes: number;
   peakJsHeapBytes: number;
   peakNativeBytes: number;
+  /** The largest total that was seen right after garbage was collected; 0 when there was none. */
+  confirmedPeakBytes: number;
+  /** The largest total there was, with garbage that nobody had collected. */
+  rawPeakBytes: number;
   allocationCount: number;
   allocationBytes: number;
   /** Deallocations of blocks that count in `allocationCount`. */

@@ -99,8 +99,10 @@ export class CaptureSummary {
     const { numbers, output } = this;
     return {
       peakBytes: numbers.peakBytes,
-      peakJsHeapBytes: output.peakJsHeapBytes,
-      peakNativeBytes: numbers.peakBytes - output.peakJsHeapBytes,
+      peakJsHeapBytes: numbers.peakJsBytes,
+      peakNativeBytes: numbers.peakBytes - numbers.peakJsBytes,
+      confirmedPeakBytes: numbers.confirmedPeakBytes,
+      rawPeakBytes: numbers.rawPeakBytes,
       allocationCount: numbers.allocationCount,
       allocationBytes: numbers.allocationBytes,
       deallocationCount: numbers.deallocationCount,

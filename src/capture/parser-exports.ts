@@ -14,7 +14,6 @@ export interface ParserExports {
   showTexts(): number;
   showTextEnds(): number;
   shownBytes(): number;
-  sumPeakOfJsHeap(): number;
   countAllocations(allocator: number): number;
   sumAllocations(allocator: number): number;
   countSizesInBucket(bucket: number): number;
@@ -34,6 +33,9 @@ type ParserNumber =
   | 'complete'
   | 'liveBytes'
   | 'peakBytes'
+  | 'peakJsBytes'
+  | 'rawPeakBytes'
+  | 'confirmedPeakBytes'
   | 'allocationCount'
   | 'allocationBytes'
   | 'deallocationCount'

@@ -34,7 +34,6 @@ export interface ParserOutput {
   metadata: DataView;
   texts: DataView;
   textEnds: DataView;
-  peakJsHeapBytes: number;
   sizeHistogram: number[];
   /** By the allocator's number in the format. */
   allocators: { count: number; bytes: number }[];
@@ -101,7 +100,6 @@ function takeOutput(parser: ParserExports, options: ParserOptions): ParserOutput
     metadata: takeTable(parser, () => parser.showMetadata()),
     texts: takeTable(parser, () => parser.showTexts()),
     textEnds: takeTable(parser, () => parser.showTextEnds()),
-    peakJsHeapBytes: parser.sumPeakOfJsHeap(),
     sizeHistogram: Array.from({ length: numbers.SIZE_BUCKETS }, (_, bucket) =>
       parser.countSizesInBucket(bucket),
     ),

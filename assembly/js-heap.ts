@@ -1,0 +1,56 @@
+/**
+ * The JS heap: HEAP says what it holds at a moment, SAMPLES by which call stacks. Objects do not
+ * come and go one by one; only the moment of the peak and the end are told.
+ */
+import { findSite, getSite, lastSite, Site } from './allocation-sites';
+import { fail, readByte, readVarint, readVarintUpTo } from './byte-cursor';
+import { VALUE_OUT_OF_RANGE } from './error-codes';
+import { lastCallStack } from './frame-tree';
+import { addLeaked, changeJsHeap, notePeak, peakIsHere, takePeak } from './high-water-mark';
+import { applyEvents } from './live-memory';
+import { mainThread } from './metadata';
+import { HEAP_CONFIRMED, HEAP_END, HEAP_RAW } from './records';
+
+const MAX_COUNT: u32 = 0xffffffff;
+
+let isEnd: bool = false;
+
+/** HEAP: what the JS heap holds now. */
+export function readHeap(): void {
+  const kind = readByte();
+  if (kind > HEAP_END) return fail(VALUE_OUT_OF_RANGE, kind);
+  const bytes = readVarint();
+  applyEvents();
+  isEnd = kind == HEAP_END;
+  if (isEnd) return noteAllPeaks();
+  changeJsHeap(bytes);
+  if (kind != HEAP_RAW) takePeak(kind == HEAP_CONFIRMED);
+}
+
+/** SAMPLES: what one call stack holds of it. */
+export function readSamples(): void {
+  const callStack = readVarintUpTo(lastCallStack());
+  const bytes = readVarint();
+  const count = readVarintUpTo(MAX_COUNT);
+  const site = getSite(findSite(callStack, mainThread, true));
+  if (isEnd) addToLeaks(site, bytes, count);
+  else if (peakIsHere) addToPeak(site, bytes, count);
+}
+
+function addToLeaks(site: Site, bytes: u64, count: u32): void {
+  site.liveBytes += bytes;
+  site.liveCount += count;
+  addLeaked(bytes);
+}
+
+function addToPeak(site: Site, bytes: u64, count: u32): void {
+  // Nothing is live of a JS site until the end: this makes zero of an older peak's numbers.
+  notePeak(site);
+  site.peakBytes += bytes;
+  site.peakCount += count;
+}
+
+/** What becomes live from here on is what is left at the end, not what lived at the peak. */
+function noteAllPeaks(): void {
+  for (let number: u32 = 1; number <= lastSite(); number++) notePeak(getSite(number));
+}
