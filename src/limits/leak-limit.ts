@@ -19,6 +19,8 @@ export interface LimitLeaksOptions {
   filterFn?: LeaksFilterFunction;
   /** Count only what the thread of the test allocates. */
   currentThreadOnly?: boolean;
+  /** Count every JS heap object instead of samples; slower. Default: false, within 2% of the limit. */
+  exact?: boolean;
 }
 
 /** A checked `limitLeaks` declaration. */
@@ -27,6 +29,7 @@ export interface LeakLimit {
   bytes: number;
   filterFn: LeaksFilterFunction;
   currentThreadOnly: boolean;
+  exact: boolean;
 }
 
 /**
@@ -40,11 +43,16 @@ export function createLeakLimit(
 ): LeakLimit {
   const bytes = parseMemorySize(limit);
   const options = toOptions(filterOrOptions);
-  checkLimitOptions('limitLeaks', options, { filterFn: 'function', currentThreadOnly: 'boolean' });
+  checkLimitOptions('limitLeaks', options, {
+    filterFn: 'function',
+    currentThreadOnly: 'boolean',
+    exact: 'boolean',
+  });
   return {
     bytes,
     filterFn: options.filterFn ?? (() => true),
     currentThreadOnly: options.currentThreadOnly ?? false,
+    exact: options.exact ?? false,
   };
 }
 

@@ -33,15 +33,16 @@ export function createMemoryLimit(
 /**
  * Judges a test by its peak.
  *
- * @param rows what was live at the high-water mark
+ * @param actualBytes the peak
+ * @param rows what was live then
  * @returns the verdict when the limit is reached (greater or equal), nothing when it is kept
  */
 export function judgeMemory(
   limit: MemoryLimit,
+  actualBytes: number,
   rows: AllocationRecord[],
   options: TextOptions,
 ): Verdict | undefined {
-  const actualBytes = rows.reduce((sum, row) => sum + row.bytes, 0);
   if (actualBytes < limit.bytes) return undefined;
   return createVerdict(
     {

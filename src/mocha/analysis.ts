@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { AllocationRecord, CaptureReader } from '../capture/capture-reader';
 import { judgeLeaks } from '../limits/leak-limit';
 import { judgeMemory } from '../limits/memory-limit';
@@ -21,6 +22,7 @@ export class Analysis {
   readonly measurement: Measurement;
   readonly #limits: Limits;
   readonly #options: TextOptions;
+  readonly #peakBytes: number = 0;
   readonly #peakRows: AllocationRecord[] = [];
   readonly #leakRows: AllocationRecord[] = [];
 
@@ -34,11 +36,14 @@ export class Analysis {
       this.#peakRows = currentThreadOnly
         ? reader.highWaterMark({ currentThreadOnly, native })
         : rows;
+      this.#peakBytes = reader.statistics({ currentThreadOnly }).peakBytes;
     }
     if (limits.leaks) {
       const { currentThreadOnly } = limits.leaks;
       const left = reader.leaks({ currentThreadOnly, native });
-      this.#leakRows = left.filter(({ stack }) => !isOfHarnessOnly(stack.frames));
+      this.#leakRows = left.filter(
+        (row) => !isOfHarnessOnly(row.stack.frames) && !isOfNodeOnly(row),
+      );
     }
     const statistics = reader.statistics();
     this.measurement = {
@@ -46,7 +51,7 @@ export class Analysis {
         bytes: statistics.peakBytes,
         jsHeapBytes: statistics.peakJsHeapBytes,
         nativeBytes: statistics.peakNativeBytes,
-        rawBytes: statistics.peakBytes,
+        rawBytes: statistics.rawPeakBytes,
       },
       allocations: {
         count: statistics.allocationCount,
@@ -67,10 +72,16 @@ export class Analysis {
   judge(): Verdict[] {
     const { memory, leaks } = this.#limits;
     return [
-      memory && judgeMemory(memory, this.#peakRows, this.#options),
+      memory && judgeMemory(memory, this.#peakBytes, this.#peakRows, this.#options),
       leaks && judgeLeaks(leaks, this.#leakRows, this.#options),
     ].filter((verdict) => verdict !== undefined);
   }
+}
+
+/** What V8 and Node keep for themselves is no leak of the test's. */
+function isOfNodeOnly({ stack, nativeCaller }: AllocationRecord): boolean {
+  const isOfNode = nativeCaller === '' || nativeCaller === basename(process.execPath);
+  return isOfNode && stack.frames.every(({ kind }) => kind === 'native');
 }
 
 function withoutTrailingZeros(counts: number[]): number[] {

@@ -21,6 +21,7 @@ export interface Limits {
 const onSuite = new WeakMap<Mocha.Suite, Declarations>();
 const onTest = new WeakMap<Mocha.Test, Declarations>();
 const inBody = new WeakMap<Mocha.Test, Declarations>();
+const bodyWatchers = new WeakMap<Mocha.Test, () => void>();
 const inHooks = new WeakMap<Mocha.Test, Map<Mocha.Suite, Declarations>>();
 
 /** Declares for every test of a suite. */
@@ -36,6 +37,12 @@ export function declareOnTest(test: Mocha.Test, declarations: Declarations): voi
 /** Declares from a test's body, for this attempt. */
 export function declareInBody(test: Mocha.Test, declarations: Declarations): void {
   add(inBody, test, declarations);
+  bodyWatchers.get(test)?.();
+}
+
+/** Has `watcher` called whenever the body of a test declares something. */
+export function watchBody(test: Mocha.Test, watcher: () => void): void {
+  bodyWatchers.set(test, watcher);
 }
 
 /** Declares from a beforeEach hook of `suite`, for this attempt at `test`. */

@@ -19,6 +19,8 @@ export interface Options {
   stacks: number;
   /** Native frames in call stacks. */
   native: boolean;
+  /** Measure V8's heap too; a preview. */
+  jsHeap: boolean;
   /** -1 one line, 0 or 1 the ten largest allocations, 2 all. */
   verbosity: number;
   /** Absolute file that gets every test's results as JSON, or null. */
@@ -53,6 +55,7 @@ const DEFINITIONS: { [Name in keyof Options]: Definition<Options[Name]> } = {
   binPrefix: { expected: 'a prefix without `/`', parse: parsePrefix },
   stacks: { expected: 'a whole number, at least 1', parse: wholeNumber(1) },
   native: { expected: '`true` or `false`', parse: parseBoolean },
+  jsHeap: { expected: '`true` or `false`', parse: parseBoolean },
   verbosity: { expected: 'a whole number, at least -1', parse: wholeNumber(-1) },
   json: { expected: 'a file', parse: PATH_VALUE },
 };
@@ -75,6 +78,7 @@ export function resolveOptions(sources: OptionSources): Options {
     binPrefix: randomUUID().replaceAll('-', ''),
     stacks: 1,
     native: false,
+    jsHeap: false,
     verbosity: 0,
     json: null,
   };

@@ -9,6 +9,10 @@ export interface TrackingOptions {
   temporaryDirectory: string;
   native: boolean;
   traceJs: boolean;
+  /** The mean distance of two sampled objects of the JS heap, in bytes; 1 samples every object, 0 none. */
+  jsSampleIntervalBytes: number;
+  /** Whether the program itself asked V8 for `--expose-gc`. */
+  isGcExposed: boolean;
   /** Where this package's JavaScript is, with a slash at the end: what that allocates is not recorded. */
   ownDirectory: string;
   metadata: Record<string, string>;
@@ -22,6 +26,10 @@ export interface Addon {
   /** Why memory cannot be tracked here; empty when it can. */
   readonly unsupportedReason: string;
   startTracking(options: TrackingOptions): void;
+  /** Samples more closely from here on, if that is closer than so far; samples so far are lost. */
+  setSampleInterval(intervalBytes: number): void;
+  /** Has the peak confirmed where the raw total reaches this, and nowhere else; 0 lifts it. */
+  setMemoryLimit(limitBytes: number): void;
   stopTracking(): CaptureHandle;
   /** @returns its size in bytes; 0 once it is closed */
   captureSize(capture: CaptureHandle): number;

@@ -10,9 +10,15 @@ export interface TrackerOptions {
   path?: string;
   /** Records native frames in full below the JavaScript ones; slower. Default: false. */
   native?: boolean;
+  /** Measures V8's heap too, by samples, and confirms peaks by collecting garbage. A preview. Default: false. */
+  jsHeap?: boolean;
   /** Records every JS heap object instead of samples; slower. Default: false. */
   traceJs?: boolean;
+  /** The mean distance of two samples of the JS heap, in bytes. Default: 16 KiB. */
+  sampleIntervalBytes?: number;
 }
+
+const DEFAULT_SAMPLE_INTERVAL_BYTES = 16 * 1024;
 
 /**
  * Records every allocation of the process between `start()` and `stop()`, as `memray.Tracker` does.
@@ -47,12 +53,14 @@ export class Tracker {
   readonly #path: string;
   readonly #native: boolean;
   readonly #traceJs: boolean;
+  readonly #sampleIntervalBytes: number;
 
   /** @param options - see {@link TrackerOptions} */
   constructor(options: TrackerOptions = {}) {
     this.#path = options.path ? path.resolve(options.path) : '';
     this.#native = options.native ?? false;
     this.#traceJs = options.traceJs ?? false;
+    this.#sampleIntervalBytes = findSampleInterval(options);
   }
 
   /**
@@ -66,10 +74,25 @@ export class Tracker {
       temporaryDirectory: os.tmpdir(),
       native: this.#native,
       traceJs: this.#traceJs,
+      jsSampleIntervalBytes: this.#sampleIntervalBytes,
+      isGcExposed: isGcExposed(),
       ownDirectory: path.join(__dirname, '..', path.sep),
       metadata: describeProcess(),
     });
     Tracker.#active = this;
+  }
+
+  /**
+   * Has the peak confirmed, by collecting garbage, where all that is allocated reaches this many
+   * bytes, and nowhere below: what is at stake with a limit. 0 lifts it.
+   */
+  setMemoryLimit(limitBytes: number): void {
+    loadAddon().setMemoryLimit(limitBytes);
+  }
+
+  /** Samples the JS heap more closely from here on, when that is closer than so far. */
+  setSampleInterval(intervalBytes: number): void {
+    loadAddon().setSampleInterval(intervalBytes);
   }
 
   /**
@@ -103,6 +126,12 @@ class AddonSource implements CaptureSource {
   close(): void {
     this.addon.closeCapture(this.capture);
   }
+}
+
+/** Gives 0 for none. */
+function findSampleInterval({ jsHeap, traceJs, sampleIntervalBytes }: TrackerOptions): number {
+  if (traceJs) return 1;
+  return jsHeap ? (sampleIntervalBytes ?? DEFAULT_SAMPLE_INTERVAL_BYTES) : 0;
 }
 
 /** Node options a program may be started with, in both spellings. */
