@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { run } from './run.mjs';
 
-const allLayers = ['unit', 'assembly', 'native', 'integration', 'package', 'matrix'];
+const allLayers = ['unit', 'assembly', 'native', 'integration', 'accuracy', 'package', 'matrix'];
 
 const { values: options, positionals } = parseArgs({
   options: { lint: { type: 'boolean', default: false } },

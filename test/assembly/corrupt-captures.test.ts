@@ -109,7 +109,7 @@ describe('a corrupt capture', () => {
   });
 
   const corruptions: [string, RegExp, (writer: CaptureWriter) => void][] = [
-    ['an undefined tag', /undefined tag 14\b/, (writer) => writer.raw(0x0e)],
+    ['an undefined tag', /undefined tag 16\b/, (writer) => writer.raw(0x10)],
     ['the tag 0', /undefined tag 0\b/, (writer) => writer.raw(0)],
     ['a tag kept free', /undefined tag 80\b/, (writer) => writer.raw(0x50)],
     [

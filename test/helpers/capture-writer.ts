@@ -14,6 +14,12 @@ export const WEBASSEMBLY = 1;
 export const BUILTIN = 2;
 export const STATE = 3;
 
+/** Kinds of HEAP. */
+export const RAW = 0;
+export const CONFIRMED = 1;
+export const UNCONFIRMED = 2;
+export const HEAP_END = 3;
+
 export const NATIVE_FRAMES = 1;
 export const TRACE_JS = 2;
 
@@ -145,6 +151,14 @@ export class CaptureWriter {
 
   metadata(key: string, value: string): this {
     return this.record(0x0d, key, value);
+  }
+
+  heap(kind: number, bytes: number): this {
+    return this.record(0x0e, [kind], bytes);
+  }
+
+  samples(stack: number, bytes: number, objects: number): this {
+    return this.record(0x0f, stack, bytes, objects);
   }
 
   /** Writes END with the true counts, unless told otherwise. */

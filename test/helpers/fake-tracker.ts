@@ -8,6 +8,9 @@ export interface FakeTracker {
   events: string[];
   /** The options of each tracker made. */
   options: TrackerOptions[];
+  /** What each tracker was told of limits. */
+  memoryLimits: number[];
+  sampleIntervals: number[];
 }
 
 /** A tracker that finds these rows, live at the peak and leaked; for tests without the native part. */
@@ -17,12 +20,16 @@ export function createFakeTracker(
 ): FakeTracker {
   const events: string[] = [];
   const options: TrackerOptions[] = [];
+  const memoryLimits: number[] = [];
+  const sampleIntervals: number[] = [];
   const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
   const reader: Partial<CaptureReader> = {
     statistics: () => ({
       peakBytes: bytes,
       peakJsHeapBytes: 0,
       peakNativeBytes: bytes,
+      confirmedPeakBytes: 0,
+      rawPeakBytes: bytes,
       allocationCount: rows.length,
       allocationBytes: bytes,
       deallocationCount: 0,
@@ -52,11 +59,19 @@ export function createFakeTracker(
       events.push('start');
     }
 
+    setMemoryLimit(limitBytes: number): void {
+      memoryLimits.push(limitBytes);
+    }
+
+    setSampleInterval(intervalBytes: number): void {
+      sampleIntervals.push(intervalBytes);
+    }
+
     stop(): CaptureReader {
       everyCall();
       events.push('stop');
       return reader as CaptureReader;
     }
   }
-  return { Tracker, events, options };
+  return { Tracker, events, options, memoryLimits, sampleIntervals };
 }

@@ -26,7 +26,9 @@ describe('createLeakLimit', function () {
       bytes: mebibyte,
       filterFn,
       currentThreadOnly: true,
+      exact: false,
     });
+    assert.equal(createLeakLimit('1 MB', { exact: true }).exact, true);
     assert.equal(createLeakLimit('1 MB').filterFn({ frames: [] }), true);
   });
 
@@ -44,7 +46,7 @@ describe('createLeakLimit', function () {
     ],
     [
       ['1 MB', { filter: () => true }],
-      /any of `filterFn`, `currentThreadOnly`, got 'filter' \(string\)/,
+      /any of `filterFn`, `currentThreadOnly`, `exact`, got 'filter' \(string\)/,
     ],
   ];
   for (const [args, message] of malformed) {

@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
-import { createMemoryLimit, judgeMemory } from '../../../dist/limits/memory-limit';
+import type { AllocationRecord } from '../../../dist/capture/capture-reader';
+import {
+  createMemoryLimit,
+  judgeMemory,
+  type MemoryLimit,
+} from '../../../dist/limits/memory-limit';
 import type { TextOptions } from '../../../dist/limits/verdict';
 import { row } from '../../helpers/rows';
 
@@ -45,16 +50,27 @@ describe('createMemoryLimit', function () {
   }
 });
 
+/** With a peak that is the sum of its rows. */
+function judge(limit: MemoryLimit, rows: AllocationRecord[], options: TextOptions) {
+  const peakBytes = rows.reduce((sum, { bytes }) => sum + bytes, 0);
+  return judgeMemory(limit, peakBytes, rows, options);
+}
+
 describe('judgeMemory', function () {
   const limit = createMemoryLimit('100 KB');
 
   it('is reached at equal, not one byte under', function () {
-    assert.equal(judgeMemory(limit, [row(102_399, stack)], options), undefined);
-    assert.ok(judgeMemory(limit, [row(102_400, stack)], options));
+    assert.equal(judge(limit, [row(102_399, stack)], options), undefined);
+    assert.ok(judge(limit, [row(102_400, stack)], options));
+  });
+
+  it('judges by the peak, of which rows are estimates', function () {
+    assert.equal(judgeMemory(limit, 102_399, [row(150_000, stack)], options), undefined);
+    assert.ok(judgeMemory(limit, 102_400, [row(50_000, stack)], options));
   });
 
   it("says it in the original's layout", function () {
-    const verdict = judgeMemory(limit, [row(120_000, stack)], options)!;
+    const verdict = judge(limit, [row(120_000, stack)], options)!;
     assert.equal(
       verdict.violation.message,
       [
@@ -78,13 +94,13 @@ describe('judgeMemory', function () {
 
   it('shows no dots when all frames fit, and the capture when it is kept', function () {
     const kept = { ...options, stacks: 5, capture: 'bins/a.bin' };
-    const { message } = judgeMemory(limit, [row(120_000, stack)], kept)!.violation;
+    const { message } = judge(limit, [row(120_000, stack)], kept)!.violation;
     assert.match(message, /:17\n {8}test_memory_exceed:test_ok.py:17\n\nAllocate/);
     assert.match(message, /`npx memray-mocha tree bins\/a.bin` shows all call stacks\.$/);
   });
 
   it('explains sizes that print the same', function () {
-    const { message } = judgeMemory(limit, [row(102_401, stack)], options)!.violation;
+    const { message } = judge(limit, [row(102_401, stack)], options)!.violation;
     assert.match(
       message,
       /but allocated 100\.0KiB \(102401 bytes, limit 102400: reached at equal\)\n/,
@@ -93,7 +109,7 @@ describe('judgeMemory', function () {
 
   it('sums JS heap and native memory of one call stack', function () {
     const rows = [row(60_000, stack), row(60_000, stack, { heap: 'js' })];
-    const { message } = judgeMemory(limit, rows, options)!.violation;
+    const { message } = judge(limit, rows, options)!.violation;
     assert.equal(message.match(/allocated here/g)!.length, 1);
     assert.match(message, /- 117\.2KiB allocated here/);
   });
@@ -103,7 +119,7 @@ describe('judgeMemory', function () {
       row(60_000, [`native ${name}:libc:0`, ...stack]),
     );
     const count = (native: boolean) =>
-      judgeMemory(limit, rows, { ...options, native })!.violation.message.match(/allocated here/g)!
+      judge(limit, rows, { ...options, native })!.violation.message.match(/allocated here/g)!
         .length;
     assert.deepEqual([count(false), count(true)], [1, 2]);
   });
@@ -113,7 +129,7 @@ describe('judgeMemory', function () {
       row(20_000 + index, [`f:/a.js:${index}`]),
     );
     const messageAt = (verbosity: number) =>
-      judgeMemory(limit, rows, { ...options, verbosity })!.violation.message;
+      judge(limit, rows, { ...options, verbosity })!.violation.message;
 
     it('-1 is one line', function () {
       assert.equal(messageAt(-1), 'Test was limited to 100.0KiB but allocated 234.4KiB');

@@ -7,6 +7,8 @@ const statistics = {
   peakBytes: 3_786_000,
   peakJsHeapBytes: 0,
   peakNativeBytes: 3_786_000,
+  confirmedPeakBytes: 0,
+  rawPeakBytes: 3_786_000,
   allocationCount: 656,
   allocationBytes: 13_043_000,
   deallocationCount: 5,

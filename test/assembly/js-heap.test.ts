@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict';
+import type { AllocationRecord, ReadOptions } from '../../dist/capture/capture-reader';
+import { read } from '../helpers/capture-source';
+import {
+  CaptureWriter,
+  CONFIRMED,
+  HEAP_END,
+  MALLOC,
+  RAW,
+  UNCONFIRMED,
+} from '../helpers/capture-writer';
+
+/** A writer with two call stacks, in functions `first` and `second`. */
+function createWriter() {
+  const writer = new CaptureWriter().thread(1);
+  const [first, second] = ['first', 'second'].map((name) =>
+    writer.stack(0, writer.jsFrame(writer.code(`JS:${name} /a.js:1:1`))),
+  ) as [number, number];
+  return { writer, first, second };
+}
+
+function summarize(rows: AllocationRecord[]) {
+  return rows.map(({ bytes, count, heap, stack }) => [
+    stack.frames[0]!.functionName,
+    heap,
+    bytes,
+    count,
+  ]);
+}
+
+function peaks(writer: CaptureWriter, options: ReadOptions = {}) {
+  const { peakBytes, peakJsHeapBytes, peakNativeBytes, confirmedPeakBytes, rawPeakBytes } =
+    read(writer).statistics(options);
+  return { peakBytes, peakJsHeapBytes, peakNativeBytes, confirmedPeakBytes, rawPeakBytes };
+}
+
+describe('the JS heap', () => {
+  it('of a confirmed peak counts, with its samples and the native memory of then', () => {
+    const { writer, first, second } = createWriter();
+    writer.allocation(64, 100, MALLOC, first).heap(CONFIRMED, 5000);
+    writer.samples(first, 3000, 30).samples(second, 2100, 7).deallocation(64).end();
+    assert.deepEqual(peaks(writer), {
+      peakBytes: 5100,
+      peakJsHeapBytes: 5000,
+      peakNativeBytes: 100,
+      confirmedPeakBytes: 5100,
+      rawPeakBytes: 5100,
+    });
+    assert.deepEqual(summarize(read(writer).highWaterMark()), [
+      ['first', 'js', 3000, 30],
+      ['second', 'js', 2100, 7],
+      ['first', 'native', 100, 1],
+    ]);
+    assert.deepEqual(read(writer).leaks(), []);
+  });
+
+  it('makes no peak of garbage: what is raw stands beside it', () => {
+    const { writer, first } = createWriter();
+    writer.heap(RAW, 90_000).allocation(64, 50_000, MALLOC, first).deallocation(64);
+    writer.heap(CONFIRMED, 1000).samples(first, 1000, 1).heap(RAW, 80_000).end();
+    assert.deepEqual(peaks(writer), {
+      peakBytes: 1000,
+      peakJsHeapBytes: 1000,
+      peakNativeBytes: 0,
+      confirmedPeakBytes: 1000,
+      rawPeakBytes: 140_000,
+    });
+  });
+
+  it('of the largest told peak counts, confirmed or not', () => {
+    const { writer, first, second } = createWriter();
+    writer.heap(CONFIRMED, 2000).samples(first, 2000, 2);
+    writer.heap(UNCONFIRMED, 3000).samples(second, 3000, 3);
+    writer.heap(CONFIRMED, 2500).samples(first, 2500, 4).end();
+    assert.deepEqual(peaks(writer), {
+      peakBytes: 3000,
+      peakJsHeapBytes: 3000,
+      peakNativeBytes: 0,
+      confirmedPeakBytes: 2500,
+      rawPeakBytes: 3000,
+    });
+    assert.deepEqual(summarize(read(writer).highWaterMark()), [['second', 'js', 3000, 3]]);
+  });
+
+  it('of an older peak leaves nothing in a newer one', () => {
+    const { writer, first, second } = createWriter();
+    writer.heap(CONFIRMED, 1000).samples(first, 600, 6).samples(second, 400, 4);
+    writer.heap(CONFIRMED, 2000).samples(first, 2000, 20).end();
+    assert.deepEqual(summarize(read(writer).highWaterMark()), [['first', 'js', 2000, 20]]);
+  });
+
+  it('that nobody told of as a peak counts with the largest total', () => {
+    const { writer, first } = createWriter();
+    writer.heap(RAW, 1000).allocation(64, 500, MALLOC, first).heap(RAW, 1200).deallocation(64);
+    writer.heap(RAW, 1300).end();
+    const { peakBytes, peakJsHeapBytes, confirmedPeakBytes } = peaks(writer);
+    assert.deepEqual([peakBytes, peakJsHeapBytes, confirmedPeakBytes], [1700, 1200, 0]);
+  });
+
+  it('at the end is what leaks, beside blocks of the same call stack', () => {
+    const { writer, first } = createWriter();
+    writer.heap(CONFIRMED, 9000).samples(first, 9000, 9).allocation(64, 70, MALLOC, first);
+    writer.heap(HEAP_END, 0).samples(first, 400, 2).end();
+    const reader = read(writer);
+    assert.deepEqual(summarize(reader.leaks()), [
+      ['first', 'js', 400, 2],
+      ['first', 'native', 70, 1],
+    ]);
+    assert.equal(reader.statistics().leakedBytes, 470);
+    assert.equal(reader.statistics().peakBytes, 9000);
+    assert.deepEqual(summarize(reader.highWaterMark()), [['first', 'js', 9000, 9]]);
+  });
+
+  it("is the main thread's: other threads' blocks do not count when only that does", () => {
+    const { writer, first } = createWriter();
+    writer
+      .thread(2)
+      .allocation(64, 700, MALLOC, first)
+      .thread(1)
+      .allocation(128, 30, MALLOC, first);
+    writer.heap(CONFIRMED, 1000).samples(first, 1000, 1);
+    writer.heap(HEAP_END, 0).samples(first, 100, 1).end();
+    assert.equal(peaks(writer).peakBytes, 1730);
+    assert.equal(peaks(writer, { currentThreadOnly: true }).peakBytes, 1030);
+    assert.deepEqual(summarize(read(writer).leaks({ currentThreadOnly: true })), [
+      ['first', 'js', 100, 1],
+      ['first', 'native', 30, 1],
+    ]);
+  });
+
+  it('may have objects without a call stack', () => {
+    const { writer } = createWriter();
+    writer.heap(CONFIRMED, 16).samples(0, 16, 1).end();
+    assert.deepEqual(summarize(read(writer).highWaterMark()), [['<unknown>', 'js', 16, 1]]);
+  });
+
+  for (const [name, write] of [
+    ['a kind that is none', (writer: CaptureWriter) => writer.heap(4, 0)],
+    ['a call stack that is not defined', (writer: CaptureWriter) => writer.samples(3, 1, 1)],
+    ['more objects than can be', (writer: CaptureWriter) => writer.samples(1, 1, 2 ** 32)],
+  ] as const) {
+    it(`may not have ${name}`, () => {
+      const { writer } = createWriter();
+      write(writer).end();
+      assert.throws(() => read(writer).statistics(), { code: 'ERR_MEMRAY_CAPTURE_CORRUPT' });
+    });
+  }
+});
