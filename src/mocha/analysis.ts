@@ -1,4 +1,3 @@
-import { basename } from 'node:path';
 import type { AllocationRecord, CaptureReader } from '../capture/capture-reader';
 import { judgeLeaks } from '../limits/leak-limit';
 import { judgeMemory } from '../limits/memory-limit';
@@ -41,9 +40,7 @@ export class Analysis {
     if (limits.leaks) {
       const { currentThreadOnly } = limits.leaks;
       const left = reader.leaks({ currentThreadOnly, native });
-      this.#leakRows = left.filter(
-        (row) => !isOfHarnessOnly(row.stack.frames) && !isOfNodeOnly(row),
-      );
+      this.#leakRows = left.filter((row) => !isOfHarnessOnly(row.stack.frames) && !isOfV8(row));
     }
     const statistics = reader.statistics();
     this.measurement = {
@@ -78,10 +75,9 @@ export class Analysis {
   }
 }
 
-/** What V8 and Node keep for themselves is no leak of the test's. */
-function isOfNodeOnly({ stack, nativeCaller }: AllocationRecord): boolean {
-  const isOfNode = nativeCaller === '' || nativeCaller === basename(process.execPath);
-  return isOfNode && stack.frames.every(({ kind }) => kind === 'native');
+/** Objects that V8 makes for itself, as it compiles, are no leak of the test's. */
+function isOfV8({ stack, heap }: AllocationRecord): boolean {
+  return heap === 'js' && stack.frames.every(({ kind }) => kind === 'native');
 }
 
 function withoutTrailingZeros(counts: number[]): number[] {

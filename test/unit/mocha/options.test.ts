@@ -15,6 +15,7 @@ describe('resolveOptions', function () {
       binPath: null,
       stacks: 1,
       native: false,
+      jsHeap: false,
       verbosity: 0,
       json: null,
     });
@@ -44,6 +45,7 @@ describe('resolveOptions', function () {
       binPrefix: 'p',
       stacks: 5,
       native: true,
+      jsHeap: true,
       verbosity: -1,
       json: '/tmp/r.json',
     };
@@ -55,6 +57,7 @@ describe('resolveOptions', function () {
       'memray-bin-prefix': 'p',
       'memray-stacks': '5',
       'memray-native': true,
+      'memray-js-heap': true,
       'memray-verbosity': '-1',
       'memray-json': '/tmp/r.json',
     };
