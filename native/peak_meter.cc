@@ -19,6 +19,8 @@ constexpr uint64_t kOtherThreadsStepDivisor = 128;
 // Samples tell then what is new of it, but too much: unoptimized code allocates
 // 16 bytes behind a literal that soon die.
 constexpr uint64_t kBaseStepBytes = uint64_t{256} << 10;
+// So far below a limit it is confirmed what part of the memory is live.
+constexpr uint64_t kLimitMarginDivisor = 8;
 // A limit above this is hardly touched by that error.
 constexpr uint64_t kMaxLimitThatNeedsBase = uint64_t{64} << 20;
 
@@ -99,6 +101,14 @@ uint64_t PeakMeter::Threshold() const {
   const bool is_limit_open = limit_bytes_ != 0 && peak_bytes_ < limit_bytes_;
   return is_limit_open ? std::min(threshold_bytes_, limit_bytes_)
                        : threshold_bytes_;
+}
+
+void PeakMeter::MeasureAtEnd() {
+  // A loop that V8 still interprets is interrupted only every ten thousand
+  // rounds or so. What it held in the last ones is gone now: it can only be
+  // told from what was live of what it held before.
+  if (is_due_ && grows_by_live_memory_) TakeLikelyPeak();
+  Measure();
 }
 
 uint64_t PeakMeter::JsBytes() const {
@@ -235,7 +245,8 @@ void PeakMeter::TakeLikelyPeak() {
 }
 
 bool PeakMeter::IsWorthConfirming(uint64_t raw_bytes) const {
-  if (limit_bytes_ != 0) return raw_bytes >= limit_bytes_;
+  if (limit_bytes_ != 0)
+    return raw_bytes >= limit_bytes_ - limit_bytes_ / kLimitMarginDivisor;
   // Were it put off until there is time, a short peak would be over by then.
   if (raw_bytes >= 2 * largest_examined_bytes_) return true;
   return collecting_ <=

@@ -34,6 +34,8 @@ class PeakMeter {
 
   /// Where JavaScript could run, on the thread that started the tracker.
   void Measure();
+  /// The same, when tracking ends.
+  void MeasureAtEnd();
 
  private:
   using Clock = std::chrono::steady_clock;

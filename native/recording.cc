@@ -67,6 +67,7 @@ void Recording::Allocate(ThreadState* thread, uintptr_t address,
   // Another thread was given what the collection has just freed.
   if (is_collecting_ && std::erase(dead_blocks_, address) > 0)
     writer_.WriteDeallocation(address);
+  Grow(size_bytes);
   live_.Insert(address, size_bytes, IsOfOtherThread(*thread), window_);
   writer_.WriteAllocation(thread->id, address, size_bytes, allocator, *stack);
 }
@@ -74,7 +75,7 @@ void Recording::Allocate(ThreadState* thread, uintptr_t address,
 void Recording::Deallocate(uintptr_t address) {
   const LiveBlocks::Block block = live_.Get(address);
   if (block.address == 0) return;  // from before, or not the program's
-  if (is_collecting_ && block.window == window_) {
+  if (is_collecting_ && IsYoung(block.window)) {
     dead_blocks_.push_back(address);
     return;
   }
@@ -88,6 +89,7 @@ void Recording::Map(ThreadState* thread, uintptr_t address, size_t size_bytes,
   const std::optional<uint32_t> stack = recorder_.Record(thread);
   if (!stack) return;
   EndMapping(address, address + size_bytes);
+  Grow(size_bytes);
   const bool is_of_other_thread = IsOfOtherThread(*thread);
   mappings_[address] = {address + size_bytes, is_of_other_thread, window_};
   mapped_bytes_ += size_bytes;
@@ -104,10 +106,28 @@ void Recording::Unmap(uintptr_t address, size_t size_bytes) {
   writer_.WriteUnmapping(address, size_bytes);
 }
 
+/// A window is at least so much that was allocated one after the other.
+void Recording::Grow(uint64_t bytes) {
+  constexpr uint64_t kWindowBytes = uint64_t{256} << 10;
+  if (window_bytes_ >= kWindowBytes) BeginWindow();
+  window_bytes_ += bytes;
+}
+
+void Recording::BeginWindow() {
+  ++window_;
+  window_bytes_ = 0;
+}
+
+/// The last window may have just begun, so that the one before it is young,
+/// too.
+bool Recording::IsYoung(LiveBlocks::Window window) const {
+  return static_cast<LiveBlocks::Window>(window_ - window) <= 1;
+}
+
 bool Recording::HasYoungMapping(uintptr_t begin, uintptr_t end) const {
   for (auto next = mappings_.lower_bound(begin);
        next != mappings_.end() && next->first < end; ++next) {
-    if (next->second.window == window_) return true;
+    if (IsYoung(next->second.window)) return true;
   }
   return false;
 }

@@ -40,12 +40,14 @@ class Recording {
 
   void ForgetSamples() { sample_stacks_.clear(); }
 
-  /// From here to EndCollection, what dies of the memory that is younger than
-  /// `BeginWindow` counts as live: it was, a moment ago, when the peak may have
+  /// From here to EndCollection, what dies of the native memory that was
+  /// allocated a moment ago counts as live: it was, when the peak may have
   /// been.
   void BeginCollection() { is_collecting_ = true; }
   void EndCollection();
-  void BeginWindow() { ++window_; }
+  /// To be called when that moment may be over because of what the JS heap has
+  /// grown by.
+  void BeginWindow();
 
   uint64_t native_bytes() const { return live_.bytes() + mapped_bytes_; }
   /// The part of it that other threads allocated than the one that began to
@@ -76,6 +78,8 @@ class Recording {
   void Enter(ThreadState* thread);
 
  private:
+  void Grow(uint64_t bytes);
+  bool IsYoung(LiveBlocks::Window window) const;
   bool HasYoungMapping(uintptr_t begin, uintptr_t end) const;
   void EndMapping(uintptr_t begin, uintptr_t end);
 
@@ -94,6 +98,7 @@ class Recording {
   uint64_t mapped_bytes_ = 0;
   uint64_t mapped_by_other_threads_bytes_ = 0;
   LiveBlocks::Window window_ = 0;
+  uint64_t window_bytes_ = 0;
   bool is_collecting_ = false;
   std::vector<uintptr_t> dead_blocks_;
   std::vector<std::pair<uintptr_t, size_t>> dead_mappings_;

@@ -85,7 +85,7 @@ void Tracker::SetMemoryLimit(uint64_t limit_bytes) {
 }
 
 std::unique_ptr<Sink> Tracker::Stop() {
-  if (meter_) meter_->Measure();
+  if (meter_) meter_->MeasureAtEnd();
   const RecursionGuard guard;
   Recording::SampledHeap left;
   if (meter_) left = recording_->SumLiveSamples();

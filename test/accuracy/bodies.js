@@ -10,24 +10,6 @@ const sizes = require('./v8-sizes');
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/**
- * @typedef {object} Truth
- * @property {number} bytes
- * @property {number} tolerance the part of it by which a measurement may be off
- */
-
-/**
- * @typedef {object} Body
- * @property {string} name
- * @property {() => unknown} run
- * @property {Truth} [peak]
- * @property {number} [atLeastBytes] what the peak may not be below, when there is no more exact truth
- * @property {number} [atMostBytes] what the peak may not be above
- * @property {Record<string, Truth>} [leaks] by the comment on the line that leaks
- * @property {string} [line] the comment on the line that holds most of the peak
- * @property {number} [linePart] the least part that it holds, 0.9 unless told
- */
-
 /** What the leaking bodies keep. */
 const kept = new Array(1000);
 const emitter = new EventEmitter().setMaxListeners(0);
@@ -199,7 +181,7 @@ const leakKinds = [
   },
   {
     name: 'event listeners never removed',
-    keep(i) {
+    keep() {
       // prettier-ignore
       emitter.on('event', ((list) => () => list)(new Array(237))); // leaks listeners
     },
@@ -218,7 +200,7 @@ const leakKinds = [
   },
 ];
 
-/** @type {Body[]} */
+/** @type {import('./bodies').Body[]} */
 const bodies = [
   {
     name: 'hold 8 MB of small objects',
