@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { run } from './run.mjs';
 
-const allLayers = ['unit', 'assembly', 'native', 'integration', 'accuracy', 'package', 'matrix'];
+// Without accuracy, as long as the JS heap is a preview: see CONTRIBUTING.
+const allLayers = ['unit', 'assembly', 'native', 'integration', 'package', 'matrix'];
 
 const { values: options, positionals } = parseArgs({
   options: { lint: { type: 'boolean', default: false } },
