@@ -11,6 +11,7 @@
       'native/capture/sink.cc',
       'native/interposition/elf_installer.cc',
       'native/interposition/hooks.cc',
+      'native/interposition/library_search.cc',
       'native/interposition/reservations.cc',
     ],
     # What includes <napi.h> or <v8.h>.

@@ -44,10 +44,12 @@ Napi::Value ReadCapture(const Napi::CallbackInfo& info) {
 }
 
 void SetSampleInterval(const Napi::CallbackInfo& info) {
+  if (!EnvironmentOf(info).is_tracking()) return;
   Tracker::Get().SetSampleInterval(info[0].As<Napi::Number>().Int64Value());
 }
 
 void SetMemoryLimit(const Napi::CallbackInfo& info) {
+  if (!EnvironmentOf(info).is_tracking()) return;
   Tracker::Get().SetMemoryLimit(info[0].As<Napi::Number>().Int64Value());
 }
 

@@ -25,6 +25,9 @@ class Environment {
   /// @return an External of the CaptureHandle.
   Napi::Value Stop(const Napi::CallbackInfo& info);
 
+  /// Whether the tracker that runs is this environment's.
+  bool is_tracking() const { return is_tracking_; }
+
  private:
   JsCallStacks js_call_stacks_;
   bool is_tracking_ = false;

@@ -42,6 +42,7 @@ CaptureHeader MakeHeader(const TrackingOptions& options) {
 
 Recording::Recording(uint64_t id, const TrackingOptions& options)
     : id(id),
+      follows_live_memory_(options.js_sample_interval_bytes != 0),
       sink_(MakeSink(options)),
       writer_(sink_.get(), MakeHeader(options)),
       recorder_(&writer_, options.native, options.own_directory) {
@@ -64,15 +65,18 @@ void Recording::Allocate(ThreadState* thread, uintptr_t address,
   Enter(thread);
   const std::optional<uint32_t> stack = recorder_.Record(thread);
   if (!stack) return;
-  // Another thread was given what the collection has just freed.
-  if (is_collecting_ && std::erase(dead_blocks_, address) > 0)
-    writer_.WriteDeallocation(address);
-  Grow(size_bytes);
-  live_.Insert(address, size_bytes, IsOfOtherThread(*thread), window_);
+  if (follows_live_memory_) {
+    // Another thread was given what the collection has just freed.
+    if (is_collecting_ && std::erase(dead_blocks_, address) > 0)
+      writer_.WriteDeallocation(address);
+    Grow(size_bytes);
+    live_.Insert(address, size_bytes, IsOfOtherThread(*thread), window_);
+  }
   writer_.WriteAllocation(thread->id, address, size_bytes, allocator, *stack);
 }
 
 void Recording::Deallocate(uintptr_t address) {
+  if (!follows_live_memory_) return writer_.WriteDeallocation(address);
   const LiveBlocks::Block block = live_.Get(address);
   if (block.address == 0) return;  // from before, or not the program's
   if (is_collecting_ && IsYoung(block.window)) {

@@ -83,6 +83,9 @@ class Recording {
   bool HasYoungMapping(uintptr_t begin, uintptr_t end) const;
   void EndMapping(uintptr_t begin, uintptr_t end);
 
+  /// Only the peak meter asks what is live: without it, the reader of the
+  /// capture finds that out, and the hot path need not.
+  const bool follows_live_memory_;
   std::unique_ptr<Sink> sink_;
   RecordWriter writer_;
   StackRecorder recorder_;
