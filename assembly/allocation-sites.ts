@@ -12,6 +12,8 @@ export class Site {
   /** What was live at the peak numbered `peak`: high-water-mark.ts says when this is true. */
   peakBytes: u64;
   peak: u64;
+  /** What was live at the latest mark. */
+  markedBytes: u64;
   /** Everything ever allocated. */
   totalBytes: u64;
   totalCount: u64;

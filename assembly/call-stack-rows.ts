@@ -17,6 +17,8 @@ export const ALLOCATIONS: u32 = 2;
 export class Row {
   bytes: f64;
   count: f64;
+  /** What was live at the latest mark. */
+  markedBytes: f64;
   /** What the largest contributor shows: its call stack, and the text of its native caller. */
   callStack: u32;
   nativeCaller: u32;
@@ -71,6 +73,7 @@ function startRow(row: Row, site: Site): void {
 function addToRow(row: Row, site: Site): void {
   row.bytes += measuredBytes;
   row.count += measuredCount;
+  row.markedBytes += <f64>site.markedBytes;
   if (row.thread != site.thread) row.thread = 0;
   if (measuredBytes <= row.largest) return;
   const callStack = getRecordedCallStack(site.callStack);

@@ -1,6 +1,6 @@
 /**
  * The JS heap: HEAP says what it holds at a moment, SAMPLES by which call stacks. Objects do not
- * come and go one by one; only the moment of the peak and the end are told.
+ * come and go one by one; only the moment of the peak, marks and the end are told.
  */
 import { findSite, getSite, lastSite, Site } from './allocation-sites';
 import { fail, readByte, readVarint, readVarintUpTo } from './byte-cursor';
@@ -9,20 +9,20 @@ import { lastCallStack } from './frame-tree';
 import { addLeaked, changeJsHeap, notePeak, peakIsHere, takePeak } from './high-water-mark';
 import { applyEvents } from './live-memory';
 import { mainThread } from './metadata';
-import { HEAP_CONFIRMED, HEAP_END, HEAP_RAW } from './records';
+import { HEAP_CONFIRMED, HEAP_END, HEAP_MARK, HEAP_RAW } from './records';
 
 const MAX_COUNT: u32 = 0xffffffff;
 
-let isEnd: bool = false;
+let kind: u32 = HEAP_RAW;
 
 /** HEAP: what the JS heap holds now. */
 export function readHeap(): void {
-  const kind = readByte();
-  if (kind > HEAP_END) return fail(VALUE_OUT_OF_RANGE, kind);
+  kind = readByte();
+  if (kind > HEAP_MARK) return fail(VALUE_OUT_OF_RANGE, kind);
   const bytes = readVarint();
   applyEvents();
-  isEnd = kind == HEAP_END;
-  if (isEnd) return noteAllPeaks();
+  if (kind == HEAP_END) return noteAllPeaks();
+  if (kind == HEAP_MARK) return markAll();
   changeJsHeap(bytes);
   if (kind != HEAP_RAW) takePeak(kind == HEAP_CONFIRMED);
 }
@@ -33,7 +33,8 @@ export function readSamples(): void {
   const bytes = readVarint();
   const count = readVarintUpTo(MAX_COUNT);
   const site = getSite(findSite(callStack, mainThread, true));
-  if (isEnd) addToLeaks(site, bytes, count);
+  if (kind == HEAP_END) addToLeaks(site, bytes, count);
+  else if (kind == HEAP_MARK) site.markedBytes += bytes;
   else if (peakIsHere) addToPeak(site, bytes, count);
 }
 
@@ -48,6 +49,14 @@ function addToPeak(site: Site, bytes: u64, count: u32): void {
   notePeak(site);
   site.peakBytes += bytes;
   site.peakCount += count;
+}
+
+/** Of the JS heap, samples will tell. */
+function markAll(): void {
+  for (let number: u32 = 1; number <= lastSite(); number++) {
+    const site = getSite(number);
+    site.markedBytes = site.liveBytes;
+  }
 }
 
 /** What becomes live from here on is what is left at the end, not what lived at the peak. */

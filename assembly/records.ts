@@ -62,6 +62,7 @@ export const HEAP_RAW: u32 = 0;
 export const HEAP_CONFIRMED: u32 = 1;
 export const HEAP_UNCONFIRMED: u32 = 2;
 export const HEAP_END: u32 = 3;
+export const HEAP_MARK: u32 = 4;
 
 export const JAVASCRIPT_CODE: u32 = 0;
 export const WEBASSEMBLY_CODE: u32 = 1;

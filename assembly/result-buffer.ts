@@ -14,6 +14,7 @@ import { getText, lastText } from './texts';
 export const ROW_BYTES: u32 = offsetof<Row>();
 export const ROW_SIZE_OFFSET: u32 = offsetof<Row>('bytes');
 export const ROW_COUNT_OFFSET: u32 = offsetof<Row>('count');
+export const ROW_MARKED_OFFSET: u32 = offsetof<Row>('markedBytes');
 export const ROW_CALL_STACK_OFFSET: u32 = offsetof<Row>('callStack');
 export const ROW_NATIVE_CALLER_OFFSET: u32 = offsetof<Row>('nativeCaller');
 export const ROW_THREAD_OFFSET: u32 = offsetof<Row>('thread');

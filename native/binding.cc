@@ -53,6 +53,10 @@ void SetMemoryLimit(const Napi::CallbackInfo& info) {
   Tracker::Get().SetMemoryLimit(info[0].As<Napi::Number>().Int64Value());
 }
 
+void Mark(const Napi::CallbackInfo& info) {
+  if (EnvironmentOf(info).is_tracking()) Tracker::Get().Mark();
+}
+
 Napi::Value CaptureSize(const Napi::CallbackInfo& info) {
   const CaptureHandle& capture = CaptureOf(info);
   return Napi::Number::New(
@@ -76,6 +80,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["stopTracking"] = Napi::Function::New(env, StopTracking);
   exports["setSampleInterval"] = Napi::Function::New(env, SetSampleInterval);
   exports["setMemoryLimit"] = Napi::Function::New(env, SetMemoryLimit);
+  exports["mark"] = Napi::Function::New(env, Mark);
   exports["captureSize"] = Napi::Function::New(env, CaptureSize);
   exports["readCapture"] = Napi::Function::New(env, ReadCapture);
   exports["closeCapture"] = Napi::Function::New(env, CloseCapture);

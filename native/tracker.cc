@@ -84,6 +84,14 @@ void Tracker::SetMemoryLimit(uint64_t limit_bytes) {
   if (meter_) meter_->SetLimit(limit_bytes);
 }
 
+void Tracker::Mark() {
+  const RecursionGuard guard;
+  Recording::SampledHeap live;
+  if (meter_) live = recording_->SumLiveSamples();
+  std::lock_guard lock(mutex_);
+  recording_->WriteHeap(records::HeapKind::kMark, 0, live);
+}
+
 std::unique_ptr<Sink> Tracker::Stop() {
   if (meter_) meter_->MeasureAtEnd();
   const RecursionGuard guard;

@@ -59,6 +59,10 @@ class Tracker final : public AllocationListener {
   /// Has the peak confirmed only where the raw total reaches this; 0 lifts it.
   void SetMemoryLimit(uint64_t limit_bytes);
 
+  /// Has the capture's reader tell what is live now from what becomes live
+  /// later. Only for who started it.
+  void Mark();
+
   /// Ends the capture. Only for who started it.
   /// @return the capture, to be read; its error says what went wrong while it
   /// was recorded.

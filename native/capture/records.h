@@ -48,6 +48,7 @@ enum class HeapKind : uint8_t {
   kConfirmed = 1,
   kUnconfirmed = 2,
   kEnd = 3,
+  kMark = 4,
 };
 
 enum class CodeType : uint8_t {

@@ -12,6 +12,8 @@ export interface AllocationRecord {
   bytes: number;
   /** Blocks, live ranges of mappings, and JS objects. */
   count: number;
+  /** What of this call stack was live at the latest mark of the tracker; 0 without. */
+  bytesAtMark: number;
   heap: Heap;
   /** 0 when the record sums up several threads. */
   threadId: number;

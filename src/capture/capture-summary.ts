@@ -129,6 +129,7 @@ export class CaptureSummary {
     return {
       bytes: rows.getFloat64(record + numbers.ROW_SIZE_OFFSET, true),
       count: rows.getFloat64(record + numbers.ROW_COUNT_OFFSET, true),
+      bytesAtMark: rows.getFloat64(record + numbers.ROW_MARKED_OFFSET, true),
       heap: rows.getUint32(record + numbers.ROW_IS_JS_OFFSET, true) ? 'js' : 'native',
       threadId: rows.getUint32(record + numbers.ROW_THREAD_OFFSET, true),
       stack: this.callStack(rows.getUint32(record + numbers.ROW_CALL_STACK_OFFSET, true)),

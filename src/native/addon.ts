@@ -30,6 +30,8 @@ export interface Addon {
   setSampleInterval(intervalBytes: number): void;
   /** Has the peak confirmed where the raw total reaches this, and nowhere else; 0 lifts it. */
   setMemoryLimit(limitBytes: number): void;
+  /** Has a reader tell what is live now from what becomes live later; the last one counts. */
+  mark(): void;
   stopTracking(): CaptureHandle;
   /** @returns its size in bytes; 0 once it is closed */
   captureSize(capture: CaptureHandle): number;

@@ -96,6 +96,14 @@ export class Tracker {
   }
 
   /**
+   * Has {@link CaptureReader.leaks} tell, as `bytesAtMark`, what was live now already; the last
+   * mark counts.
+   */
+  mark(): void {
+    loadAddon().mark();
+  }
+
+  /**
    * @returns the capture; close it when done with it
    * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run; an Error
    * when the capture could not be written in full

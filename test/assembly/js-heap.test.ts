@@ -5,6 +5,7 @@ import {
   CaptureWriter,
   CONFIRMED,
   HEAP_END,
+  HEAP_MARK,
   MALLOC,
   RAW,
   UNCONFIRMED,
@@ -111,6 +112,27 @@ describe('the JS heap', () => {
     assert.deepEqual(summarize(reader.highWaterMark()), [['first', 'js', 9000, 9]]);
   });
 
+  it('at a mark is told from what comes later, as native memory is', () => {
+    const { writer, first, second } = createWriter();
+    writer.allocation(64, 70, MALLOC, first).allocation(128, 20, MALLOC, first);
+    writer.heap(HEAP_MARK, 0).samples(first, 9, 1);
+    writer.deallocation(128).allocation(192, 60, MALLOC, first).allocation(256, 5, MALLOC, second);
+    writer.heap(HEAP_MARK, 0).samples(first, 300, 3).samples(first, 40, 1);
+    writer.deallocation(64).allocation(320, 1000, MALLOC, first);
+    writer.heap(HEAP_END, 0).samples(first, 400, 4).end();
+    const leaks = read(writer).leaks();
+    assert.deepEqual(summarize(leaks), [
+      ['first', 'native', 1060, 2],
+      ['first', 'js', 400, 4],
+      ['second', 'native', 5, 1],
+    ]);
+    assert.deepEqual(
+      leaks.map(({ bytesAtMark }) => bytesAtMark),
+      [130, 340, 5],
+    );
+    assert.equal(read(writer).statistics().peakBytes, 1065);
+  });
+
   it("is the main thread's: other threads' blocks do not count when only that does", () => {
     const { writer, first } = createWriter();
     writer
@@ -135,7 +157,7 @@ describe('the JS heap', () => {
   });
 
   for (const [name, write] of [
-    ['a kind that is none', (writer: CaptureWriter) => writer.heap(4, 0)],
+    ['a kind that is none', (writer: CaptureWriter) => writer.heap(5, 0)],
     ['a call stack that is not defined', (writer: CaptureWriter) => writer.samples(3, 1, 1)],
     ['more objects than can be', (writer: CaptureWriter) => writer.samples(1, 1, 2 ** 32)],
   ] as const) {

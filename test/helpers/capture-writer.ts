@@ -19,6 +19,7 @@ export const RAW = 0;
 export const CONFIRMED = 1;
 export const UNCONFIRMED = 2;
 export const HEAP_END = 3;
+export const HEAP_MARK = 4;
 
 export const NATIVE_FRAMES = 1;
 export const TRACE_JS = 2;

@@ -27,6 +27,7 @@ export function row(
   return {
     bytes,
     count: 1,
+    bytesAtMark: 0,
     heap: 'native',
     threadId: 0,
     stack: callStack(...frames),
