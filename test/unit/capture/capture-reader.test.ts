@@ -54,6 +54,7 @@ describe('CaptureReader', () => {
       {
         bytes: 150,
         count: 2,
+        bytesAtMark: 0,
         heap: 'native',
         threadId: 1,
         stack: {
