@@ -1,0 +1,75 @@
+// What is made of the runs of one workload.
+
+/** @import { Measurement } from './launch.mjs' */
+/** @import { Mode } from './modes.mjs' */
+/** @import { Workload } from './workloads/index.mjs' */
+
+/**
+ * @typedef {object} Row of a mode; ratios are medians of the ratios to the untracked run of the same round
+ * @property {string} name
+ * @property {string} title
+ * @property {number} wallMs
+ * @property {number} wallRatio
+ * @property {number} cpuRatio
+ * @property {number} rssRatio of peaks
+ * @property {number} addedMs
+ * @property {number} addedStartUpMs
+ * @property {number} addedBytes how much more rss has grown by
+ * @property {number} [addedNsPerEvent]
+ */
+
+/**
+ * @typedef {object} Comparison
+ * @property {string} name
+ * @property {string} title
+ * @property {number} [events] allocations and deallocations
+ * @property {number} [captureBytes]
+ * @property {number} [emptyTests]
+ * @property {number} [liveBlocks]
+ * @property {Row[]} rows the first is untracked
+ * @property {{ mode: string, message: string }[]} failures
+ */
+
+/**
+ * @param {Mode} mode
+ * @param {Measurement[]} measurements one of each round
+ * @param {Measurement[]} untracked of the same rounds
+ * @param {number} [events]
+ * @returns {Row}
+ */
+export function compare(mode, measurements, untracked, events) {
+  const add = (/** @type {keyof Measurement} */ key) =>
+    median(measurements.map((each, round) => each[key] - at(untracked, round)[key]));
+  const divide = (/** @type {keyof Measurement} */ key) =>
+    median(measurements.map((each, round) => each[key] / at(untracked, round)[key]));
+  const addedMs = add('wallMs');
+  return {
+    name: mode.name,
+    title: mode.title,
+    wallMs: median(measurements.map(({ wallMs }) => wallMs)),
+    wallRatio: divide('wallMs'),
+    cpuRatio: divide('cpuMs'),
+    rssRatio: divide('peakRssBytes'),
+    addedMs,
+    addedStartUpMs: add('startUpMs'),
+    addedBytes: add('grownBytes'),
+    ...(events && mode.seesMalloc && { addedNsPerEvent: (addedMs * 1e6) / events }),
+  };
+}
+
+/** @param {number[]} values */
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return (at(sorted, Math.ceil(middle) - 1) + at(sorted, Math.floor(middle))) / 2;
+}
+
+/**
+ * @template T
+ * @param {T[]} list
+ * @param {number} index
+ * @returns {T}
+ */
+function at(list, index) {
+  return /** @type {T} */ (list[index]);
+}

@@ -1,0 +1,118 @@
+// What a workload is run with: nothing, memray-mocha in each of its modes, or another tool.
+import { execFileSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { root } from '../scripts/run.mjs';
+
+/**
+ * @typedef {object} Mode
+ * @property {string} name
+ * @property {string} title
+ * @property {string[]} [options] Mocha's, when memray-mocha is loaded
+ * @property {(context: any) => void} [limit] declares a limit on the suite that runs the workload
+ * @property {boolean} [seesMalloc] whether it records every malloc and free
+ * @property {(file: string) => string[]} [command] what runs Node; `file` takes its output
+ * @property {(folder: string) => string[]} [nodeOptions] `folder` takes its output
+ * @property {() => unknown} [start] begins to record, in the process of the workload
+ * @property {() => boolean} [isInstalled]
+ */
+
+const require = createRequire(join(root, 'bench/package.json'));
+const jsHeap = '--memray-js-heap';
+
+/** @type {Mode[]} */
+const ours = [
+  { name: 'off', title: '`memray: off`', options: ['--memray=off'] },
+  { name: 'limits', title: '`memray: limits`, no limit', options: ['--memray=limits'] },
+  { name: 'all', title: 'default', options: [], seesMalloc: true },
+  { name: 'native', title: '`native`', options: ['--memray-native'], seesMalloc: true },
+  { name: 'js-heap', title: '`js-heap`', options: [jsHeap] },
+  {
+    name: 'limit-memory',
+    title: "`limitMemory('1 TB')`",
+    options: [],
+    seesMalloc: true,
+    limit: (context) => context.limitMemory('1 TB'),
+  },
+  {
+    name: 'limit-leaks',
+    title: "`limitLeaks('1 MB')`, `js-heap`",
+    options: [jsHeap],
+    limit: (context) => context.limitLeaks('1 MB', () => false),
+  },
+  {
+    name: 'exact',
+    title: "`limitLeaks('1 MB', { exact: true })`, `js-heap`",
+    options: [jsHeap],
+    limit: (context) => context.limitLeaks('1 MB', { exact: true, filterFn: () => false }),
+  },
+];
+
+/** @type {Mode[]} */
+const peers = [
+  {
+    name: 'heap-prof',
+    title: '`node --heap-prof`',
+    nodeOptions: (folder) => ['--heap-prof', `--heap-prof-dir=${folder}`],
+  },
+  ...[32768, 4096, 512, 1].map(sampling),
+  {
+    name: 'track-allocations',
+    title: '`startTrackingHeapObjects`, `trackAllocations`',
+    start: () => inspect('HeapProfiler.startTrackingHeapObjects', { trackAllocations: true }),
+  },
+  {
+    name: 'datadog-pprof',
+    title: '@datadog/pprof, heap',
+    isInstalled: () => isInstalled(() => require.resolve('@datadog/pprof')),
+    start: () => require('@datadog/pprof').heap.start(512 * 1024, 64),
+  },
+  {
+    name: 'heaptrack',
+    title: 'heaptrack',
+    seesMalloc: true,
+    isInstalled: () => isInstalled(() => execFileSync('heaptrack', ['--version'])),
+    command: (file) => ['heaptrack', '--output', file],
+  },
+];
+
+/** What all others are compared with.
+ *
+ * @type {Mode} */
+export const untracked = { name: 'untracked', title: 'untracked' };
+
+/** @type {Mode[]} */
+export const modes = [untracked, ...ours, ...peers];
+
+/**
+ * @param {number} interval
+ * @returns {Mode}
+ */
+function sampling(interval) {
+  return {
+    name: `sampling-${interval}`,
+    title: `inspector sampling, ${interval} B`,
+    start: () => inspect('HeapProfiler.startSampling', { samplingInterval: interval }),
+  };
+}
+
+/**
+ * @param {string} method
+ * @param {object} parameters
+ */
+async function inspect(method, parameters) {
+  const { Session } = await import('node:inspector/promises');
+  const session = new Session();
+  session.connect();
+  await session.post(method, parameters);
+}
+
+/** @param {() => unknown} find throws when it is not */
+function isInstalled(find) {
+  try {
+    find();
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,76 @@
+// Run by Mocha, in a process of its own for each run: one workload in one mode.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { after, before, describe, it } from 'mocha';
+import { modes } from './modes.mjs';
+import { workloads } from './workloads/index.mjs';
+
+const { BENCH_WORKLOAD, BENCH_MODE, BENCH_RESULT = '' } = process.env;
+const workload = find(workloads, BENCH_WORKLOAD);
+const mode = find(modes, BENCH_MODE);
+
+describe('bench', function () {
+  mode.limit?.(this);
+  /** @type {() => unknown} */
+  let body;
+  /** @type {ReturnType<typeof look>} */
+  let start;
+
+  before(async () => {
+    body = await workload.prepare();
+    await mode.start?.();
+    start = look();
+  });
+
+  if (workload.emptyTests) {
+    for (let i = 0; i < workload.emptyTests; i++) it(`is empty ${i}`, () => {});
+    after(() => report(start, look()));
+  } else {
+    it('runs', async () => {
+      const bodyStart = look();
+      await body();
+      report(bodyStart, look());
+    });
+  }
+});
+
+/**
+ * @template {{ name: string }} T
+ * @param {T[]} list
+ * @param {string | undefined} name
+ * @returns {T}
+ */
+function find(list, name) {
+  const found = list.find((each) => each.name === name);
+  if (!found) throw new Error(`Expected one of ${list.map((each) => each.name)}, got ${name}.`);
+  return found;
+}
+
+function look() {
+  const { user, system } = process.cpuUsage();
+  return {
+    wallMs: performance.now(),
+    cpuMs: (user + system) / 1000,
+    rssBytes: process.memoryUsage.rss(),
+  };
+}
+
+/**
+ * @param {ReturnType<typeof look>} start
+ * @param {ReturnType<typeof look>} end
+ */
+function report(start, end) {
+  const result = {
+    startUpMs: start.wallMs,
+    wallMs: end.wallMs - start.wallMs,
+    cpuMs: end.cpuMs - start.cpuMs,
+    grownBytes: end.rssBytes - start.rssBytes,
+    peakRssBytes: readPeakRss(),
+  };
+  writeFileSync(BENCH_RESULT, JSON.stringify(result));
+}
+
+/** Not `maxRSS` of `process.resourceUsage`: a process inherits that from the one that started it. */
+function readPeakRss() {
+  const status = readFileSync('/proc/self/status', 'utf8');
+  return Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1]) * 1024;
+}

@@ -1,0 +1,18 @@
+import { emptyTestWorkloads } from './empty-tests.mjs';
+import { nativeMemoryWorkloads } from './native-memory.mjs';
+import { objectWorkloads } from './objects.mjs';
+
+/**
+ * @typedef {object} Workload
+ * @property {string} name
+ * @property {string} title
+ * @property {() => (() => unknown) | Promise<() => unknown>} prepare gives what is measured, the body of one
+ *   test; what it does itself is not
+ * @property {number} [emptyTests] instead, so many tests with nothing in them are measured
+ * @property {number} [liveBlocks] how many blocks are live at the end
+ */
+
+/** @type {Workload[]} */
+export const workloads = [...objectWorkloads, ...nativeMemoryWorkloads, ...emptyTestWorkloads].sort(
+  (a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }),
+);
