@@ -2,59 +2,41 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import kleur from 'kleur';
 import type Mocha from 'mocha';
-import { chooseOutput } from './mocha/output';
+import { joinEveryRun } from './mocha/every-run';
+import { chooseOutput, type ReporterClass } from './mocha/output';
 import { Run } from './mocha/run';
 import { Tracker } from './native/tracker';
 import { formatJsonResults } from './reporters/json-results';
 import { reportSummary } from './reporters/summary-report';
 
-// Tests may fake it.
-const { setImmediate } = globalThis;
-
 const run = new Run();
-let isPublished = false;
 
-/** Brackets the body of every test with a tracker. */
-export const mochaHooks: Mocha.RootHookObject = {
-  beforeEach(this: Mocha.Context) {
-    run.track(this.currentTest!);
+joinEveryRun(run.mocha, {
+  prepare: (mocha) => run.prepare(mocha, __filename),
+  begin(runner, mocha) {
+    // In parallel, tests run in workers, which follow their own runners.
+    if (!(runner as Mocha.Runner & { isParallelMode(): boolean }).isParallelMode()) {
+      run.follow(runner);
+    }
+    if (!run.isWorker) runner.once('end', () => publish(mocha));
   },
-  afterEach(this: Mocha.Context) {
-    run.finish(this.currentTest!);
-  },
-  // With --watch, global fixtures are not for each run. An immediate comes after the epilogue.
-  ...(run.watch && {
-    beforeAll() {
-      run.reset();
-    },
-    afterAll: () => void setImmediate(publish),
-  }),
-};
+});
 
-/** Prepares what workers need and says what cannot be seen, once. */
-export function mochaGlobalSetup(this: Partial<Mocha.Runner>): void {
-  const isParallel = (this as { isParallelMode?(): boolean }).isParallelMode?.() ?? true;
-  if (isParallel) run.prepareWorkers();
-  if (run.options.memray !== 'off' && !Tracker.supported) {
-    process.stderr.write(
-      `memray-mocha cannot see memory here: ${Tracker.unsupportedReason} Tests run as usual, and no limit fails.\n`,
-    );
-  }
+if (run.options.memray !== 'off' && !run.isWorker && !Tracker.supported) {
+  process.stderr.write(
+    `memray-mocha cannot see memory here: ${Tracker.unsupportedReason} Tests run as usual, and no limit fails.\n`,
+  );
 }
 
-/** Publishes the results, after the reporter's last line. */
-export function mochaGlobalTeardown(): void {
-  if (!isPublished) publish();
-  run.dispose();
-}
-
-function publish(): void {
-  isPublished = true;
+/** Publishes the results of a run, after the reporter's last line. */
+function publish(mocha: Mocha): void {
   const { results, unmeasured } = run.collect();
+  run.dispose();
   const { json, hideSummary } = run.options;
   if (json !== null) writeFileSync(json, formatJsonResults(results, findVersions()));
   if (hideSummary || !run.isTracking) return;
-  const { stream, colors, width } = chooseOutput(run.reporter, run.mocha);
+  const { _reporter: reporter } = mocha as Mocha & { _reporter: ReporterClass };
+  const { stream, colors, width } = chooseOutput(reporter, run.mocha);
   kleur.enabled = colors;
   stream.write(reportSummary(results, { ...run.options, width, unmeasured }));
 }

@@ -69,9 +69,20 @@ export function formatStackLine(frame: Frame): string {
   return `    at ${frame.functionName} (${toPath(frame.filename)}:${frame.lineNumber}:${frame.columnNumber})`;
 }
 
-/** Takes this package's own lines out of an error's stack, which is to look as it would without us. */
+/**
+ * Takes this package's own lines out of the stacks of an error and its causes, which are to look as
+ * they would without us.
+ */
 export function stripOwnFrames(error: unknown): void {
-  if (!(error instanceof Error) || !error.stack?.includes(OWN_FOLDER)) return;
+  const seen = new Set<unknown>();
+  for (let each = error; each instanceof Error && !seen.has(each); each = each.cause) {
+    seen.add(each);
+    stripStack(each);
+  }
+}
+
+function stripStack(error: Error): void {
+  if (!error.stack?.includes(OWN_FOLDER)) return;
   try {
     error.stack = error.stack
       .split('\n')

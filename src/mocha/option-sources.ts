@@ -2,13 +2,6 @@ import { parseArgs } from 'node:util';
 import { findConfigReader, type MochaConfigReader } from './mocha-module';
 import type { OptionSources } from './options';
 
-/** What this Mocha run was told, by whatever way. */
-export interface RunSources extends OptionSources {
-  /** The reporter's name or path. */
-  reporter: string;
-  watch: boolean;
-}
-
 type Values = Record<string, unknown>;
 
 /** Reads command line, environment and Mocha's configuration files. */
@@ -16,7 +9,7 @@ export function readSources(
   argv: string[] = process.argv.slice(2),
   environment: NodeJS.ProcessEnv = process.env,
   reader: MochaConfigReader = findConfigReader(),
-): RunSources {
+): OptionSources {
   // Mocha takes more arguments from this variable, weaker than its own.
   const more = environment.MOCHA_OPTIONS?.split(/\s+/).filter(Boolean) ?? [];
   const values = { ...parseValues(more), ...parseValues(argv) };
@@ -34,8 +27,6 @@ export function readSources(
       pkg.memray,
     ].filter((entry) => entry !== undefined),
     cwd: process.cwd(),
-    reporter: (values.reporter ?? rc.reporter ?? pkg.reporter ?? 'spec') as string,
-    watch: Boolean(values.watch ?? rc.watch ?? pkg.watch),
   };
 }
 
@@ -43,10 +34,8 @@ function parseValues(args: string[]): Values {
   const { values } = parseArgs({
     args,
     options: {
-      reporter: { type: 'string', short: 'R' },
       config: { type: 'string' },
       package: { type: 'string' },
-      watch: { type: 'boolean', short: 'w' },
     },
     strict: false,
     allowPositionals: true,

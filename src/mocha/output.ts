@@ -1,20 +1,12 @@
-import { join, resolve } from 'node:path';
 import type Mocha from 'mocha';
 
 const DEFAULT_WIDTH = 80;
 
-// Reporters whose output is for people. All others may write a format to stdout.
-const FOR_PEOPLE = new Set([
-  'spec',
-  'dot',
-  'nyan',
-  'landing',
-  'list',
-  'min',
-  'progress',
-  'memray-mocha/reporter',
-]);
-const OWN_REPORTER = join(__dirname, '..', 'reporters', 'mocha-reporter');
+// Mocha's reporters whose output is for people. All others may write a format to stdout.
+const FOR_PEOPLE = ['Spec', 'Dot', 'Nyan', 'Landing', 'List', 'Min', 'Progress'] as const;
+
+/** A reporter, Mocha's own or any other. */
+export type ReporterClass = Mocha.ReporterConstructor;
 
 /** Where texts for people go. */
 export interface Output {
@@ -25,15 +17,18 @@ export interface Output {
 }
 
 /** Chooses where the report goes, so that a format a reporter writes to stdout stays intact. */
-export function chooseOutput(reporter: string, mocha: typeof Mocha): Output {
-  const onStdout =
-    FOR_PEOPLE.has(reporter.toLowerCase()) || resolve(reporter).startsWith(OWN_REPORTER);
+export function chooseOutput(reporter: ReporterClass, { reporters }: typeof Mocha): Output {
+  const onStdout = FOR_PEOPLE.some((name) => isKindOf(reporter, reporters[name]));
   const stream = onStdout ? process.stdout : process.stderr;
   // Mocha has already read --color, --no-color, FORCE_COLOR and whether stdout is a terminal.
-  const { useColors } = mocha.reporters.Base as unknown as { useColors: boolean };
+  const { useColors } = reporters.Base as unknown as { useColors: boolean };
   return {
     stream,
     colors: !process.env.NO_COLOR && Boolean(useColors) && (onStdout || Boolean(stream.isTTY)),
     width: stream.columns || Number(process.env.COLUMNS) || DEFAULT_WIDTH,
   };
+}
+
+function isKindOf(reporter: ReporterClass, base: ReporterClass): boolean {
+  return reporter === base || reporter.prototype instanceof base;
 }

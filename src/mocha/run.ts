@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type Mocha from 'mocha';
 import { Tracker } from '../native/tracker';
+import { stripOwnFrames } from '../stack-trace';
 import type { TestResult } from '../test-result';
 import { installLimitMethods } from './context';
 import { findMocha } from './mocha-module';
@@ -23,17 +24,13 @@ export class Run {
   readonly options: Options;
   readonly cwd = process.cwd();
   readonly mocha = findMocha();
-  /** The reporter's name or path. */
-  readonly reporter: string;
-  /** Whether the run is repeated as files change. */
-  readonly watch: boolean;
   readonly isWorker: boolean;
   /** Whether there is a tracker and the user wants it. */
   readonly isTracking: boolean;
   readonly #send: (finding: Finding) => void;
   readonly #tracking: Tracking;
-  readonly #tracked = new WeakMap<Mocha.Test, TrackedTest>();
   readonly #captureNames = new Set<string>();
+  #current: TrackedTest | undefined;
   #findings: Finding[] = [];
   #workers: WorkerFindings | undefined;
 
@@ -42,16 +39,12 @@ export class Run {
     this.isWorker = handover !== undefined;
     if (handover) {
       this.options = handover.options;
-      this.reporter = '';
-      this.watch = false;
       this.#send = (finding) => sendFinding(handover.folder, finding);
     } else {
-      const sources = readSources();
-      this.options = resolveOptions(sources);
-      this.reporter = sources.reporter;
-      this.watch = sources.watch;
+      this.options = resolveOptions(readSources());
       this.#send = (finding) => this.#findings.push(finding);
       prepareOutputPaths(this.options);
+      process.once('exit', () => this.dispose());
     }
     this.#tracking = {
       options: this.options,
@@ -64,31 +57,41 @@ export class Run {
     installLimitMethods(this.mocha);
   }
 
-  /** Before workers are started. */
-  prepareWorkers(): void {
-    this.#workers = new WorkerFindings(this.options);
-    process.once('exit', () => this.dispose());
-  }
-
-  /** Before the first test: with --watch there are many runs. */
-  reset(): void {
+  /**
+   * Before each run of this process, of which there are many with --watch.
+   *
+   * @param registerFile what workers load, if there are any
+   */
+  prepare({ options }: Mocha, registerFile: string): void {
     this.#findings = [];
     this.#captureNames.clear();
+    if (!options.parallel || this.isWorker) return;
+    this.#workers = new WorkerFindings(this.options);
+    // Loaded by a program or as a reporter, this package is not yet among what workers load.
+    const required = [options.require ?? []].flat();
+    if (!required.includes(registerFile)) options.require = [...required, registerFile];
   }
 
-  /** Before a test. */
-  track(test: Mocha.Test): void {
-    if (this.isTracking) this.#tracked.set(test, new TrackedTest(test, this.#tracking));
-  }
-
-  /** After a test. */
-  finish(test: Mocha.Test): void {
-    const result = this.#tracked.get(test)?.finish();
-    if (result) this.#send({ result });
+  /** Tracks the tests that a runner of this process runs. */
+  follow(runner: Mocha.Runner): void {
+    if (!this.isTracking) return;
+    const stop = (_test: unknown, error?: unknown): void => {
+      this.#current?.stop();
+      stripOwnFrames(error);
+    };
+    // Before the reporter hears of it: that shows the error's stack, and the peak.
+    for (const event of ['fail', 'retry', 'test end']) runner.prependListener(event, stop);
+    // Until then a test that has passed may still fail.
+    runner.on('suite end', () => this.#finish());
+    runner.on('test', (test) => {
+      this.#finish();
+      this.#current = new TrackedTest(test, this.#tracking);
+    });
   }
 
   /** After the last test. */
   collect(): RunFindings {
+    this.#finish();
     const findings = [...this.#findings, ...(this.#workers?.read() ?? [])];
     return {
       results: findings.flatMap((finding) => ('result' in finding ? finding.result : [])),
@@ -96,10 +99,16 @@ export class Run {
     };
   }
 
-  /** At the very end. */
+  /** At the end of a run. */
   dispose(): void {
     this.#workers?.dispose();
     this.#workers = undefined;
+  }
+
+  #finish(): void {
+    const result = this.#current?.finish();
+    this.#current = undefined;
+    if (result) this.#send({ result });
   }
 
   /** Tests of the same name are possible: each keeps its own file. */

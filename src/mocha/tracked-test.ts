@@ -2,7 +2,7 @@ import type Mocha from 'mocha';
 import { MemoryLimitError } from '../errors';
 import type { Verdict } from '../limits/verdict';
 import type { Tracker, TrackerOptions } from '../native/tracker';
-import { displayPath, stripOwnFrames } from '../stack-trace';
+import { displayPath } from '../stack-trace';
 import type { TestResult } from '../test-result';
 import { Analysis } from './analysis';
 import { BodyClock } from './body-clock';
@@ -66,8 +66,13 @@ export class TrackedTest {
     test.fn = wrapBody(test.fn as Body, () => this.#begin()) as Mocha.Func;
   }
 
+  /** Stops what a timeout or an uncaught error left running. */
+  stop(): void {
+    this.#stop();
+  }
+
   /**
-   * Ends the attempt, and stops what a timeout or an uncaught error left running.
+   * Ends the attempt.
    *
    * @returns the result, when the body was measured
    */
@@ -75,7 +80,6 @@ export class TrackedTest {
     this.#restoreBody();
     this.#stop();
     this.#clock?.remove();
-    stripErrors(this.#test);
     if (!this.#result) return undefined;
     const { state, pending, duration } = this.#test;
     this.#result.state = state ?? (pending ? 'pending' : 'failed');
@@ -223,12 +227,6 @@ function showResult(test: Mocha.Test, memray: TestResult): void {
   const serialize = (): object => ({ ...prototype.serialize?.call(test), memray });
   Object.defineProperty(test, 'memray', { value: memray, configurable: true });
   Object.defineProperty(test, 'serialize', { value: serialize, configurable: true });
-}
-
-/** What Mocha makes of a misused `done` was made below our frames, and comes past us only here. */
-function stripErrors({ err }: Mocha.Test): void {
-  stripOwnFrames(err);
-  (err as { multiple?: Error[] } | undefined)?.multiple?.forEach(stripOwnFrames);
 }
 
 function toError(verdicts: Verdict[]): MemoryLimitError {

@@ -1,4 +1,5 @@
 import type Mocha from 'mocha';
+import '../register';
 import { formatMemorySize } from '../memory-size';
 import { findMocha } from '../mocha/mocha-module';
 import type { TestResult } from '../test-result';

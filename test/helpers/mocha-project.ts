@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -7,6 +8,9 @@ import type { TestResult } from '../../dist/test-result';
 
 const root = resolve(__dirname, '../..');
 const mochaFile = join(root, 'node_modules/mocha/bin/mocha.js');
+
+/** What a program requires as `mocha`. */
+export const mochaModule = require.resolve('mocha');
 
 /** The --require of the built package. */
 export const register = join(root, 'dist/register.js');
@@ -51,22 +55,26 @@ export class MochaProject {
 
   /** Runs Mocha without the plugin. */
   runPlain(args: string[] = [], env: NodeJS.ProcessEnv = {}): MochaRun {
-    const inherited = Object.entries(process.env).filter(
-      // Mocha colours where CI is set.
-      ([name]) => !/^(CI$|MEMRAY|MOCHA|NO_COLOR|FORCE_COLOR|COLUMNS)/.test(name),
-    );
-    const { status, stdout, stderr } = spawnSync(
-      process.execPath,
-      [mochaFile, '*.test.{js,mjs}', ...args],
-      { cwd: this.folder, env: { ...Object.fromEntries(inherited), ...env }, encoding: 'utf8' },
-    );
+    return this.runNode([mochaFile, '*.test.{js,mjs}', ...args], env);
+  }
+
+  /** Runs a program in the project's folder. */
+  runNode(args: string[], env: NodeJS.ProcessEnv = {}): MochaRun {
+    const options = { ...this.#spawnOptions(env), encoding: 'utf8' } as const;
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, options);
     return { code: status, stdout, stderr };
+  }
+
+  /** Starts Mocha with the plugin and with --watch. */
+  watch(args: string[]): WatchingMocha {
+    const all = [mochaFile, '*.test.js', '--require', register, '--watch', ...args];
+    return new WatchingMocha(spawn(process.execPath, all, this.#spawnOptions({})));
   }
 
   /** Runs Mocha with the plugin, and reads the results it wrote. */
   measure(args: string[] = [], env: NodeJS.ProcessEnv = {}): MeasuredRun {
     const run = this.run(['--memray-json=results.json', ...args], env);
-    const { tests } = JSON.parse(this.read('results.json')) as JsonResults;
+    const tests = this.readResults();
     const result = (title: string): TestResult => {
       const found = tests.findLast(({ titlePath }) => titlePath.at(-1) === title);
       if (!found) throw new Error(`no result of "${title}" in:\n${run.stdout}\n${run.stderr}`);
@@ -75,8 +83,53 @@ export class MochaProject {
     return { ...run, tests, result };
   }
 
+  /** The tests in `results.json`. */
+  readResults(): readonly TestResult[] {
+    return (JSON.parse(this.read('results.json')) as JsonResults).tests;
+  }
+
   remove(): void {
     rmSync(this.folder, { recursive: true });
+  }
+
+  #spawnOptions(env: NodeJS.ProcessEnv) {
+    const inherited = Object.entries(process.env).filter(
+      // Mocha colours where CI is set; on GitHub's machines the plugin has more to say.
+      ([name]) => !/^(CI$|GITHUB_|MEMRAY|MOCHA|NO_COLOR|FORCE_COLOR|COLUMNS)/.test(name),
+    );
+    return { cwd: this.folder, env: { ...Object.fromEntries(inherited), ...env } };
+  }
+}
+
+/** A Mocha that runs again as files change. */
+export class WatchingMocha {
+  #output = '';
+  #read = 0;
+  readonly #process: ChildProcess;
+
+  constructor(started: ChildProcess) {
+    this.#process = started;
+    started.stdout!.on('data', (data) => (this.#output += String(data)));
+    started.stderr!.on('data', (data) => (this.#output += String(data)));
+  }
+
+  /** The output of the next run, when it has ended. */
+  async nextRun(): Promise<string> {
+    const waiting = '[mocha] waiting for changes...';
+    let end;
+    while ((end = this.#output.indexOf(waiting, this.#read)) < 0) {
+      if (this.#process.exitCode !== null) throw new Error(`Mocha has ended:\n${this.#output}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const output = this.#output.slice(this.#read, end);
+    this.#read = end + waiting.length;
+    return output;
+  }
+
+  async stop(): Promise<void> {
+    // As Ctrl-C does.
+    this.#process.kill('SIGINT');
+    await once(this.#process, 'close');
   }
 }
 
@@ -89,6 +142,22 @@ export function withProject<Result>(
   try {
     return use(project);
   } finally {
+    project.remove();
+  }
+}
+
+/** Runs `use` beside a Mocha that watches a project; both exist only meanwhile. */
+export async function withWatch(
+  files: Record<string, string>,
+  args: string[],
+  use: (mocha: WatchingMocha, project: MochaProject) => Promise<void>,
+): Promise<void> {
+  const project = new MochaProject(files);
+  const mocha = project.watch(['--memray-json=results.json', ...args]);
+  try {
+    await use(mocha, project);
+  } finally {
+    await mocha.stop();
     project.remove();
   }
 }

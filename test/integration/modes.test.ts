@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { withProject, type MochaRun } from '../helpers/mocha-project';
+import type { TestResult } from '../../dist/test-result';
+import {
+  mochaModule,
+  register,
+  withProject,
+  withWatch,
+  type MochaRun,
+} from '../helpers/mocha-project';
 
 /** A file with one test of each kind of end. */
 const everyEnd = `
@@ -18,6 +25,7 @@ const everyEnd = `
     it('throws', () => { throw new Error('thrown'); });
     it('throws nothing', () => { throw undefined; });
     it('asserts', () => { assert.deepStrictEqual({ a: 1 }, { a: 2 }); });
+    it('throws with a cause', () => { throw new Error('outer', { cause: new Error('inner') }); });
     it('rejects', async () => { await wait(1); throw new TypeError('rejected'); });
     it('rejects with nothing', () => Promise.reject());
     it('passes an error to done', (done) => { done(new Error('passed')); });
@@ -81,6 +89,21 @@ function outcome({ code, stdout }: MochaRun) {
   };
 }
 
+const reporter = require.resolve('../../dist/reporters/mocha-reporter');
+const temporaryFolders = () =>
+  readdirSync(tmpdir()).filter((name) => /^memray-mocha-[A-Za-z0-9]{6}$/.test(name));
+
+/** What a reporter wrote, without times and without what comes after the tenth frame of a stack. */
+function withoutTimes(stdout: string): string {
+  return stdout
+    .replaceAll(
+      /\(\d+ms\)|\d+ms\b|:\d+:\d+|"(duration|start|end)":"?[^,}]*|(time|timestamp)="[^"]*"/g,
+      '',
+    )
+    .replaceAll(/(\n|\\n) +at [^\n\\]*node:internal[^\n\\"]*/g, '')
+    .replaceAll(/,"speed":"\w+"/g, '');
+}
+
 describe('every mode of Mocha', function () {
   const modes: Record<string, string[]> = {
     'with no options': [],
@@ -92,6 +115,8 @@ describe('every mode of Mocha', function () {
     'with --parallel': ['--parallel', '--jobs', '2'],
     'with --grep': ['--grep', 'done'],
     'with --forbid-pending': ['--forbid-pending'],
+    'with --forbid-only': ['--forbid-only'],
+    'with --inline-diffs': ['--inline-diffs'],
   };
   for (const [mode, args] of Object.entries(modes)) {
     for (const memray of ['all', 'limits']) {
@@ -105,6 +130,33 @@ describe('every mode of Mocha', function () {
       });
     }
   }
+
+  for (const reporter of ['spec', 'tap', 'json-stream', 'xunit', 'dot']) {
+    for (const args of [[], ['--inline-diffs']]) {
+      it(`${['with', reporter, ...args].join(' ')}: the same output`, function () {
+        withProject(everyEnd, (project) => {
+          const all = ['--reporter', reporter, '--no-color', ...args];
+          const text = ({ stdout }: MochaRun) =>
+            withoutTimes(stdout.replace(/\n=+ MEMRAY REPORT[^]*/, ''));
+          const expected = text(project.runPlain(all));
+          assert.equal(text(project.run(['--memray-hide-summary', ...all])), expected);
+        });
+      });
+    }
+  }
+
+  it('with --forbid-only, when there is one', function () {
+    const source = `it('one', () => {}); it.only('two', () => {});`;
+    withProject(source, (project) => {
+      const args = ['--forbid-only', '--reporter', 'json'];
+      const [expected, actual] = [project.runPlain(args), project.run(args)];
+      assert.equal(expected.code, 1);
+      assert.deepEqual(
+        [actual.code, actual.stderr.includes('`.only` forbidden')],
+        [expected.code, expected.stderr.includes('`.only` forbidden')],
+      );
+    });
+  });
 
   it('with an uncaught error that Mocha lets through', function () {
     const source = `it('throws', () => { throw new Error('through'); }); it('next', () => {});`;
@@ -193,33 +245,149 @@ describe('a run with --parallel', function () {
   });
 
   it('leaves no folder behind', function () {
-    const folders = () =>
-      readdirSync(tmpdir()).filter((name) => /^memray-mocha-[A-Za-z0-9]{6}$/.test(name));
-    const before = folders();
+    const before = temporaryFolders();
     withProject(files, (project) => project.run(['--parallel']));
+    assert.deepEqual(temporaryFolders(), before);
+  });
+});
+
+describe('a run with --watch', function () {
+  const file = (titles: string[]) =>
+    titles.map((title) => `it('${title}', () => { new ArrayBuffer(1e6); });`).join('\n');
+  const titlesOf = (tests: readonly TestResult[]) =>
+    tests.flatMap(({ titlePath }) => titlePath).join();
+
+  for (const mode of [[], ['--parallel', '--jobs', '2']]) {
+    it(`${mode[0] ?? 'alone'}: each run has one report and one file of results, of itself`, async function () {
+      const files = { 'a.test.js': file(['one', 'two']), 'b.test.js': file(['three']) };
+      const before = temporaryFolders();
+      await withWatch(files, mode, async (mocha, project) => {
+        const check = async (titles: string) => {
+          const output = await mocha.nextRun();
+          assert.equal(output.match(/MEMRAY REPORT/g)?.length, 1, output);
+          assert.equal(output.match(/Allocation results/g)?.length, titles.split(',').length);
+          assert.equal(titlesOf(project.readResults()), titles);
+        };
+        await check('one,two,three');
+        project.write('a.test.js', file(['four']));
+        await check('four,three');
+      });
+      assert.deepEqual(temporaryFolders(), before);
+    });
+  }
+});
+
+describe('a program that runs Mocha', function () {
+  const source = `
+    const kept = [];
+    describe('suite', () => {
+      it('one', () => { kept.push(Buffer.alloc(1e6)); });
+      it('two', function () { this.limitMemory('1 MB'); kept.push(Buffer.alloc(2e6)); });
+    });`;
+  const run = (program: string) =>
+    withProject({ 'a.test.js': source, 'b.test.js': source, 'program.js': program }, (project) => {
+      const run = project.runNode(['program.js'], { MEMRAY_JSON: 'results.json' });
+      return { ...run, tests: project.readResults() };
+    });
+  const start = `
+    const { Mocha } = require('${mochaModule}');
+    const end = (failures) => { process.exitCode = failures; };`;
+
+  const ways: Record<string, string> = {
+    'loads register': `
+      require('${register}'); ${start}
+      new Mocha({ color: false }).addFile('a.test.js').run(end);`,
+    'loads register after Mocha': `${start}
+      require('${register}');
+      new Mocha({ color: false }).addFile('a.test.js').run(end);`,
+    'hands its exports to Mocha as root hooks': `${start}
+      const { mochaHooks } = require('${register}');
+      new Mocha({ color: false, rootHooks: mochaHooks }).addFile('a.test.js').run(end);`,
+    'names our reporter only': `${start}
+      new Mocha({ color: false, reporter: '${reporter}' }).addFile('a.test.js').run(end);`,
+    'runs in parallel': `
+      require('${register}'); ${start}
+      const mocha = new Mocha({ color: false, parallel: true, jobs: 2 });
+      mocha.addFile('a.test.js').run(end);`,
+  };
+  for (const [way, program] of Object.entries(ways)) {
+    it(`and ${way}: limits hold, with one report and one file of results`, function () {
+      const { code, stdout, stderr, tests } = run(program);
+      assert.deepEqual([code, stderr], [1, '']);
+      assert.equal(stdout.match(/MEMRAY REPORT/g)?.length, 1, stdout);
+      assert.match(stdout, /1 failing[^]*Test was limited to 1\.0MiB but allocated 1\.9MiB/);
+      assert.deepEqual(
+        tests.map(({ titlePath, state }) => `${titlePath.join(' ')} ${state}`),
+        ['suite one passed', 'suite two failed'],
+      );
+    });
+  }
+
+  it('twice: each run has its own report and results', function () {
+    const { code, stdout, tests } = run(`
+      require('${register}'); ${start}
+      const mocha = new Mocha({ color: false }).cleanReferencesAfterRun(false);
+      mocha.addFile('a.test.js').run(() => mocha.run(end));`);
+    assert.equal(code, 1);
+    assert.equal(stdout.match(/MEMRAY REPORT/g)?.length, 2);
+    assert.equal(stdout.match(/Test was limited to 1\.0MiB but allocated 1\.9MiB/g)?.length, 2);
+    assert.equal(tests.length, 2);
+  });
+
+  it('with another instance each time: the same', function () {
+    const { stdout, tests } = run(`
+      require('${register}'); ${start}
+      new Mocha({ color: false }).addFile('a.test.js').run(() =>
+        new Mocha({ color: false, reporter: 'json' }).addFile('b.test.js').run(end));`);
+    assert.equal(stdout.match(/MEMRAY REPORT/g)?.length, 1);
     assert.deepEqual(
-      folders().filter((name) => !before.includes(name)),
-      [],
+      tests.map((test) => test.file),
+      ['b.test.js', 'b.test.js'],
     );
   });
 });
 
 describe('a test that ends badly', function () {
-  it('leaves the next one right', function () {
-    const source = `
-      const kept = [];
-      it('times out', (done) => { kept.push(Buffer.alloc(5e6)); }).timeout(10);
-      it('after a timeout', () => { kept.push(Buffer.alloc(1e6)); });
-      it('is uncaught', (done) => { setTimeout(() => { throw new Error('x'); }, 1); });
-      it('after an uncaught error', () => { kept.push(Buffer.alloc(1e6)); });`;
-    withProject(source, (project) => {
-      const { result } = project.measure();
-      for (const title of ['after a timeout', 'after an uncaught error']) {
-        assert.equal(result(title).state, 'passed');
-        assert.ok(Math.abs(result(title).peak.bytes - 1e6) < 5e4, `${result(title).peak.bytes}`);
-      }
+  const endings: Record<string, string> = {
+    'times out': `(done) => { kept.push(Buffer.alloc(5e6)); }`,
+    'times out and goes on': `(done) => { kept.push(Buffer.alloc(5e6)); setTimeout(done, 60); }`,
+    'times out by a promise': `async () => { kept.push(Buffer.alloc(5e6)); await new Promise(() => {}); }`,
+    'is uncaught': `(done) => { kept.push(Buffer.alloc(5e6)); setTimeout(() => { throw new Error('x'); }, 1); }`,
+    'is uncaught beside a promise': `async () => {
+      kept.push(Buffer.alloc(5e6));
+      setTimeout(() => { throw new Error('x'); }, 1);
+      await new Promise(() => {});
+    }`,
+    'leaves a rejection to nobody': `(done) => { kept.push(Buffer.alloc(5e6)); void Promise.reject(new Error('x')); }`,
+    'calls done twice': `(done) => { kept.push(Buffer.alloc(5e6)); done(); done(); }`,
+  };
+  for (const [ending, body] of Object.entries(endings)) {
+    it(`as it ${ending} leaves the next one right`, function () {
+      const source = `
+        const kept = [];
+        describe('suite', () => {
+          afterEach(() => { kept.push(Buffer.alloc(3e6)); });
+          it('bad', ${body}).timeout(30);
+          it('next', async () => {
+            await new Promise((resolve) => setTimeout(resolve, 50));
+            kept.push(Buffer.alloc(1e6));
+          }).limitMemory('2 MB');
+        });`;
+      withProject(source, (project) => {
+        const { result, stdout } = project.measure(['--reporter', reporter]);
+        const near = (title: string, bytes: number) =>
+          assert.ok(
+            Math.abs(result(title).peak.bytes - bytes) < 1e5,
+            `${result(title).peak.bytes}`,
+          );
+        assert.deepEqual([result('bad').state, result('next').state], ['failed', 'passed']);
+        near('bad', 5e6);
+        near('next', 1e6);
+        // What is measured reaches the reporter in time.
+        assert.match(stdout, /bad \[4\.8MiB\]\n/);
+      });
     });
-  });
+  }
 });
 
 describe('analysis', function () {
@@ -228,13 +396,18 @@ describe('analysis', function () {
       const kept = [];
       it('allocates often', async function () {
         this.limitLeaks('1 GB');
+        const start = performance.now();
         for (let i = 0; i < 20_000; i++) kept.push(new ArrayBuffer(16));
-        this.timeout(1000);
+        const bodyMs = performance.now() - start;
+        this.timeout(bodyMs + 100);
+        console.log('body: ' + bodyMs);
       });`;
     withProject(source, (project) => {
-      const { state, durationMs } = project.measure().result('allocates often');
+      const { stdout, result } = project.measure();
+      const bodyMs = Number(/body: (.*)/.exec(stdout)![1]);
+      const { state, durationMs } = result('allocates often');
       assert.equal(state, 'passed');
-      assert.ok(durationMs < 500, `${durationMs} ms`);
+      assert.ok(durationMs < bodyMs + 100, `${durationMs} ms, ${bodyMs} ms of its own`);
     });
   });
 

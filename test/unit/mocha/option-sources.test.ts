@@ -43,9 +43,8 @@ describe('readSources', function () {
 
   it('takes weaker ones out of MOCHA_OPTIONS', function () {
     const env = { MOCHA_OPTIONS: '--memray-stacks=3  --memray-verbosity=2 --reporter dot' };
-    const { commandLine, reporter } = read(['--memray-stacks=5'], { env });
+    const { commandLine } = read(['--memray-stacks=5'], { env });
     assert.deepEqual(commandLine, { 'memray-stacks': '5', 'memray-verbosity': '2' });
-    assert.equal(reporter, 'dot');
   });
 
   it('finds what Mocha handed down to the process it started for Node flags', function () {
@@ -65,28 +64,10 @@ describe('readSources', function () {
   });
 
   it('prefers .mocharc to package.json', function () {
-    const { configuration, reporter, watch } = read([], {
-      rc: { memray: { stacks: 1 }, reporter: 'dot' },
-      pkg: { memray: 'off', reporter: 'json', watch: true },
+    const { configuration } = read([], {
+      rc: { memray: { stacks: 1 } },
+      pkg: { memray: 'off' },
     });
     assert.deepEqual(configuration, [{}, { stacks: 1 }, 'off']);
-    assert.deepEqual([reporter, watch], ['dot', true]);
-  });
-
-  for (const argv of [
-    ['-R', 'tap'],
-    ['--reporter', 'tap'],
-    ['--reporter=tap'],
-    ['-R=tap'],
-    ['-Rtap'],
-  ]) {
-    it(`reads the reporter from ${argv.join(' ')}`, function () {
-      assert.equal(read(argv).reporter.replace('=', ''), 'tap');
-    });
-  }
-
-  it('knows the default reporter', function () {
-    const { reporter, watch } = read(['-w']);
-    assert.deepEqual([reporter, watch], ['spec', true]);
   });
 });

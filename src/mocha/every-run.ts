@@ -1,0 +1,26 @@
+import type Mocha from 'mocha';
+
+/** Who takes part in runs. */
+export interface RunListener {
+  /** Before Mocha begins: what is in its options and in the environment now, workers get. */
+  prepare(mocha: Mocha): void;
+  /** When the reporter listens already, and no test has begun. */
+  begin(runner: Mocha.Runner, mocha: Mocha): void;
+}
+
+/**
+ * Takes part in each run: of the command line, of a worker, of a program, and each time --watch runs
+ * again. Mocha's plug-ins would not do: root hooks are for the command line, global fixtures are not
+ * for each run of --watch, and with --parallel nothing else is.
+ */
+export function joinEveryRun(mochaClass: typeof Mocha, listener: RunListener): void {
+  const { prototype } = mochaClass;
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with Mocha as its `this`
+  const { run } = prototype;
+  prototype.run = function (this: Mocha, callback) {
+    listener.prepare(this);
+    const runner = run.call(this, callback);
+    listener.begin(runner, this);
+    return runner;
+  };
+}
