@@ -30,7 +30,7 @@ export class Run {
   readonly #send: (finding: Finding) => void;
   readonly #tracking: Tracking;
   readonly #captureNames = new Set<string>();
-  #current: TrackedTest | undefined;
+  #current: { test: Mocha.Test; tracked: TrackedTest } | undefined;
   #findings: Finding[] = [];
   #workers: WorkerFindings | undefined;
 
@@ -75,8 +75,9 @@ export class Run {
   /** Tracks the tests that a runner of this process runs. */
   follow(runner: Mocha.Runner): void {
     if (!this.isTracking) return;
-    const stop = (_test: unknown, error?: unknown): void => {
-      this.#current?.stop();
+    const stop = (test: unknown, error?: unknown): void => {
+      // A test that is over may fail once more, for a second call of its `done`.
+      if (this.#current?.test === test) this.#current?.tracked.stop();
       stripOwnFrames(error);
     };
     // Before the reporter hears of it: that shows the error's stack, and the peak.
@@ -85,7 +86,7 @@ export class Run {
     runner.on('suite end', () => this.#finish());
     runner.on('test', (test) => {
       this.#finish();
-      this.#current = new TrackedTest(test, this.#tracking);
+      this.#current = { test, tracked: new TrackedTest(test, this.#tracking) };
     });
   }
 
@@ -106,7 +107,7 @@ export class Run {
   }
 
   #finish(): void {
-    const result = this.#current?.finish();
+    const result = this.#current?.tracked.finish();
     this.#current = undefined;
     if (result) this.#send({ result });
   }
