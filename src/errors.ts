@@ -8,6 +8,7 @@ export type ErrorCode =
   | 'ERR_MEMRAY_PATH_NOT_WRITABLE'
   | 'ERR_MEMRAY_LIMIT_REACHED'
   | 'ERR_MEMRAY_LIMIT_TOO_LATE'
+  | 'ERR_MEMRAY_LIMIT_NOWHERE'
   | 'ERR_MEMRAY_MOCHA_NOT_FOUND'
   | 'ERR_MEMRAY_USAGE'
   | 'ERR_MEMRAY_TRACKER_ACTIVE'
@@ -65,10 +66,26 @@ export function createInvalidArgumentError(
 }
 
 /** A limit called where it can no longer be honoured. */
-export function createLimitTooLateError(method: string, why: string): MemrayMochaError {
+export function createLimitTooLateError(
+  method: string,
+  why: string,
+  remedy = `Declare the limit in the suite, in a before or beforeEach hook, in the test's body, or as it(...).${method}(...).`,
+): MemrayMochaError {
   return new MemrayMochaError(
     'ERR_MEMRAY_LIMIT_TOO_LATE',
-    `\`${method}\` was called ${why}. Declare the limit in the suite, in a before or beforeEach hook, in the test's body, or as it(...).${method}(...).`,
+    `\`${method}\` was called ${why}. ${remedy}`,
+  );
+}
+
+/** A limit called where there is nothing to limit. */
+export function createLimitNowhereError(
+  method: string,
+  where: string,
+  remedy: string,
+): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_LIMIT_NOWHERE',
+    `\`${method}\` was called ${where}. ${remedy}`,
   );
 }
 

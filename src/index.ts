@@ -12,6 +12,6 @@ export { MemoryLimitError, MemrayMochaError, type ErrorCode } from './errors';
 export type { LeaksFilterFunction, LimitLeaksOptions } from './limits/leak-limit';
 export type { LimitMemoryOptions } from './limits/memory-limit';
 export { formatMemorySize, parseMemorySize } from './memory-size';
-export type { LimitMethods } from './mocha/context';
+export { limitLeaks, limitMemory, type LimitMethods } from './mocha/context';
 export { Tracker, type TrackerOptions } from './native/tracker';
 export type { AllocationResult, LocationResult, TestResult, Violation } from './test-result';

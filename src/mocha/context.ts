@@ -11,6 +11,7 @@ import {
   type LimitMemoryOptions,
   type MemoryLimit,
 } from '../limits/memory-limit';
+import { findActivePlace, watchRunnables, type Runnable } from './active-place';
 import {
   declareInBody,
   declareInHook,
@@ -65,14 +66,53 @@ export function markUntracked(test: Mocha.Test): void {
 }
 
 /** Adds the limits to Mocha's classes: `this` in functions, suites, and tests for chaining. */
-export function installLimitMethods({ Context, Suite, Test }: typeof Mocha): void {
-  install((Context as unknown as { prototype: Mocha.Context }).prototype, declareFromContext);
+export function installLimitMethods(mocha: typeof Mocha): void {
+  const { Context, Suite, Test } = mocha;
+  install((Context as unknown as { prototype: Mocha.Context }).prototype, (context, method, read) =>
+    declareFrom(context.runnable() as Runnable, method, read),
+  );
   install(Suite.prototype, (suite, method, read) => {
     declareOnSuite(suite, keepError(method, read));
   });
   install(Test.prototype, (test, method, read) => {
     declareOnTest(test, keepError(method, read));
   });
+  watchRunnables(mocha);
+}
+
+/**
+ * `this.limitMemory` for functions without a `this`: for the test whose body calls it, the tests of
+ * the suite whose callback does, or those a hook prepares.
+ *
+ * @param limit a size such as `"24 MB"`, a number of bytes, or `false` to lift an outer limit
+ * @throws MemrayMochaError `ERR_MEMRAY_LIMIT_NOWHERE` where there is nothing to limit,
+ *   `ERR_MEMRAY_LIMIT_TOO_LATE` where it can no longer be
+ */
+export function limitMemory(limit: string | number | false, options?: LimitMemoryOptions): void {
+  declareWhereActive('limitMemory', () => limit !== false && createMemoryLimit(limit, options));
+}
+
+/**
+ * `this.limitLeaks` for functions without a `this`, as {@link limitMemory} is.
+ *
+ * @param limit a size such as `"1 MB"`, a number of bytes, or `false` to lift an outer limit
+ * @param filterOrOptions `(stack) => boolean`, where `false` ignores a call stack; or options
+ * @throws MemrayMochaError as {@link limitMemory} does
+ */
+export function limitLeaks(
+  limit: string | number | false,
+  filterOrOptions?: LeaksFilterFunction | LimitLeaksOptions,
+): void {
+  declareWhereActive(
+    'limitLeaks',
+    () => limit !== false && createLeakLimit(limit, filterOrOptions),
+  );
+}
+
+function declareWhereActive(method: Method, read: ReadLimit): void {
+  const place = findActivePlace(method);
+  if ('suites' in place) declareOnSuite(place, keepError(method, read));
+  else declareFrom(place, method, read);
 }
 
 function install<Scope>(prototype: Scope, declare: Declare<Scope>): void {
@@ -91,9 +131,8 @@ function install<Scope>(prototype: Scope, declare: Declare<Scope>): void {
   }
 }
 
-/** `this` of a body declares for its test; of a hook, for the tests the hook prepares. */
-const declareFromContext: Declare<Mocha.Context> = (context, method, read) => {
-  const runnable = context.runnable() as Mocha.Test | Mocha.Hook;
+/** A body declares for its test; a hook, for the tests it prepares. */
+const declareFrom: Declare<Runnable> = (runnable, method, read) => {
   const suite = runnable.parent as Mocha.Suite & { getHooks(name: string): Mocha.Runnable[] };
   if (runnable.type === 'test') {
     if (untrackedBodies.has(runnable)) {
@@ -104,7 +143,7 @@ const declareFromContext: Declare<Mocha.Context> = (context, method, read) => {
     }
     declareInBody(runnable, { [KINDS[method]]: read() });
   } else if (suite.getHooks('beforeEach').includes(runnable)) {
-    declareInHook(context.currentTest!, suite, keepError(method, read));
+    declareInHook(runnable.ctx!.currentTest!, suite, keepError(method, read));
   } else if (suite.getHooks('beforeAll').includes(runnable)) {
     declareOnSuite(suite, keepError(method, read));
   } else {

@@ -17,12 +17,19 @@ export interface Limits {
   leaks?: LeakLimit;
 }
 
+/** Holds for tests of which nothing else declares this kind. */
+let onRun: Declarations = {};
 // Mocha shares `this` between tests, so what is declared is kept by test and suite instead.
 const onSuite = new WeakMap<Mocha.Suite, Declarations>();
 const onTest = new WeakMap<Mocha.Test, Declarations>();
 const inBody = new WeakMap<Mocha.Test, Declarations>();
 const bodyWatchers = new WeakMap<Mocha.Test, () => void>();
 const inHooks = new WeakMap<Mocha.Test, Map<Mocha.Suite, Declarations>>();
+
+/** Declares for every test, outermost. */
+export function declareOnRun(declarations: Declarations): void {
+  onRun = declarations;
+}
 
 /** Declares for every test of a suite. */
 export function declareOnSuite(suite: Mocha.Suite, declarations: Declarations): void {
@@ -66,6 +73,7 @@ export function findLimits(test: Mocha.Test): Limits {
   for (let suite = test.parent; suite; suite = suite.parent) {
     places.push(inHooks.get(test)?.get(suite), onSuite.get(suite));
   }
+  places.push(onRun);
   const limits: Limits = {};
   const memory = unwrap(places.find((place) => place?.memory !== undefined)?.memory);
   const leaks = unwrap(places.find((place) => place?.leaks !== undefined)?.leaks);

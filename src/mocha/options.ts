@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { createInvalidOptionError, createUnknownOptionError } from '../errors';
+import { parseMemorySize } from '../memory-size';
 import { findNearestName } from './nearest-name';
 
 /** What the options say once all their sources are merged. */
 export interface Options {
   /** `all`: track every test; `limits`: only tests with a limit; `off`: none. */
   memray: 'all' | 'limits' | 'off';
+  /** What `limitMemory` every test has that declares none: a size such as `64 MB`, bytes, or `false` for none. */
+  limitMemory: string | number | false;
+  /** What `limitLeaks` every test has that declares none. */
+  limitLeaks: string | number | false;
   /** How many tests the report shows, 0 for all. */
   mostAllocations: number;
   /** No report at the end. */
@@ -47,8 +52,12 @@ interface Definition<Value> {
 const PATH_VALUE = (value: unknown, cwd: string): string | undefined =>
   typeof value === 'string' && value !== '' ? resolve(cwd, value) : undefined;
 
+const LIMIT = 'a size such as `64 MB`, or `false`';
+
 const DEFINITIONS: { [Name in keyof Options]: Definition<Options[Name]> } = {
   memray: { expected: '`all`, `limits` or `off`', parse: parseMode },
+  limitMemory: { expected: LIMIT, parse: parseLimit },
+  limitLeaks: { expected: LIMIT, parse: parseLimit },
   mostAllocations: { expected: 'a whole number, 0 for all', parse: wholeNumber(0) },
   hideSummary: { expected: '`true` or `false`', parse: parseBoolean },
   binPath: { expected: 'a folder', parse: PATH_VALUE },
@@ -72,6 +81,8 @@ const TYPO_DISTANCE = 2;
 export function resolveOptions(sources: OptionSources): Options {
   const options: Options = {
     memray: 'all',
+    limitMemory: false,
+    limitLeaks: false,
     mostAllocations: 5,
     hideSummary: false,
     binPath: null,
@@ -168,6 +179,16 @@ function parseBoolean(value: unknown): boolean | undefined {
   if (value === true || value === 'true' || value === '1') return true;
   if (value === false || value === 'false' || value === '0') return false;
   return undefined;
+}
+
+/** Gives bytes. */
+function parseLimit(value: unknown): number | false | undefined {
+  if (parseBoolean(value) === false) return false;
+  try {
+    return parseMemorySize(value as string | number);
+  } catch {
+    return undefined;
+  }
 }
 
 function parsePrefix(value: unknown): string | undefined {

@@ -1,9 +1,12 @@
 import { join } from 'node:path';
 import type Mocha from 'mocha';
+import { createLeakLimit } from '../limits/leak-limit';
+import { createMemoryLimit } from '../limits/memory-limit';
 import { Tracker } from '../native/tracker';
 import { stripOwnFrames } from '../stack-trace';
 import type { TestResult } from '../test-result';
 import { installLimitMethods } from './context';
+import { declareOnRun } from './declarations';
 import { findMocha } from './mocha-module';
 import { readSources } from './option-sources';
 import { resolveOptions, type Options } from './options';
@@ -55,6 +58,11 @@ export class Run {
     };
     this.isTracking = this.options.memray !== 'off' && Tracker.supported;
     installLimitMethods(this.mocha);
+    const { limitMemory, limitLeaks } = this.options;
+    declareOnRun({
+      memory: limitMemory !== false && createMemoryLimit(limitMemory),
+      leaks: limitLeaks !== false && createLeakLimit(limitLeaks),
+    });
   }
 
   /**

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import Mocha from 'mocha';
 import { installLimitMethods, markUntracked } from '../../../dist/mocha/context';
-import { findLimits } from '../../../dist/mocha/declarations';
+import { declareOnRun, findLimits } from '../../../dist/mocha/declarations';
+import { createMemoryLimit } from '../../../dist/limits/memory-limit';
 import '../../../dist/index';
 
 installLimitMethods(Mocha);
@@ -59,6 +60,20 @@ describe('limits declared', function () {
     for (const [declare, expected] of steps) {
       declare();
       assert.equal(bytesOf(test), expected);
+    }
+  });
+
+  it('for the run are outermost, and can be lifted', function () {
+    const { outer, test } = createTree();
+    declareOnRun({ memory: createMemoryLimit(9) });
+    try {
+      assert.equal(bytesOf(test), 9);
+      outer.limitLeaks(1);
+      assert.equal(bytesOf(test), 9);
+      outer.limitMemory(false);
+      assert.equal(bytesOf(test), undefined);
+    } finally {
+      declareOnRun({});
     }
   });
 

@@ -10,6 +10,8 @@ describe('resolveOptions', function () {
     assert.match(binPrefix, /^[0-9a-f]{32}$/);
     assert.deepEqual(others, {
       memray: 'all',
+      limitMemory: false,
+      limitLeaks: false,
       mostAllocations: 5,
       hideSummary: false,
       binPath: null,
@@ -39,6 +41,8 @@ describe('resolveOptions', function () {
   it('takes every option from every source', function () {
     const expected = {
       memray: 'limits',
+      limitMemory: 64 * 1024 ** 2,
+      limitLeaks: 1000,
       mostAllocations: 0,
       hideSummary: true,
       binPath: '/app/bins',
@@ -51,6 +55,8 @@ describe('resolveOptions', function () {
     };
     const commandLine = {
       memray: 'limits',
+      'memray-limit-memory': '64 MB',
+      'memray-limit-leaks': '1000B',
       'memray-most-allocations': '0',
       'memray-hide-summary': true,
       'memray-bin-path': 'bins',
@@ -91,6 +97,17 @@ describe('resolveOptions', function () {
     });
   }
 
+  it('takes false for no limit, stronger than a limit', function () {
+    const configuration = [{ limitMemory: '64 MB' }];
+    const off: Partial<OptionSources>[] = [
+      { commandLine: { 'memray-limit-memory': false } },
+      { environment: { MEMRAY_LIMIT_MEMORY: 'false' } },
+    ];
+    for (const sources of off) {
+      assert.equal(resolve({ configuration, ...sources }).limitMemory, false);
+    }
+  });
+
   const malformed: [Partial<OptionSources>, RegExp][] = [
     [
       { commandLine: { 'memray-stacks': '0' } },
@@ -117,6 +134,12 @@ describe('resolveOptions', function () {
       { configuration: [{ native: 'perhaps' }] },
       /`memray\.native` in Mocha's configuration to be `true` or `false`, got 'perhaps'/,
     ],
+    [
+      { environment: { MEMRAY_LIMIT_MEMORY: '64' } },
+      /Expected MEMRAY_LIMIT_MEMORY to be a size such as `64 MB`, or `false`, got '64' \(string\)/,
+    ],
+    [{ commandLine: { 'memray-limit-leaks': true } }, /--memray-limit-leaks to be a size/],
+    [{ configuration: [{ limitMemory: '24 XB' }] }, /`memray\.limitMemory` .* got '24 XB'/],
     [{ configuration: [{ verbosity: 1.5 }] }, /verbosity.* at least -1, got 1\.5 \(number\)/],
   ];
   for (const [sources, message] of malformed) {

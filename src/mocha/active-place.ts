@@ -1,0 +1,118 @@
+import type Mocha from 'mocha';
+import { createLimitNowhereError, createLimitTooLateError } from '../errors';
+
+/** What Mocha calls with a `this`. */
+export type Runnable = Mocha.Test | Mocha.Hook;
+
+/** The methods of Mocha's that are stepped into. */
+interface ContextClass {
+  prototype: { runnable: (this: Mocha.Context, runnable?: Runnable) => unknown };
+}
+interface SuiteClass {
+  prototype: { beforeEach: (this: Mocha.Suite) => unknown };
+}
+
+// Tests may fake it.
+const { queueMicrotask } = globalThis;
+
+let mocha: typeof Mocha | undefined;
+/** What Mocha called last, whether it still runs or not. */
+let begun: Runnable | undefined;
+/** Whether that call has not returned yet. */
+let isInCall = false;
+/** What Mocha gave up waiting for, and may go on behind its back. */
+let givenUp: Runnable | undefined;
+
+/** Keeps in mind what Mocha runs, for limits that are declared without a `this`. */
+export function watchRunnables(running: typeof Mocha): void {
+  mocha = running;
+  // Mocha tells a context its runnable right before it calls the function of that.
+  const { prototype } = running.Context as unknown as ContextClass;
+  const { runnable } = prototype;
+  prototype.runnable = function (...args) {
+    if (args[0]) begin(args[0]);
+    return runnable.apply(this, args);
+  };
+}
+
+function begin(runnable: Runnable): void {
+  if (begun && mayGoOn(begun)) givenUp = begun;
+  begun = runnable;
+  isInCall = true;
+  // No microtask runs before the call returns.
+  queueMicrotask(() => (isInCall = false));
+}
+
+/**
+ * The test or hook that runs, or the suite whose callback does.
+ *
+ * @param method who asks, for messages
+ * @throws MemrayMochaError when there is none, or it cannot be told which
+ */
+export function findActivePlace(method: string): Runnable | Mocha.Suite {
+  if (!mocha) {
+    throw createLimitNowhereError(
+      method,
+      'without memray-mocha/register',
+      'Load it with Mocha: --require memray-mocha/register.',
+    );
+  }
+  if (isInCall) return begun!;
+  const suite = findOpenSuite(mocha);
+  // A suite of another root is one that is only being loaded; what has begun was of a run before.
+  const runnable = suite && begun && rootOf(begun) !== rootOf(suite) ? undefined : begun;
+  if (!runnable && suite && !suite.root) return suite;
+  if (!runnable || hasEnded(runnable)) {
+    throw createLimitNowhereError(
+      method,
+      'outside of any suite, hook or test',
+      "Call it in one of these, or set a limit for every test in `memray` of Mocha's configuration.",
+    );
+  }
+  if (givenUp && firstAttempt(givenUp) !== firstAttempt(runnable)) {
+    throw createLimitTooLateError(
+      method,
+      `after an await, when "${givenUp.title}" may still go on, so that it cannot be told whose limit this is`,
+      'Call it before the first await.',
+    );
+  }
+  return runnable;
+}
+
+/** Asks Mocha's interface in whose callback we are, by the hook it would add there. */
+function findOpenSuite({ Suite, beforeEach }: typeof Mocha): Mocha.Suite | undefined {
+  const { prototype } = Suite as unknown as SuiteClass;
+  const original = prototype.beforeEach;
+  const found: Mocha.Suite[] = [];
+  prototype.beforeEach = function () {
+    found.push(this);
+  };
+  try {
+    beforeEach(() => {});
+  } catch {
+    // The interface `exports` has no functions to call.
+  } finally {
+    prototype.beforeEach = original;
+  }
+  return found[0];
+}
+
+function hasEnded({ state, pending }: Runnable): boolean {
+  return state !== undefined || pending;
+}
+
+/** After a timeout, or an error that nobody caught: then Mocha measures no duration. */
+function mayGoOn({ timedOut, state, duration }: Runnable): boolean {
+  return timedOut || (state === 'failed' && duration === undefined);
+}
+
+function rootOf(place: Runnable | Mocha.Suite): Runnable | Mocha.Suite {
+  let root = place;
+  while (root.parent) root = root.parent;
+  return root;
+}
+
+/** Mocha runs a clone of the test for each retry, which is of the same declarations. */
+function firstAttempt(runnable: Runnable): Runnable {
+  return (runnable as { retriedTest?(): Runnable | undefined }).retriedTest?.() ?? runnable;
+}
