@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'ERR_MEMRAY_LIMIT_TOO_LATE'
   | 'ERR_MEMRAY_LIMIT_NOWHERE'
   | 'ERR_MEMRAY_MOCHA_NOT_FOUND'
+  | 'ERR_MEMRAY_REPORTER_NOT_FOUND'
   | 'ERR_MEMRAY_USAGE'
   | 'ERR_MEMRAY_TRACKER_ACTIVE'
   | 'ERR_MEMRAY_TRACKER_NOT_ACTIVE'
@@ -132,6 +133,20 @@ export function createMochaNotFoundError(tried: readonly string[]): MemrayMochaE
   return startUpError(
     'ERR_MEMRAY_MOCHA_NOT_FOUND',
     `Cannot find Mocha. Looked in ${tried.join(', ')}. Run \`npm install --save-dev mocha\`, and load memray-mocha/register with Mocha's --require.`,
+  );
+}
+
+/** A reporter to wrap that cannot be loaded; `known` are Mocha's own. */
+export function createReporterNotFoundError(
+  name: string,
+  cause: unknown,
+  known: readonly string[],
+  nearest: string,
+): MemrayMochaError {
+  const [reason] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+  return startUpError(
+    'ERR_MEMRAY_REPORTER_NOT_FOUND',
+    `Cannot load the reporter \`${name}\`, which the reporter option \`reporter\` names: ${reason}. Name one of Mocha's own (${known.join(', ')}), an installed package or a file. Did you mean ${nearest}?`,
   );
 }
 

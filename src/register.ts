@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import kleur from 'kleur';
 import type Mocha from 'mocha';
 import { joinEveryRun } from './mocha/every-run';
-import { chooseOutput, type ReporterClass } from './mocha/output';
+import { chooseOutput } from './mocha/output';
+import { findWriter } from './mocha/reporter-class';
 import { Run } from './mocha/run';
 import { Tracker } from './native/tracker';
 import { formatJsonResults } from './reporters/json-results';
@@ -35,8 +36,7 @@ function publish(mocha: Mocha): void {
   const { json, hideSummary } = run.options;
   if (json !== null) writeFileSync(json, formatJsonResults(results, findVersions()));
   if (hideSummary || !run.isTracking) return;
-  const { _reporter: reporter } = mocha as Mocha & { _reporter: ReporterClass };
-  const { stream, colors, width } = chooseOutput(reporter, run.mocha);
+  const { stream, colors, width } = chooseOutput(findWriter(mocha), run.mocha);
   kleur.enabled = colors;
   stream.write(reportSummary(results, { ...run.options, width, unmeasured }));
 }

@@ -1,12 +1,10 @@
 import type Mocha from 'mocha';
+import { isKindOf, type ReporterClass } from './reporter-class';
 
 const DEFAULT_WIDTH = 80;
 
 // Mocha's reporters whose output is for people. All others may write a format to stdout.
 const FOR_PEOPLE = ['Spec', 'Dot', 'Nyan', 'Landing', 'List', 'Min', 'Progress'] as const;
-
-/** A reporter, Mocha's own or any other. */
-export type ReporterClass = Mocha.ReporterConstructor;
 
 /** Where texts for people go. */
 export interface Output {
@@ -27,8 +25,4 @@ export function chooseOutput(reporter: ReporterClass, { reporters }: typeof Moch
     colors: !process.env.NO_COLOR && Boolean(useColors) && (onStdout || Boolean(stream.isTTY)),
     width: stream.columns || Number(process.env.COLUMNS) || DEFAULT_WIDTH,
   };
-}
-
-function isKindOf(reporter: ReporterClass, base: ReporterClass): boolean {
-  return reporter === base || reporter.prototype instanceof base;
 }

@@ -108,18 +108,147 @@ describe('the report', function () {
 });
 
 describe('memray-mocha/reporter', function () {
-  it('shows each peak beside the test', function () {
-    const reporter = require.resolve('../../dist/reporters/mocha-reporter');
-    const { stdout } = run(['--reporter', reporter]);
-    assert.match(stdout, /✔ one \[97\d\.\dKiB\]/);
-    assert.match(stdout, /1\) fails by itself \[8\.6MiB\]\n/);
-    assert.match(stdout, /1\) suite\n {7}fails by itself:\n/);
-    assert.match(stdout, /MEMRAY REPORT/);
+  const reporter = require.resolve('../../dist/reporters/mocha-reporter');
+  const runReporter = (options: string[] = [], args: string[] = []) =>
+    run([
+      ...['--reporter', reporter, ...args],
+      ...options.flatMap((option) => ['--reporter-option', option]),
+    ]);
+
+  for (const args of [[], ['--parallel']]) {
+    describe(`in Mocha ${args.join()}`.trim(), function () {
+      it('shows each peak beside the test, and marks what failed by its memory', function () {
+        const { stdout } = runReporter([], args);
+        assert.match(stdout, /✔ one \[97\d\.\dKiB\]/);
+        assert.match(stdout, /1\) fails by itself \[8\.6MiB\]\n/);
+        assert.match(stdout, /2\) over its limit \[3\.8MiB ✖ limitMemory\]\n/);
+        assert.match(stdout, /1\) suite\n {7}fails by itself:\n/);
+        assert.match(stdout, /2 failing[^]*MEMRAY REPORT/);
+      });
+
+      it('wraps dot', function () {
+        const { stdout } = runReporter(['reporter=dot'], args);
+        assert.match(stdout, /^\n\n {2}\.\.\.!!,\n\n {2}3 passing[^]*MEMRAY REPORT/);
+      });
+
+      it('wraps json, and leaves stdout to it', function () {
+        const { stdout, stderr } = runReporter(['reporter=json'], args);
+        const { tests } = JSON.parse(stdout) as { tests: { title: string }[] };
+        assert.deepEqual(
+          tests.map(({ title }) => title),
+          ['one', 'two', 'three', 'fails by itself', 'over its limit', 'is skipped'],
+        );
+        assert.deepEqual(reportedIn(stderr), ids);
+      });
+
+      it('wraps xunit with its own options, and gives it properties', function () {
+        const { stdout } = runReporter(['reporter=xunit,suiteName=Mine'], args);
+        const testcase = (title: string) =>
+          new RegExp(`<testcase classname="suite" name="${title}"[^]*?</testcase>`).exec(
+            stdout,
+          )![0];
+        assert.match(stdout, /^<testsuite name="Mine" [^]*<\/testsuite>\n$/);
+        assert.match(
+          testcase('one'),
+          /^<testcase [^>]*[^/]><properties><property name="memray\.peakBytes" value="1000\d\d\d"\/>(<property name="[\w.]+" value="\d+"\/>)+<\/properties><\/testcase>$/,
+        );
+        assert.match(
+          testcase('over its limit'),
+          /value="4000\d\d\d"\/>.*<property name="memray\.violation" value="limitMemory"\/><\/properties><failure>Test was limited/,
+        );
+      });
+    });
+  }
+
+  const junit = `
+    // As mocha-junit-reporter makes its XML.
+    module.exports = class {
+      constructor(runner, { reporterOptions }) {
+        const cases = [];
+        runner.on('pass', (test) => cases.push(this.getTestcaseData(test)));
+        runner.on('end', () => console.log(JSON.stringify({ reporterOptions, cases })));
+      }
+      getTestcaseData({ title }) {
+        return { testcase: [{ _attr: { name: title } }, { 'system-out': '' }] };
+      }
+    };`;
+
+  for (const name of ['my-reporter', './node_modules/my-reporter/index.js']) {
+    it(`wraps ${name}, and gives what makes XML as JUnit does properties`, function () {
+      withProject(
+        {
+          'a.test.js': source,
+          'node_modules/my-reporter/index.js': junit,
+        },
+        (project) => {
+          const option = `reporter=${name},mine=1`;
+          const { stdout } = project.run(['--reporter', reporter, '--reporter-option', option]);
+          const { reporterOptions, cases } = JSON.parse(stdout) as {
+            reporterOptions: object;
+            cases: {
+              testcase: [object, { properties: { property: { _attr: unknown } }[] }, object];
+            }[];
+          };
+          assert.deepEqual(reporterOptions, { reporter: name, mine: '1' });
+          const [attributes, { properties }, rest] = cases[0]!.testcase;
+          assert.deepEqual([attributes, rest], [{ _attr: { name: 'one' } }, { 'system-out': '' }]);
+          assert.deepEqual(
+            properties.map(({ property }) => (property._attr as { name: string }).name),
+            [
+              'peakBytes',
+              'peakNativeBytes',
+              'peakJsHeapBytes',
+              'allocationCount',
+              'allocationBytes',
+            ].map((each) => `memray.${each}`),
+          );
+        },
+      );
+    });
+  }
+
+  it('gives any reporter the result of a test', function () {
+    const mine = `
+      module.exports = class {
+        constructor(runner) {
+          for (const event of ['pass', 'fail']) {
+            runner.on(event, (test) => console.log(test.title + ': ' + test.memray.id));
+          }
+        }
+      };`;
+    withProject({ 'a.test.js': source, 'mine.js': mine }, (project) => {
+      for (const args of [[], ['--parallel']]) {
+        const { stdout } = project.run(['--reporter', './mine.js', ...args]);
+        assert.match(stdout, /^one: a\.test\.js > suite > one\n/);
+        assert.match(stdout, /over its limit: a\.test\.js > suite > over its limit\n/);
+      }
+    });
   });
 
-  it('does so with --parallel', function () {
-    const reporter = require.resolve('../../dist/reporters/mocha-reporter');
-    const { stdout } = run(['--reporter', reporter, '--parallel']);
-    assert.match(stdout, /✔ one \[97\d\.\dKiB\]/);
+  it('brings along what measures, without --require', function () {
+    withProject(source, (project) => {
+      for (const args of [[], ['--parallel']]) {
+        const { stdout } = project.runPlain(['--reporter', reporter, ...args]);
+        assert.match(stdout, /✔ one \[97\d\.\dKiB\]/);
+        assert.equal(stdout.match(/MEMRAY REPORT/g)!.length, 1);
+      }
+    });
+  });
+
+  it('names a reporter that does not exist, and the nearest that does', function () {
+    const { code, stderr } = runReporter(['reporter=dott']);
+    assert.equal(code, 1);
+    assert.match(
+      stderr,
+      /Cannot load the reporter `dott`, which the reporter option `reporter` names: Cannot find module .*\. Name one of Mocha's own \(.*\bdot, .*\), an installed package or a file\. Did you mean dot\?/,
+    );
+    assert.match(stderr, /ERR_MEMRAY_REPORTER_NOT_FOUND/);
+  });
+
+  it('says so of a module that is no reporter', function () {
+    withProject({ 'a.test.js': source, 'mine.js': 'module.exports = {};' }, (project) => {
+      const args = ['--reporter', reporter, '--reporter-option', 'reporter=./mine.js'];
+      assert.match(project.run(args).stderr, /reporter `\.\/mine\.js`, .*: it exports no class\./);
+    });
   });
 });
