@@ -6,6 +6,7 @@
       'native/call_stack/inline_allocation.cc',
       'native/call_stack/native_call_stack.cc',
       'native/call_stack/native_symbols.cc',
+      'native/call_stack/x64_instruction.cc',
       'native/capture/crc32.cc',
       'native/capture/record_writer.cc',
       'native/capture/sink.cc',
@@ -49,6 +50,7 @@
       'native/test/sink_test.cc',
       'native/test/stack_table_test.cc',
       'native/test/test_runner.cc',
+      'native/test/x64_instruction_test.cc',
     ],
     'cflags_of_test_libraries': [
       # Every call stays a call, from where it stands.

@@ -43,10 +43,7 @@ int64_t FindPosition(const CodeMap::Location& location, uintptr_t address) {
         reinterpret_cast<const uint8_t*>(address),
         reinterpret_cast<const uint8_t*>(address - 1 - location.offset),
         code.size_bytes);
-    if (after) {
-      const int64_t position = code.positions.FindNext(*after);
-      return position >= 0 ? position : code.positions.Find(*after);
-    }
+    if (after) return code.positions.Find(*after);
   }
   return code.positions.Find(location.offset);
 }

@@ -13,8 +13,7 @@ void PositionTable::Add(uint32_t offset, uint32_t position) {
   last_position_ = position;
 }
 
-template <typename Visit>
-void PositionTable::VisitEntries(Visit visit) const {
+int64_t PositionTable::Find(uint32_t offset) const {
   const uint8_t* cursor = deltas_.data();
   const uint8_t* end = cursor + deltas_.size();
   const auto get = [&cursor] {
@@ -26,31 +25,14 @@ void PositionTable::VisitEntries(Visit visit) const {
     }
   };
   uint32_t at = 0, position = 0;
+  int64_t found = -1;
   while (cursor < end) {
     at += get();
+    if (at > offset) break;
     const uint32_t delta = get();
     position += (delta >> 1) ^ (~(delta & 1) + 1);
-    if (!visit(at, position)) return;
+    found = position;
   }
-}
-
-int64_t PositionTable::Find(uint32_t offset) const {
-  int64_t found = -1;
-  VisitEntries([&](uint32_t at, uint32_t position) {
-    if (at > offset) return false;
-    found = position;
-    return true;
-  });
-  return found;
-}
-
-int64_t PositionTable::FindNext(uint32_t offset) const {
-  int64_t found = -1;
-  VisitEntries([&](uint32_t at, uint32_t position) {
-    if (at < offset) return true;
-    found = position;
-    return false;
-  });
   return found;
 }
 

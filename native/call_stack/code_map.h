@@ -20,16 +20,10 @@ class PositionTable {
   /// @return the position of the last entry at or before `offset`; -1 when
   /// there is none.
   int64_t Find(uint32_t offset) const;
-  /// @return the position of the first entry at or behind `offset`; -1 when
-  /// there is none.
-  int64_t FindNext(uint32_t offset) const;
   bool IsEmpty() const { return deltas_.empty(); }
 
  private:
   void Put(uint32_t value);
-  /// Calls `visit(offset, position)` for each entry until it gives false.
-  template <typename Visit>
-  void VisitEntries(Visit visit) const;
 
   std::vector<uint8_t> deltas_;
   uint32_t last_offset_ = 0;

@@ -11,7 +11,7 @@ namespace memray_mocha {
 /// Such code bumps a pointer, and only when that does not do calls a builtin of
 /// V8, from the far end of the function. V8 11 knows no position for that call:
 /// its table tells the one of whatever stands before it. But the code jumps
-/// back, to where it fills the object, and for that there is one.
+/// back, to where it fills the object, and that has one.
 ///
 /// @param return_address in the code [code, code + size_bytes) of a function.
 /// @return the offset in the code where it goes on; nothing when the call

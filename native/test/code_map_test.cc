@@ -27,15 +27,6 @@ PositionTable MakePositions(
   return table;
 }
 
-TEST("PositionTable: the first entry at or behind an offset") {
-  const PositionTable table = MakePositions({{4, 100}, {9, 40}, {300, 7000}});
-  EXPECT_EQUAL(table.FindNext(0), 100);
-  EXPECT_EQUAL(table.FindNext(4), 100);
-  EXPECT_EQUAL(table.FindNext(5), 40);
-  EXPECT_EQUAL(table.FindNext(300), 7000);
-  EXPECT_EQUAL(table.FindNext(301), -1);
-}
-
 TEST("PositionTable: the last entry at or before an offset") {
   const PositionTable table =
       MakePositions({{4, 100}, {9, 40}, {9, 41}, {300, 7000}});

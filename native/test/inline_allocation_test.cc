@@ -39,9 +39,27 @@ TEST("inline allocation: may save registers between the size and the call") {
 }
 
 TEST("inline allocation: a number that looks like a jump is none") {
-  Bytes behind = {0x49, 0xBE, 0x01, 0xC3, 0xE1, 0x3A, 0xE9, 0x34, 0, 0};
+  // mov r14, 0xF034E93AE1C0EB01
+  Bytes behind = {0x49, 0xBE, 0x01, 0xEB, 0xC0, 0xE1, 0x3A, 0xE9, 0x34, 0xF0};
   behind.insert(behind.end(), kJumpBack.begin(), kJumpBack.end());
   EXPECT_EQUAL(FindBehind(kAllocate, behind).value_or(0), 210u + 15 - 97);
+}
+
+TEST("inline allocation: the size may come by way of another register") {
+  const Bytes call = {0xB9, 0x38, 0, 0, 0, 0x48, 0x8B,
+                      0xD1, 0xE8, 1, 2, 3, 4};  // ecx
+  EXPECT_EQUAL(FindBehind(call, kJumpBack).value_or(0), 213u + 5 - 97);
+  const Bytes high = {0x41, 0xB9, 0x38, 0, 0, 0, 0x49,
+                      0x8B, 0xD1, 0xE8, 1, 2, 3, 4};  // r9d
+  EXPECT_EQUAL(FindBehind(high, kJumpBack).value_or(0), 214u + 5 - 97);
+  const Bytes other = {0xB8, 0x38, 0, 0, 0, 0x48, 0x8B,
+                       0xD1, 0xE8, 1, 2, 3, 4};  // eax, but rdx from rcx
+  EXPECT(!FindBehind(other, kJumpBack));
+}
+
+TEST("inline allocation: the way back may lead over another jump") {
+  const Bytes behind = {0xEB, 2, 0x90, 0x90, 0x48, 0x8B, 0xC8, 0xEB, 0xC0};
+  EXPECT_EQUAL(FindBehind(kAllocate, behind).value_or(0), 210u + 9 - 64);
 }
 
 TEST("inline allocation: other calls are none") {

@@ -1,0 +1,114 @@
+#include "call_stack/x64_instruction.h"
+
+namespace memray_mocha {
+namespace {
+
+/// An instruction is prefixes, an opcode of one of four maps, then, by the
+/// opcode, an operand byte (ModRM) with what that asks for, and a constant.
+enum class Map : uint8_t { kOneByte, kTwoByte, k0F38, k0F3A };
+
+struct Prefixes {
+  size_t bytes = 0;
+  bool is_word = false;  // 16-bit operands
+  bool is_wide = false;  // 64-bit operands
+  Map map = Map::kOneByte;
+};
+
+Prefixes ReadPrefixes(const uint8_t* code) {
+  constexpr size_t kMaxPrefixes = 4;
+  Prefixes prefixes;
+  size_t& at = prefixes.bytes;
+  while (at < kMaxPrefixes &&
+         (code[at] == 0x66 || code[at] == 0xF2 || code[at] == 0xF3 ||
+          code[at] == 0xF0 || code[at] == 0x2E || code[at] == 0x64)) {
+    prefixes.is_word |= code[at++] == 0x66;
+  }
+  if (code[at] == 0xC5) {  // VEX, which names the map itself
+    prefixes.map = Map::kTwoByte;
+    at += 2;
+  } else if (code[at] == 0xC4) {
+    prefixes.map = static_cast<Map>(code[at + 1] & 3);
+    at += 3;
+  } else {
+    if ((code[at] & 0xF0) == 0x40) prefixes.is_wide = code[at++] & 8;
+    if (code[at] == 0x0F) {
+      prefixes.map = Map::kTwoByte;
+      ++at;
+      if (code[at] == 0x38) prefixes.map = Map::k0F38;
+      if (code[at] == 0x3A) prefixes.map = Map::k0F3A;
+      if (prefixes.map != Map::kTwoByte) ++at;
+    }
+  }
+  return prefixes;
+}
+
+/// ModRM, and the SIB byte and displacement it asks for.
+size_t OperandBytes(const uint8_t* operand) {
+  const int mode = operand[0] >> 6;
+  const int base = operand[0] & 7;
+  if (mode == 3) return 1;  // a register
+  const bool has_sib = base == 4;
+  const bool is_absolute =
+      mode == 0 && (base == 5 || (has_sib && (operand[1] & 7) == 5));
+  const size_t displacement = mode == 1 ? 1 : mode == 2 || is_absolute ? 4 : 0;
+  return 1 + (has_sib ? 1 : 0) + displacement;
+}
+
+/// Behind the opcode of an instruction of one byte's opcodes.
+size_t RestOfOneByte(const uint8_t* opcode, const Prefixes& prefixes) {
+  const uint8_t op = *opcode;
+  const uint8_t* operand = opcode + 1;
+  const size_t number = prefixes.is_word ? 2 : 4;
+  if (op < 0x40) {  // arithmetic: eight of each kind
+    const int form = op & 7;
+    return form < 4 ? OperandBytes(operand) : form == 4 ? 1 : number;
+  }
+  if (op >= 0xB8 && op <= 0xBF) return prefixes.is_wide ? 8 : number;
+  if (op >= 0xA0 && op <= 0xA3) return 8;  // an address
+  if (op == 0x69 || op == 0x81 || op == 0xC7)
+    return OperandBytes(operand) + number;
+  if (op == 0x6B || op == 0x80 || op == 0x83 || op == 0xC0 || op == 0xC1 ||
+      op == 0xC6)
+    return OperandBytes(operand) + 1;
+  if (op == 0xF6 || op == 0xF7) {  // only test, the first two, has a constant
+    const size_t constant = op == 0xF6 ? 1 : number;
+    return OperandBytes(operand) + ((*operand & 0x30) == 0 ? constant : 0);
+  }
+  if (op == 0x63 || (op >= 0x84 && op <= 0x8F) || (op >= 0xD0 && op <= 0xDF) ||
+      op >= 0xFE)
+    return OperandBytes(operand);
+  if (op == 0x68 || op == 0xA9) return number;
+  if (op == 0xE8 || op == 0xE9) return 4;
+  if (op == 0xC2) return 2;
+  const bool has_byte = op == 0x6A || op == 0xA8 || op == 0xEB ||
+                        (op >= 0x70 && op <= 0x7F) ||
+                        (op >= 0xB0 && op <= 0xB7);
+  return has_byte ? 1 : 0;
+}
+
+size_t RestOfTwoByte(const uint8_t* opcode) {
+  const uint8_t op = *opcode;
+  if (op >= 0x80 && op <= 0x8F) return 4;  // conditional jump
+  if (op == 0x05 || op == 0x0B || op == 0x31 || op == 0x77 || op == 0xA2 ||
+      (op >= 0xC8 && op <= 0xCF))
+    return 0;
+  const bool has_byte = (op >= 0x70 && op <= 0x73) || op == 0xA4 ||
+                        op == 0xAC || op == 0xBA || op == 0xC2 ||
+                        (op >= 0xC4 && op <= 0xC6);
+  return OperandBytes(opcode + 1) + (has_byte ? 1 : 0);
+}
+
+}  // namespace
+
+size_t InstructionBytes(const uint8_t* code) {
+  const Prefixes prefixes = ReadPrefixes(code);
+  const uint8_t* opcode = code + prefixes.bytes;
+  const size_t begin = prefixes.bytes + 1;
+  if (prefixes.map == Map::kOneByte)
+    return begin + RestOfOneByte(opcode, prefixes);
+  if (prefixes.map == Map::kTwoByte) return begin + RestOfTwoByte(opcode);
+  const size_t constant = prefixes.map == Map::k0F3A ? 1 : 0;
+  return begin + OperandBytes(opcode + 1) + constant;
+}
+
+}  // namespace memray_mocha
