@@ -1,14 +1,18 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import kleur from 'kleur';
 import type Mocha from 'mocha';
 import { joinEveryRun } from './mocha/every-run';
 import { chooseOutput } from './mocha/output';
-import { findWriter } from './mocha/reporter-class';
+import { findWriter, isAnnotating } from './mocha/reporter-class';
 import { Run } from './mocha/run';
 import { Tracker } from './native/tracker';
+import { formatAnnotations, formatJobSummary } from './reporters/github-report';
 import { formatJsonResults } from './reporters/json-results';
 import { reportSummary } from './reporters/summary-report';
+
+// Tests may change it.
+const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env;
 
 const run = new Run();
 
@@ -35,10 +39,30 @@ function publish(mocha: Mocha): void {
   run.dispose();
   const { json, hideSummary } = run.options;
   if (json !== null) writeFileSync(json, formatJsonResults(results, findVersions()));
-  if (hideSummary || !run.isTracking) return;
-  const { stream, colors, width } = chooseOutput(findWriter(mocha), run.mocha);
-  kleur.enabled = colors;
-  stream.write(reportSummary(results, { ...run.options, width, unmeasured }));
+  if (!run.isTracking) return;
+  const writer = findWriter(mocha);
+  const { stream, colors, width } = chooseOutput(writer, run.mocha);
+  if (!hideSummary) {
+    kleur.enabled = colors;
+    stream.write(reportSummary(results, { ...run.options, width, unmeasured }));
+  }
+  // Runs of --watch are for who sits before them.
+  if ((mocha.options as { watch?: boolean }).watch) return;
+  if (GITHUB_ACTIONS === 'true' && !isAnnotating(writer, run.mocha)) {
+    stream.write(formatAnnotations(results, { cwd: run.cwd, readSource }));
+  }
+  if (GITHUB_STEP_SUMMARY && !hideSummary) {
+    appendFileSync(GITHUB_STEP_SUMMARY, formatJobSummary(results, run.options));
+  }
+}
+
+/** A test's file as it is now; empty where there is none. */
+function readSource(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 function findVersions(): { node: string; memrayMocha: string } {

@@ -7,6 +7,8 @@ export interface Violation {
   /** The peak, or the bytes leaked by the call stack that leaked most. */
   actualBytes: number;
   message: string;
+  /** The user's calls in the call stack that counts most, most recent first. */
+  stack: Frame[];
 }
 
 /** Memory allocated by one call stack. Paths are relative to the working directory when inside it. */

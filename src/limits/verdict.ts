@@ -1,7 +1,13 @@
 import type { AllocationRecord } from '../capture/capture-reader';
 import type { CallStack } from '../call-stack';
 import { formatMemorySize } from '../memory-size';
-import { formatFrame, formatStackLine, isUserFrame, visibleFrames } from '../stack-trace';
+import {
+  displayPath,
+  formatFrame,
+  formatStackLine,
+  isUserFrame,
+  visibleFrames,
+} from '../stack-trace';
 import type { Violation } from '../test-result';
 
 const SHORT_LIST = 10;
@@ -70,10 +76,15 @@ export function createVerdict(
           '\n',
         );
   const largest = sums[0]?.stack.frames ?? [];
-  const stackLines = visibleFrames({ frames: largest }, options)
-    .filter(isUserFrame)
-    .map(formatStackLine);
-  return { violation: { kind, limitBytes, actualBytes, message }, stackLines };
+  const frames = visibleFrames({ frames: largest }, options).filter(isUserFrame);
+  const stack = frames.map((frame) => ({
+    ...frame,
+    filename: displayPath(frame.filename, options.cwd),
+  }));
+  return {
+    violation: { kind, limitBytes, actualBytes, message, stack },
+    stackLines: frames.map(formatStackLine),
+  };
 }
 
 function listCallStacks(sums: CallStackSum[], options: TextOptions): string[] {

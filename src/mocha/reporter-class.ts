@@ -22,6 +22,12 @@ export function isKindOf(reporter: ReporterClass, base: ReporterClass): boolean 
   return reporter === base || reporter.prototype instanceof base;
 }
 
+/** Whether a reporter annotates failures on GitHub itself, as one of newer Mochas does. */
+export function isAnnotating(reporter: ReporterClass, { reporters }: typeof Mocha): boolean {
+  const { GithubActions } = reporters as { GithubActions?: ReporterClass };
+  return GithubActions !== undefined && isKindOf(reporter, GithubActions);
+}
+
 /**
  * Finds a reporter as Mocha does: one of its own, a package, or a file.
  *

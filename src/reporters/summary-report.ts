@@ -19,10 +19,7 @@ export interface ReportOptions {
 
 /** The report at the end of a run: the tests with the highest peaks. Empty without any. */
 export function reportSummary(results: readonly TestResult[], options: ReportOptions): string {
-  const ranked = lastAttempts(results)
-    .filter(isReported)
-    .sort((a, b) => b.peak.bytes - a.peak.bytes);
-  const shown = ranked.slice(0, options.mostAllocations || ranked.length);
+  const shown = rankByPeak(results, options.mostAllocations);
   const parts = [
     ...shown.map(reportTest),
     ...describeCaptures(results, options),
@@ -30,6 +27,18 @@ export function reportSummary(results: readonly TestResult[], options: ReportOpt
   ];
   if (parts.length === 0) return '';
   return [kleur.bold(drawRule('MEMRAY REPORT', options.width)), ...parts, ''].join('\n');
+}
+
+/**
+ * The tests whose peaks say something, highest first.
+ *
+ * @param count how many, 0 for all
+ */
+export function rankByPeak(results: readonly TestResult[], count: number): TestResult[] {
+  const ranked = lastAttempts(results)
+    .filter(isReported)
+    .sort((a, b) => b.peak.bytes - a.peak.bytes);
+  return ranked.slice(0, count || ranked.length);
 }
 
 function reportTest(result: TestResult): string {
@@ -49,7 +58,7 @@ function reportTest(result: TestResult): string {
 }
 
 /** Says no more than was measured. */
-function describePeak({ jsHeapBytes, nativeBytes }: TestResult['peak']): string {
+export function describePeak({ jsHeapBytes, nativeBytes }: TestResult['peak']): string {
   const native = `native ${formatMemorySize(nativeBytes)}`;
   return jsHeapBytes > 0 ? `JS heap ${formatMemorySize(jsHeapBytes)}, ${native}` : 'native';
 }
@@ -71,7 +80,7 @@ function describeUnmeasured(unmeasured: ReportOptions['unmeasured']): string[] {
 }
 
 /** A retried test counts as it went in the end; its attempts follow one another. */
-function lastAttempts(results: readonly TestResult[]): TestResult[] {
+export function lastAttempts(results: readonly TestResult[]): TestResult[] {
   return results.filter(({ id, retry }, index) => {
     const next = results[index + 1];
     return next === undefined || next.id !== id || next.retry <= retry;

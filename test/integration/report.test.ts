@@ -107,6 +107,60 @@ describe('the report', function () {
   });
 });
 
+describe('on GitHub Actions', function () {
+  const env = { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: 'summary.md' };
+  const runOnGithub = (args: string[]) =>
+    withProject(source, (project) => {
+      project.write('summary.md', 'Of an earlier step\n');
+      const { stdout, stderr } = project.run(args, env);
+      const annotations = (text: string) => text.match(/^::.*$/gm) ?? [];
+      return {
+        stdout,
+        ofStdout: annotations(stdout),
+        ofStderr: annotations(stderr),
+        file: `${project.folder}/a.test.js`,
+        summary: project.read('summary.md'),
+      };
+    });
+
+  for (const args of [[], ['--parallel']]) {
+    it(`annotates once what failed by its memory, and adds to the job summary: ${args.join()}`, function () {
+      const { ofStdout, ofStderr, file, summary } = runOnGithub(args);
+      assert.equal(ofStdout.length, 1);
+      assert.deepEqual(ofStderr, []);
+      assert.ok(
+        ofStdout[0].startsWith(
+          `::error file=${file},line=3,col=47,title=a.test.js > suite > over its limit::Test was limited to 1.0KiB but allocated 3.8MiB%0AList of allocations:%0A`,
+        ),
+        ofStdout[0],
+      );
+      assert.match(
+        summary,
+        /^Of an earlier step\n### Memory of tests\n\n\| Test [^]*\| a\.test\.js \\> suite \\> over its limit \| 3\.8MiB [^]*\n❌ \*\*a\.test\.js[^]*```text\nTest was limited[^]* {4}at allocate \(a\.test\.js:3:47\)\n/,
+      );
+      assert.equal(summary.match(/### Memory/g)!.length, 1);
+    });
+  }
+
+  it('leaves stdout to a reporter that writes a format', function () {
+    const { stdout, ofStderr } = runOnGithub(['--reporter', 'json']);
+    JSON.parse(stdout);
+    assert.equal(ofStderr.length, 1);
+  });
+
+  it("leaves annotations to Mocha's own reporter for GitHub", function () {
+    const { ofStdout, summary } = runOnGithub(['--reporter', 'github-actions']);
+    assert.equal(ofStdout.filter((line) => line.includes('Test was limited')).length, 1);
+    assert.match(summary, /passing[^]*### Memory of tests/);
+  });
+
+  it('adds nothing to the job summary when the report is to be hidden', function () {
+    const { ofStdout, summary } = runOnGithub(['--memray-hide-summary']);
+    assert.equal(ofStdout.length, 1);
+    assert.equal(summary, 'Of an earlier step\n');
+  });
+});
+
 describe('memray-mocha/reporter', function () {
   const reporter = require.resolve('../../dist/reporters/mocha-reporter');
   const runReporter = (options: string[] = [], args: string[] = []) =>

@@ -31,7 +31,13 @@ describe('insertProperties', function () {
 
 describe('listProperties', function () {
   it('lists peak, allocations, and each limit that was reached', function () {
-    const violation = { kind: 'limitLeaks', limitBytes: 1, actualBytes: 2, message: '' } as const;
+    const violation = {
+      kind: 'limitLeaks' as const,
+      limitBytes: 1,
+      actualBytes: 2,
+      message: '',
+      stack: [],
+    };
     const result = createResult('a', 5, { violations: [violation] });
     assert.deepEqual(
       listProperties(result).map(({ name, value }) => `${name}=${value}`),

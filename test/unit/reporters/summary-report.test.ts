@@ -75,7 +75,13 @@ describe('reportSummary', function () {
   });
 
   it('leaves out what failed by itself, was skipped or allocated nothing', function () {
-    const violation = { kind: 'limitMemory', limitBytes: 1, actualBytes: 2, message: '' } as const;
+    const violation = {
+      kind: 'limitMemory' as const,
+      limitBytes: 1,
+      actualBytes: 2,
+      message: '',
+      stack: [],
+    };
     const results = [
       createResult('failed', 1, { state: 'failed' }),
       createResult('skipped', 1, { state: 'pending' }),
