@@ -1,5 +1,5 @@
 /** Reads one block: hands each record to what knows its fields. */
-import { defineCode, definePosition, defineScript } from './code-map';
+import { defineCode, defineOriginal, definePosition, defineScript } from './code-map';
 import {
   end,
   fail,
@@ -33,6 +33,7 @@ import {
   JS_FRAME,
   METADATA,
   NATIVE_FRAME,
+  ORIGINAL,
   POSITION,
   SAMPLES,
   SCRIPT,
@@ -87,6 +88,8 @@ function readOther(tag: u32): void {
       return unmap();
     case POSITION:
       return definePosition();
+    case ORIGINAL:
+      return defineOriginal();
     case SYMBOL:
       return defineSymbol();
     case METADATA:

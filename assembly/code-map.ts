@@ -2,6 +2,7 @@
 import { fail, readByte, readDefinedNumber, readVarintUpTo } from './byte-cursor';
 import { VALUE_OUT_OF_RANGE } from './error-codes';
 import * as codeName from './code-name';
+import { addFileText } from './file-url';
 import { PairIndex } from './pair-index';
 import { BUILTIN_CODE, STATE_CODE, WEBASSEMBLY_CODE } from './records';
 import { Table } from './table';
@@ -31,11 +32,23 @@ export class Position {
   column: u32;
 }
 
+/** A place in what a source map says a script was made of. */
+@unmanaged
+export class Original {
+  fileText: u32;
+  line: u32;
+  column: u32;
+}
+
 const scripts = new Table(offsetof<Script>());
 const codes = new Table(offsetof<Code>());
 /** (script, position) -> what record of `positions`. */
 const positionNumbers = new PairIndex();
 const positions = new Table(offsetof<Position>());
+const scriptLines = new PairIndex();
+/** (script and line, column) -> what record of `originals`. */
+const originalNumbers = new PairIndex();
+const originals = new Table(offsetof<Original>());
 
 /** SCRIPT: defines the next script. */
 export function defineScript(): void {
@@ -66,6 +79,21 @@ export function definePosition(): void {
   position.column = column;
 }
 
+/** ORIGINAL: what a place in a script was made of. The first word on a place counts. */
+export function defineOriginal(): void {
+  const script = readVarintUpTo(scripts.last);
+  const scriptLine = scriptLines.add(script, readVarintUpTo(u32.MAX_VALUE));
+  const column = readVarintUpTo(u32.MAX_VALUE);
+  const file = getString(readStringNumber());
+  const line = readVarintUpTo(u32.MAX_VALUE);
+  const originalColumn = readVarintUpTo(u32.MAX_VALUE);
+  if (originalNumbers.add(scriptLine, column) <= originals.last) return;
+  const original = changetype<Original>(originals.at(originals.add()));
+  original.fileText = addFileText(file.bytes, file.length);
+  original.line = line;
+  original.column = originalColumn;
+}
+
 export function readCodeNumber(): u32 {
   return readDefinedNumber(codes.last);
 }
@@ -77,6 +105,12 @@ export function getCode(number: u32): Code {
 /** The line and column of a position of a script, both 0 when the capture does not say. */
 export function findPosition(script: u32, offset: u32): Position {
   return changetype<Position>(positions.at(positionNumbers.find(script, offset)));
+}
+
+/** What a place in a script was made of; its line is 0 when the capture does not say. */
+export function findOriginal(script: u32, line: u32, column: u32): Original {
+  const scriptLine = scriptLines.find(script, line);
+  return changetype<Original>(originals.at(originalNumbers.find(scriptLine, column)));
 }
 
 /** Fills in function and file. */

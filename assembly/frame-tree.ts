@@ -7,7 +7,7 @@
  * V8's own helpers (builtins) are in neither.
  */
 import { fail, readAddress, readDefinedNumber, readVarintUpTo } from './byte-cursor';
-import { findPosition, getCode, readCodeNumber, resolveCode } from './code-map';
+import { findOriginal, findPosition, getCode, readCodeNumber, resolveCode } from './code-map';
 import { VALUE_OUT_OF_RANGE } from './error-codes';
 import { PairIndex } from './pair-index';
 import { BUILTIN_CODE, STATE_CODE, WEBASSEMBLY_CODE } from './records';
@@ -154,7 +154,10 @@ function addJsFrame(recorded: RecordedFrame): u32 {
       column = position.column;
     }
   }
-  return addFrame(code.functionText, code.fileText, line, column, getKind(code.type));
+  const kind = getKind(code.type);
+  const original = findOriginal(code.script, line, column);
+  if (original.line == 0) return addFrame(code.functionText, code.fileText, line, column, kind);
+  return addFrame(code.functionText, original.fileText, original.line, original.column, kind);
 }
 
 function getKind(codeType: u32): u32 {

@@ -57,6 +57,7 @@ export const SYMBOL: u32 = 0x0c;
 export const METADATA: u32 = 0x0d;
 export const HEAP: u32 = 0x0e;
 export const SAMPLES: u32 = 0x0f;
+export const ORIGINAL: u32 = 0x10;
 
 export const HEAP_RAW: u32 = 0;
 export const HEAP_CONFIRMED: u32 = 1;

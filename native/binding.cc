@@ -43,6 +43,10 @@ Napi::Value ReadCapture(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(count));
 }
 
+Napi::Value DescribeScript(const Napi::CallbackInfo& info) {
+  return EnvironmentOf(info).DescribeScript(info);
+}
+
 void SetSampleInterval(const Napi::CallbackInfo& info) {
   if (!EnvironmentOf(info).is_tracking()) return;
   Tracker::Get().SetSampleInterval(info[0].As<Napi::Number>().Int64Value());
@@ -78,6 +82,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       Napi::String::New(env, installer::UnsupportedReason());
   exports["startTracking"] = Napi::Function::New(env, StartTracking);
   exports["stopTracking"] = Napi::Function::New(env, StopTracking);
+  exports["describeScript"] = Napi::Function::New(env, DescribeScript);
   exports["setSampleInterval"] = Napi::Function::New(env, SetSampleInterval);
   exports["setMemoryLimit"] = Napi::Function::New(env, SetMemoryLimit);
   exports["mark"] = Napi::Function::New(env, Mark);

@@ -31,12 +31,49 @@ TrackingOptions ReadOptions(const Napi::Object& options) {
   return result;
 }
 
+JsCallStacks::Place ReadPlace(const Napi::Object& place) {
+  return {place.Get("line").ToNumber().Uint32Value(),
+          place.Get("column").ToNumber().Uint32Value()};
+}
+
+/// Asks `find_originals(scriptId, [{line, column}...])`, which gives for each
+/// `{file, line, column}` or undefined.
+std::vector<OriginalPlace> CallFindOriginals(
+    const Napi::Function& find_originals, int script_id,
+    const std::vector<JsCallStacks::Place>& places) {
+  const Napi::Env env = find_originals.Env();
+  const Napi::HandleScope scope(env);
+  Napi::Array generated = Napi::Array::New(env, places.size());
+  for (uint32_t i = 0; i < places.size(); ++i) {
+    Napi::Object place = Napi::Object::New(env);
+    place["line"] = places[i].line;
+    place["column"] = places[i].column;
+    generated[i] = place;
+  }
+  const Napi::Value result =
+      find_originals.Call({Napi::Number::New(env, script_id), generated});
+  std::vector<OriginalPlace> originals(places.size());
+  if (!result.IsArray()) return originals;
+  for (uint32_t i = 0; i < places.size(); ++i) {
+    const Napi::Value original = result.As<Napi::Array>().Get(i);
+    if (!original.IsObject()) continue;
+    const auto object = original.As<Napi::Object>();
+    originals[i] = {GetString(object, "file"), ReadPlace(object)};
+  }
+  return originals;
+}
+
+std::vector<OriginalPlace> FindNoOriginals(
+    int, const std::vector<JsCallStacks::Place>&) {
+  return {};
+}
+
 }  // namespace
 
 Environment::Environment(Napi::Env) {}
 
 Environment::~Environment() {
-  if (is_tracking_) Tracker::Get().Stop();
+  if (is_tracking_) Tracker::Get().Stop(FindNoOriginals);
 }
 
 void Environment::Start(const Napi::CallbackInfo& info) {
@@ -56,7 +93,11 @@ Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
   }
   is_tracking_ = false;
-  auto capture = std::make_unique<CaptureHandle>(Tracker::Get().Stop());
+  const auto find_originals = info[0].As<Napi::Function>();
+  auto capture = std::make_unique<CaptureHandle>(Tracker::Get().Stop(
+      [&](int script_id, const std::vector<JsCallStacks::Place>& places) {
+        return CallFindOriginals(find_originals, script_id, places);
+      }));
   const std::string& error = (*capture)->error();
   if (!error.empty()) {
     Napi::Error::New(info.Env(), error).ThrowAsJavaScriptException();
@@ -65,6 +106,15 @@ Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {
   return Napi::External<CaptureHandle>::New(
       info.Env(), capture.release(),
       [](Napi::Env, CaptureHandle* handle) { delete handle; });
+}
+
+Napi::Value Environment::DescribeScript(const Napi::CallbackInfo& info) {
+  const auto [name, source_mapping_url] =
+      js_call_stacks_.Describe(info[0].ToNumber().Int32Value());
+  Napi::Object script = Napi::Object::New(info.Env());
+  script["name"] = name;
+  script["sourceMappingUrl"] = source_mapping_url;
+  return script;
 }
 
 }  // namespace memray_mocha

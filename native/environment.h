@@ -22,8 +22,13 @@ class Environment {
   ~Environment();
 
   void Start(const Napi::CallbackInfo& info);
+  /// stopTracking(findOriginals)
   /// @return an External of the CaptureHandle.
   Napi::Value Stop(const Napi::CallbackInfo& info);
+
+  /// describeScript(id) -> {name, sourceMappingUrl}, both empty when the
+  /// program is done with it
+  Napi::Value DescribeScript(const Napi::CallbackInfo& info);
 
   /// Whether the tracker that runs is this environment's.
   bool is_tracking() const { return is_tracking_; }

@@ -69,7 +69,7 @@ class Recording {
   void WriteHeap(records::HeapKind kind, uint64_t js_bytes,
                  const SampledHeap& sampled);
 
-  std::unique_ptr<Sink> Finish();
+  std::unique_ptr<Sink> Finish(const FindOriginals& find_originals);
 
   const uint64_t id;
   const Clock::time_point started_at = Clock::now();

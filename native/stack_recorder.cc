@@ -33,6 +33,13 @@ uint32_t TakeNumber(std::string_view* name) {
   return static_cast<uint32_t>(std::strtoul(digits.c_str(), nullptr, 10));
 }
 
+/// Where a function begins, as its name says.
+JsCallStacks::Place BeginOf(const Code& code) {
+  std::string_view name = code.name;
+  const uint32_t column = TakeNumber(&name);
+  return {TakeNumber(&name), column};
+}
+
 /// @param address of bytecode, or where the call that is under way returns to.
 /// @return -1 when it is not known.
 int64_t FindPosition(const CodeMap::Location& location, uintptr_t address) {
@@ -117,10 +124,11 @@ uint32_t StackRecorder::DefineJsFrame(const CodeMap& codes, const Code& code,
   if (frame != 0) return frame;
   frame = writer_->DefineJsFrame(DefineCode(codes, code), position + 1);
   SetOwner(frame, OwnerOf(codes, code));
-  if (position >= 0 && code.script_id != 0) {
+  const bool has_source_map = codes.GetScript(code.script_id).has_source_map;
+  if (code.script_id != 0 && (position >= 0 || has_source_map)) {
     positions_.push_back({codes.id(), code.script_id,
-                          DefineScript(codes, code.script_id),
-                          static_cast<uint32_t>(position)});
+                          DefineScript(codes, code.script_id), position,
+                          BeginOf(code), has_source_map});
   }
   return frame;
 }
@@ -144,12 +152,8 @@ uint32_t StackRecorder::DefineCode(const CodeMap& codes, const Code& code) {
   if (id != 0) return id;
   const uint32_t script = DefineScript(codes, code.script_id);
   const CodeType type = TypeOf(code);
-  uint32_t line = 0, column = 0;
-  if (type == CodeType::kJavaScript) {
-    std::string_view name = code.name;
-    column = TakeNumber(&name);
-    line = TakeNumber(&name);
-  }
+  const auto [line, column] =
+      type == CodeType::kJavaScript ? BeginOf(code) : JsCallStacks::Place{0, 0};
   id = writer_->DefineCode(writer_->DefineString(code.name), script, type, line,
                            column);
   return id;
@@ -201,30 +205,51 @@ uint32_t StackRecorder::Stack(uint32_t parent, uint32_t frame) {
   return stack;
 }
 
-void StackRecorder::WriteSymbols(const JsCallStacks* js_call_stacks) {
+void StackRecorder::WriteSymbols(const JsCallStacks* js_call_stacks,
+                                 const FindOriginals& find_originals) {
   std::set<std::pair<uint32_t, uint32_t>> done;
+  // Of scripts with a source map; by the capture's id and V8's.
+  std::map<std::pair<uint32_t, int>, std::vector<JsCallStacks::Place>>
+      generated;
   for (const Position& position : positions_) {
-    if (position.codes != js_call_stacks->code_map_id() ||
-        !done.emplace(position.script, position.offset).second) {
-      continue;
+    if (position.codes != js_call_stacks->code_map_id()) continue;
+    JsCallStacks::Place place = position.begin;
+    if (position.offset >= 0) {
+      const auto offset = static_cast<uint32_t>(position.offset);
+      if (!done.emplace(position.script, offset).second) continue;
+      place = js_call_stacks->Locate(position.script_id, offset);
+      if (place.line == 0) continue;
+      writer_->WritePosition(position.script, offset, place.line, place.column);
     }
-    const auto [line, column] =
-        js_call_stacks->Locate(position.script_id, position.offset);
-    if (line != 0)
-      writer_->WritePosition(position.script, position.offset, line, column);
+    if (position.has_source_map)
+      generated[{position.script, position.script_id}].push_back(place);
   }
-  std::unordered_map<std::string, uint32_t> strings;
-  const auto define = [&](const std::string& text) {
-    const auto [found, is_new] = strings.try_emplace(text, 0);
-    if (is_new) found->second = writer_->DefineString(text);
-    return found->second;
-  };
+  for (const auto& [script, places] : generated) {
+    const auto originals = find_originals(script.second, places);
+    for (size_t i = 0; i < originals.size(); ++i) {
+      const auto& [file, original] = originals[i];
+      if (original.line == 0) continue;
+      writer_->WriteOriginal(script.first, places[i].line, places[i].column,
+                             DefineString(file), original.line,
+                             original.column);
+    }
+  }
+  WriteNativeSymbols();
+}
+
+void StackRecorder::WriteNativeSymbols() {
   for (const NativeFrame& frame : native_frames_) {
     const auto symbol =
         NativeSymbols::OfProcess().Find(frame.address, frame.with_function);
-    const uint32_t function = define(symbol.function);
-    writer_->WriteSymbol(frame.id, function, define(symbol.module));
+    const uint32_t function = DefineString(symbol.function);
+    writer_->WriteSymbol(frame.id, function, DefineString(symbol.module));
   }
+}
+
+uint32_t StackRecorder::DefineString(const std::string& text) {
+  const auto [found, is_new] = strings_.try_emplace(text, 0);
+  if (is_new) found->second = writer_->DefineString(text);
+  return found->second;
 }
 
 }  // namespace memray_mocha

@@ -2,6 +2,7 @@
 #define NATIVE_STACK_RECORDER_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,6 +15,16 @@
 #include "thread_state.h"
 
 namespace memray_mocha {
+
+/// Where a source map says that a place was written; a line of 0: nowhere.
+struct OriginalPlace {
+  std::string file;
+  JsCallStacks::Place place;
+};
+
+/// Gives the original of each place of a script, which V8's id names.
+using FindOriginals = std::function<std::vector<OriginalPlace>(
+    int script_id, const std::vector<JsCallStacks::Place>& places)>;
 
 /// Turns the addresses of a call stack into a call stack of the capture, and
 /// defines on the way what the capture does not know yet: strings, scripts,
@@ -43,7 +54,9 @@ class StackRecorder {
   /// V8's heap.
   /// @param js_call_stacks the isolate's that calls; positions of other
   /// isolates' scripts stay unknown.
-  void WriteSymbols(const JsCallStacks* js_call_stacks);
+  /// @param find_originals asked once for each script with a source map.
+  void WriteSymbols(const JsCallStacks* js_call_stacks,
+                    const FindOriginals& find_originals);
 
  private:
   /// Whose a frame is. Node's internals and V8's builtins belong to who called
@@ -56,10 +69,12 @@ class StackRecorder {
     bool with_function;
   };
   struct Position {
-    uint64_t codes;   // the code map's id
-    int script_id;    // V8's
-    uint32_t script;  // the capture's
-    uint32_t offset;
+    uint64_t codes;             // the code map's id
+    int script_id;              // V8's
+    uint32_t script;            // the capture's
+    int64_t offset;             // -1: not known
+    JsCallStacks::Place begin;  // of the function
+    bool has_source_map;
   };
   uint32_t RecordJs(ThreadState* thread, const CodeMap& codes);
   uint32_t JsFrame(const CodeMap& codes, uintptr_t address);
@@ -69,6 +84,8 @@ class StackRecorder {
   void SetOwner(uint32_t frame, Owner owner);
   uint32_t DefineCode(const CodeMap& codes, const Code& code);
   uint32_t DefineScript(const CodeMap& codes, int script_id);
+  void WriteNativeSymbols();
+  uint32_t DefineString(const std::string& text);
   uint32_t NativeFrameAt(uintptr_t address, bool with_function);
   uint32_t Stack(uint32_t parent, uint32_t frame);
 
@@ -89,6 +106,8 @@ class StackRecorder {
   // By id of the code map, and V8's of the script.
   std::map<std::pair<uint64_t, int>, uint32_t> scripts_;
   std::vector<Position> positions_;
+  // Of what WriteSymbols writes.
+  std::unordered_map<std::string, uint32_t> strings_;
   uint32_t compiler_stack_ = 0;
   std::unordered_map<uintptr_t, size_t> native_frames_by_address_;
   std::vector<NativeFrame> native_frames_;

@@ -92,7 +92,7 @@ void Tracker::Mark() {
   recording_->WriteHeap(records::HeapKind::kMark, 0, live);
 }
 
-std::unique_ptr<Sink> Tracker::Stop() {
+std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
   if (meter_) meter_->MeasureAtEnd();
   const RecursionGuard guard;
   Recording::SampledHeap left;
@@ -108,7 +108,7 @@ std::unique_ptr<Sink> Tracker::Stop() {
     if (meter) recording->WriteHeap(records::HeapKind::kEnd, 0, left);
   }
   if (meter) object_sampler::Stop();
-  return recording->Finish();
+  return recording->Finish(find_originals);
 }
 
 void Tracker::OnAllocation(uintptr_t address, size_t size_bytes,

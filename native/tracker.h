@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "interposition/listener.h"
+#include "stack_recorder.h"
 
 namespace v8 {
 class Isolate;
@@ -64,9 +65,10 @@ class Tracker final : public AllocationListener {
   void Mark();
 
   /// Ends the capture. Only for who started it.
+  /// @param find_originals may run JavaScript, which is not recorded.
   /// @return the capture, to be read; its error says what went wrong while it
   /// was recorded.
-  std::unique_ptr<Sink> Stop();
+  std::unique_ptr<Sink> Stop(const FindOriginals& find_originals);
 
   void OnAllocation(uintptr_t address, size_t size_bytes, Allocator allocator,
                     uintptr_t caller) override;

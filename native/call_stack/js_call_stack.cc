@@ -144,17 +144,28 @@ size_t JsCallStacks::Sample(void** frames, VmState* state) const {
 JsCallStacks::Place JsCallStacks::Locate(int script_id,
                                          uint32_t position) const {
   v8::HandleScope scope(isolate_);
-  v8::Local<v8::UnboundScript> script;
-  {
-    std::lock_guard lock(mutex_);
-    const auto found = scripts_.find(script_id);
-    if (found != scripts_.end()) script = found->second.Get(isolate_);
-  }
+  const v8::Local<v8::UnboundScript> script = FindScript(script_id);
   if (script.IsEmpty()) return {0, 0};
   // Not under the lock: V8 may collect garbage here and report code it moves.
   const auto offset = static_cast<int>(position);
   return {static_cast<uint32_t>(script->GetLineNumber(offset) + 1),
           static_cast<uint32_t>(script->GetColumnNumber(offset) + 1)};
+}
+
+JsCallStacks::ScriptDescription JsCallStacks::Describe(int script_id) const {
+  v8::HandleScope scope(isolate_);
+  const v8::Local<v8::UnboundScript> script = FindScript(script_id);
+  if (script.IsEmpty()) return {};
+  return {ToUtf8(isolate_, script->GetScriptName()),
+          ToUtf8(isolate_, script->GetSourceMappingURL())};
+}
+
+/// @return empty when the program is done with it.
+v8::Local<v8::UnboundScript> JsCallStacks::FindScript(int script_id) const {
+  std::lock_guard lock(mutex_);
+  const auto found = scripts_.find(script_id);
+  if (found == scripts_.end()) return {};
+  return found->second.Get(isolate_);
 }
 
 void JsCallStacks::OnCodeEvent(const v8::JitCodeEvent* event) {

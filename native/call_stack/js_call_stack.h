@@ -62,11 +62,22 @@ class JsCallStacks {
   /// could run.
   Place Locate(int script_id, uint32_t position) const;
 
+  /// What a script says of itself; empty is what it does not say.
+  struct ScriptDescription {
+    std::string name;  // a path or URL
+    std::string source_mapping_url;
+  };
+
+  /// @return nothing of a script that the program is done with. Touches V8's
+  /// heap, as Locate does.
+  ScriptDescription Describe(int script_id) const;
+
  private:
   static void OnCodeEvent(const v8::JitCodeEvent* event);
   void OnCodeAdded(const v8::JitCodeEvent& event);
   void KeepScript(const std::string& name, int script_id,
                   v8::Local<v8::UnboundScript> script);
+  v8::Local<v8::UnboundScript> FindScript(int script_id) const;
 
   void ForgetDeadScripts();
 

@@ -136,6 +136,19 @@ void RecordWriter::WritePosition(uint32_t script, uint32_t position,
   PutVarint(column);
 }
 
+void RecordWriter::WriteOriginal(uint32_t script, uint32_t line,
+                                 uint32_t column, uint32_t file,
+                                 uint32_t original_line,
+                                 uint32_t original_column) {
+  Begin(Tag::kOriginal);
+  PutVarint(script);
+  PutVarint(line);
+  PutVarint(column);
+  PutVarint(file);
+  PutVarint(original_line);
+  PutVarint(original_column);
+}
+
 void RecordWriter::WriteSymbol(uint32_t frame, uint32_t function,
                                uint32_t module) {
   Begin(Tag::kSymbol);

@@ -45,6 +45,10 @@ class RecordWriter {
   void WriteMetadata(std::string_view key, std::string_view value);
   void WritePosition(uint32_t script, uint32_t position, uint32_t line,
                      uint32_t column);
+  /// @param file a string; where it says the place of the script was written.
+  void WriteOriginal(uint32_t script, uint32_t line, uint32_t column,
+                     uint32_t file, uint32_t original_line,
+                     uint32_t original_column);
   void WriteSymbol(uint32_t frame, uint32_t function, uint32_t module);
   void WriteHeap(records::HeapKind kind, uint64_t js_bytes);
   void WriteSamples(uint32_t stack, uint64_t bytes, uint64_t objects);

@@ -41,6 +41,7 @@ enum class Tag : uint8_t {
   kMetadata = 0x0D,
   kHeap = 0x0E,
   kSamples = 0x0F,
+  kOriginal = 0x10,
 };
 
 enum class HeapKind : uint8_t {

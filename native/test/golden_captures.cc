@@ -76,6 +76,8 @@ void WriteEveryRecord(RecordWriter* w) {
   w->WritePosition(script, 50, 3, 5);
   w->WritePosition(script, 1000, 43, 7);
   w->WritePosition(script, 1100, 45, 9);
+  w->WriteOriginal(script, 45, 9, w->DefineString("file:///app/row%20s.ts"), 52,
+                   11);
   const uint32_t node = w->DefineString("/usr/bin/node");
   w->WriteSymbol(in_node, w->DefineString("node::Buffer::New(unsigned long)"),
                  node);

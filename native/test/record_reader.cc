@@ -64,6 +64,8 @@ std::string RecordReader::ReadRecord() {
       return Fields("SYMBOL", "vvvvv");
     case 0x0D:
       return Fields("METADATA", "ss");
+    case 0x10:
+      return Fields("ORIGINAL", "vvvvvv");
   }
   throw Failure("unknown tag " + std::to_string(tag));
 }

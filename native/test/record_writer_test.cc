@@ -218,6 +218,8 @@ TEST("RecordWriter: the other records, to the byte") {
                  w->WriteUnmapping(0x5000, 0x1000));
   EXPECT_PAYLOAD(({0x0B, 0x01, 0xE8, 0x07, 0x29, 0x12}),
                  w->WritePosition(1, 1000, 41, 18));
+  EXPECT_PAYLOAD(({0x10, 0x01, 0x29, 0x92, 0x01, 0x02, 0x07, 0x05}),
+                 w->WriteOriginal(1, 41, 146, 2, 7, 5));
   EXPECT_PAYLOAD(({0x0C, 0x03, 0x01, 0x02, 0x00, 0x00}),
                  w->WriteSymbol(3, 1, 2));
 }

@@ -1,5 +1,6 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import type { ScriptDescription, SourceMaps } from '../capture/source-maps';
 import { createAddonNotFoundError } from '../errors';
 
 /** What is asked of the native part when tracking starts; every field is given and checked. */
@@ -32,7 +33,10 @@ export interface Addon {
   setMemoryLimit(limitBytes: number): void;
   /** Has a reader tell what is live now from what becomes live later; the last one counts. */
   mark(): void;
-  stopTracking(): CaptureHandle;
+  /** @param findOriginals gives what the places of a script were made of, by its source map */
+  stopTracking(findOriginals: SourceMaps['findOriginals']): CaptureHandle;
+  /** What V8 knows of a script of this thread; nothing if the program is done with it. */
+  describeScript(scriptId: number): ScriptDescription;
   /** @returns its size in bytes; 0 once it is closed */
   captureSize(capture: CaptureHandle): number;
   /** @returns how many bytes of it were copied to `target`; 0 at the end */

@@ -1,6 +1,7 @@
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { CaptureReader, type CaptureSource } from '../capture/capture-reader';
+import { SourceMaps } from '../capture/source-maps';
 import { createTrackerActiveError, createTrackerNotActiveError } from '../errors';
 import { type Addon, type CaptureHandle, loadAddon } from './addon';
 
@@ -49,6 +50,7 @@ export class Tracker {
   }
 
   static #active: Tracker | undefined;
+  static readonly #sourceMaps = new SourceMaps((scriptId) => loadAddon().describeScript(scriptId));
 
   readonly #path: string;
   readonly #native: boolean;
@@ -112,7 +114,10 @@ export class Tracker {
     if (Tracker.#active !== this) throw createTrackerNotActiveError();
     Tracker.#active = undefined;
     const addon = loadAddon();
-    return new CaptureReader(new AddonSource(addon, addon.stopTracking()));
+    const capture = addon.stopTracking((scriptId, places) =>
+      Tracker.#sourceMaps.findOriginals(scriptId, places),
+    );
+    return new CaptureReader(new AddonSource(addon, capture));
   }
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import {
   BUILTIN,
   CaptureWriter,
+  JAVASCRIPT,
   MALLOC,
   NATIVE_FRAMES,
   STATE,
@@ -99,6 +100,33 @@ describe('call stacks', () => {
         ],
       ],
     );
+  });
+
+  it('show where a source map says that their code was written', () => {
+    const writer = new CaptureWriter().thread(1);
+    const script = writer.script('/out.js', 1);
+    const code = writer.code('JS:~f /out.js:1:7', script, JAVASCRIPT, 1, 7);
+    // On one line; the last has no position, but its function's begin.
+    for (const [index, position] of [10, 20, 30, 40, -1].entries()) {
+      const stack = writer.stack(0, writer.jsFrame(code, position));
+      writer.allocation(16 * index + 16, 10 ** index, MALLOC, stack);
+      if (position >= 0) writer.position(script, position, 1, 1 + position);
+    }
+    writer.original(script, '/src/a.ts', 1, 11, 8, 3).original(script, '/src/a.ts', 1, 21, 9, 5);
+    writer.original(script, 'file:///src/a.ts', 1, 41, 8, 99);
+    writer.original(script, 'file:///src/b%20c.ts', 1, 7, 2, 1);
+    const shown = read(writer.end())
+      .leaks()
+      .map(({ bytes, stack: { frames } }) => {
+        const { functionName, filename, lineNumber, columnNumber } = frames[0]!;
+        return `${bytes} ${functionName}:${filename}:${lineNumber}:${columnNumber}`;
+      });
+    assert.deepEqual(shown, [
+      '10000 f:/src/b c.ts:2:1',
+      '1001 f:/src/a.ts:8:3',
+      '100 f:/out.js:1:31',
+      '10 f:/src/a.ts:9:5',
+    ]);
   });
 
   it('have the line where the function begins when nothing says the position', () => {

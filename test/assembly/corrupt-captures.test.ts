@@ -31,6 +31,7 @@ function writeEverything(): Buffer {
     if (i % 3 === 0) writer.deallocation((i - 1) * 4096);
   }
   writer.unmap(4096, 40_000).position(script, 7, 3, 4);
+  writer.original(script, '/a.ts', 3, 4, 5, 6);
   return writer.symbol(frames.at(-1)!, 'g', '/m.node', '/m.cc', 5).end(3).toBytes();
 }
 
@@ -109,7 +110,7 @@ describe('a corrupt capture', () => {
   });
 
   const corruptions: [string, RegExp, (writer: CaptureWriter) => void][] = [
-    ['an undefined tag', /undefined tag 16\b/, (writer) => writer.raw(0x10)],
+    ['an undefined tag', /undefined tag 17\b/, (writer) => writer.raw(0x11)],
     ['the tag 0', /undefined tag 0\b/, (writer) => writer.raw(0)],
     ['a tag kept free', /undefined tag 80\b/, (writer) => writer.raw(0x50)],
     [

@@ -91,7 +91,7 @@ describe('the golden capture', () => {
       assert.deepEqual(shorten(reader.allocations()), [
         `${0x10000 + 4096 + 0x20000} 3 node: ${main}`,
         `3000 2 node: parseRow:/app/catalogue.js:43 < ${main}`,
-        `3000 1 node: parseRow:/app/catalogue.js:45 < ${main}`,
+        `3000 1 node: parseRow:/app/row s.ts:52 < ${main}`,
         `756 2 ${addon}`,
         '64 1 node: V8: garbage collection::0',
       ]);

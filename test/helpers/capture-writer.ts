@@ -145,6 +145,12 @@ export class CaptureWriter {
     return this.record(0x0b, script, position, line, column);
   }
 
+  /** @param places line and column in the script, and in the file */
+  original(script: number, file: string, ...places: [number, number, number, number]): this {
+    const [line, column, ...original] = places;
+    return this.record(0x10, script, line, column, this.string(file), ...original);
+  }
+
   symbol(frame: number, functionName: string, module = '', file = '', line = 0): this {
     const strings = [functionName, module, file].map((text) => (text ? this.string(text) : 0));
     return this.record(0x0c, frame, ...strings, line);
