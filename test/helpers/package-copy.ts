@@ -4,7 +4,7 @@ import { join } from 'node:path';
 const root = join(__dirname, '..', '..');
 
 /**
- * Puts what users get of this package, and its one dependency at run time, into a `node_modules`
+ * Puts what users get of this package, and its dependencies at run time, into a `node_modules`
  * folder. Copied, not linked: a link would resolve `mocha` to the one in this repository.
  */
 export function copyPackageTo(nodeModules: string) {
@@ -14,5 +14,7 @@ export function copyPackageTo(nodeModules: string) {
     const source = join(root, name);
     if (existsSync(source)) cpSync(source, join(home, name), { recursive: true });
   }
-  cpSync(join(root, 'node_modules', 'kleur'), join(nodeModules, 'kleur'), { recursive: true });
+  for (const name of ['kleur', '@jridgewell']) {
+    cpSync(join(root, 'node_modules', name), join(nodeModules, name), { recursive: true });
+  }
 }
