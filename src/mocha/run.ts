@@ -85,7 +85,7 @@ export class Run {
     if (!this.isTracking) return;
     const stop = (test: unknown, error?: unknown): void => {
       // A test that is over may fail once more, for a second call of its `done`.
-      if (this.#current?.test === test) this.#current?.tracked.stop();
+      if (this.#current?.test === test) this.#current?.tracked.stop(error);
       stripOwnFrames(error);
     };
     // Before the reporter hears of it: that shows the error's stack, and the peak.

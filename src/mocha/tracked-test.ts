@@ -10,6 +10,7 @@ import { markUntracked } from './context';
 import { findLimits, watchBody, type Limits } from './declarations';
 import type { Options } from './options';
 import { identifyTest, type TestId } from './test-id';
+import { explainTimeout } from './tracking-cost';
 import { wrapBody, type Body, type BodyEnd, type BodyStyle } from './wrapped-body';
 
 // Tests may fake it.
@@ -54,6 +55,7 @@ export class TrackedTest {
   readonly #tracking: Tracking;
   #clock: BodyClock | undefined;
   #tracker: InstanceType<TrackerClass> | undefined;
+  #native = false;
   #capture: string | null = null;
   #result: TestResult | undefined;
 
@@ -66,9 +68,20 @@ export class TrackedTest {
     test.fn = wrapBody(test.fn as Body, () => this.#begin()) as Mocha.Func;
   }
 
-  /** Stops what a timeout or an uncaught error left running. */
-  stop(): void {
+  /**
+   * Stops what a timeout or an uncaught error left running.
+   *
+   * @param error why the test failed, if it did
+   */
+  stop(error?: unknown): void {
     this.#stop();
+    if (!this.#result) return;
+    const durationMs = this.#test.duration ?? 0;
+    explainTimeout(
+      error,
+      { ...this.#result, durationMs },
+      () => new this.#tracking.Tracker({ native: this.#native }),
+    );
   }
 
   /**
@@ -123,10 +136,11 @@ export class TrackedTest {
   #start(limits: Limits): void {
     const { options } = this.#tracking;
     this.#capture = this.#tracking.reserveCapture(this.#name.id, currentRetry(this.#test));
+    this.#native =
+      options.native || limits.leaks !== undefined || MENTIONS_LEAK_LIMIT.test(this.#test.body);
     const tracker = new this.#tracking.Tracker({
       path: this.#capture ?? '',
-      native:
-        options.native || limits.leaks !== undefined || MENTIONS_LEAK_LIMIT.test(this.#test.body),
+      native: this.#native,
       jsHeap: options.jsHeap,
     });
     tracker.start();

@@ -413,6 +413,21 @@ describe('analysis', function () {
     });
   });
 
+  it('says how long it took when a test times out because of it', function () {
+    const source = `
+      it('allocates often', () => { for (let i = 0; i < 100_000; i++) new ArrayBuffer(16); }).timeout(5);`;
+    withProject(source, (project) => {
+      const { stdout, result } = project.measure();
+      const { durationMs, allocations } = result('allocates often');
+      const [, costMs, count] =
+        /Error: Timeout of 5ms exceeded\..* memray-mocha took about (\d+)ms of it to record (\d+) allocations: raise the timeout/.exec(
+          stdout,
+        )!;
+      assert.equal(Number(count), allocations.count);
+      assert.ok(Number(costMs) > 0 && Number(costMs) <= durationMs, `${costMs} ${durationMs}`);
+    });
+  });
+
   it('works beside fake timers and a faked Date', function () {
     const source = `
       const real = { setTimeout, setImmediate, Date, hrtime: process.hrtime };

@@ -1,0 +1,71 @@
+import { runInThisContext } from 'node:vm';
+import type { TestResult } from '../test-result';
+import type { TrackerClass } from './tracked-test';
+
+// Tests may fake it.
+const { hrtime } = process;
+
+/** A share of the timeout that is worth a word. */
+const CONSIDERABLE = 0.1;
+/** Recording one allocation hardly takes longer: what few allocations take needs no measurement. */
+const MAX_COST_MS = 0.1;
+const SAMPLE_SIZE = 500;
+const MAX_DEPTH = 50;
+
+type Allocate = (depth: number, count: number) => void;
+
+// Not of this file: what this package's own files allocate is not recorded.
+const ALLOCATE = `(function allocate(depth, count) {
+  if (depth > 1) allocate(depth - 1, count);
+  else for (let i = 0; i < count; i++) new ArrayBuffer(16);
+})`;
+
+/** Mocha's error of a test that takes too long. */
+interface TimeoutError extends Error {
+  code: string;
+  timeout: number;
+}
+
+/** Says in a timeout's error how much of the time went into recording, if that is considerable. */
+export function explainTimeout(
+  error: unknown,
+  { allocations: { count }, topAllocations, durationMs }: TestResult,
+  createTracker: () => InstanceType<TrackerClass>,
+): void {
+  if (!isTimeout(error)) return;
+  const considerableMs = error.timeout * CONSIDERABLE;
+  if (count * MAX_COST_MS < considerableMs) return;
+  const depth = topAllocations[0]?.stack.length ?? 0;
+  const costMs = Math.min(count * measureCost(createTracker(), depth), durationMs);
+  if (costMs < considerableMs) return;
+  const { message, stack = '' } = error;
+  error.message = `${message} memray-mocha took about ${Math.round(costMs)}ms of it to record ${count} allocations: raise the timeout, or run without it (MEMRAY=off).`;
+  error.stack = stack.replace(message, () => error.message);
+}
+
+function isTimeout(error: unknown): error is TimeoutError {
+  return error instanceof Error && (error as TimeoutError).code === 'ERR_MOCHA_TIMEOUT';
+}
+
+/** @returns milliseconds for each allocation at this depth of calls */
+function measureCost(tracker: InstanceType<TrackerClass>, depth: number): number {
+  const allocate = runInThisContext(ALLOCATE, { filename: 'memray-sample' }) as Allocate;
+  const time = (): number => {
+    const start = hrtime.bigint();
+    allocate(Math.min(depth, MAX_DEPTH), SAMPLE_SIZE);
+    return Number(hrtime.bigint() - start) / 1e6;
+  };
+  time();
+  const untrackedMs = time();
+  try {
+    tracker.start();
+  } catch {
+    // The test has failed already, and not of this.
+    return 0;
+  }
+  const trackedMs = time();
+  const reader = tracker.stop();
+  const { allocationCount } = reader.statistics();
+  reader.close();
+  return (trackedMs - untrackedMs) / Math.max(1, allocationCount);
+}
