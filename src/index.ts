@@ -14,4 +14,10 @@ export type { LimitMemoryOptions } from './limits/memory-limit';
 export { formatMemorySize, parseMemorySize } from './memory-size';
 export { limitLeaks, limitMemory, type LimitMethods } from './mocha/context';
 export { Tracker, type TrackerOptions } from './native/tracker';
-export type { AllocationResult, LocationResult, TestResult, Violation } from './test-result';
+export type {
+  AllocationResult,
+  LeakResult,
+  LocationResult,
+  TestResult,
+  Violation,
+} from './test-result';

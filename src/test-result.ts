@@ -20,6 +20,13 @@ export interface AllocationResult {
   stack: Frame[];
 }
 
+/** Memory that one call stack leaked. */
+export interface LeakResult extends AllocationResult {
+  /** With `repeat`: how much more it becomes with each run of the body, and whether it grows at all. */
+  bytesPerRun?: number;
+  grows?: boolean;
+}
+
 /** Memory allocated on one line of one function, at the peak. */
 export interface LocationResult {
   functionName: string;
@@ -42,6 +49,8 @@ export interface TestResult {
   durationMs: number;
   /** 0 for the first attempt, 1 for the first retry. */
   retry: number;
+  /** How often the body ran and was measured: more than once with `repeat`. */
+  runs: number;
   /** At the high-water mark. */
   peak: { bytes: number; jsHeapBytes: number; nativeBytes: number; rawBytes: number };
   /**
@@ -55,7 +64,7 @@ export interface TestResult {
   /** The same summed per line. */
   topLocations: LocationResult[];
   /** The call stacks that leaked most; only for a test with a leak limit. */
-  leaks: AllocationResult[];
+  leaks: LeakResult[];
   /** The capture file, when it is kept. */
   capture: string | null;
 }

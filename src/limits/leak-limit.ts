@@ -3,7 +3,14 @@ import type { AllocationRecord } from '../capture/capture-reader';
 import { createInvalidArgumentError } from '../errors';
 import { formatMemorySize, parseMemorySize } from '../memory-size';
 import { checkLimitOptions } from './limit-options';
-import { createVerdict, sumByCallStack, type TextOptions, type Verdict } from './verdict';
+import { measureGrowth, runsBeforeMark } from './growth';
+import {
+  createVerdict,
+  sumByCallStack,
+  type CallStackSum,
+  type TextOptions,
+  type Verdict,
+} from './verdict';
 
 const MIN_STACKS = 5;
 
@@ -21,6 +28,13 @@ export interface LimitLeaksOptions {
   currentThreadOnly?: boolean;
   /** Count every JS heap object instead of samples; slower. Default: false, within 2% of the limit. */
   exact?: boolean;
+  /**
+   * How often the body runs; what all these runs leave behind counts, and the failure says whether
+   * it grows. Default: 1.
+   */
+  repeat?: number;
+  /** How often it runs before, without being measured: caches fill. Default: 0. */
+  warmup?: number;
 }
 
 /** A checked `limitLeaks` declaration. */
@@ -30,6 +44,10 @@ export interface LeakLimit {
   filterFn: LeaksFilterFunction;
   currentThreadOnly: boolean;
   exact: boolean;
+  /** Measured runs of the body, at least 1. */
+  repeat: number;
+  /** Runs before these. */
+  warmup: number;
 }
 
 /**
@@ -47,12 +65,16 @@ export function createLeakLimit(
     filterFn: 'function',
     currentThreadOnly: 'boolean',
     exact: 'boolean',
+    repeat: 'number',
+    warmup: 'number',
   });
   return {
     bytes,
     filterFn: options.filterFn ?? (() => true),
     currentThreadOnly: options.currentThreadOnly ?? false,
     exact: options.exact ?? false,
+    repeat: checkRuns('repeat', options.repeat ?? 1, 1),
+    warmup: checkRuns('warmup', options.warmup ?? 0, 0),
   };
 }
 
@@ -78,13 +100,31 @@ export function judgeLeaks(
       kind: 'limitLeaks',
       limitBytes: limit.bytes,
       actualBytes: largest.bytes,
-      summary: `Test was allowed to leak ${formatMemorySize(limit.bytes)} per location but at least one location leaked more`,
+      summary: `Test was allowed to leak ${formatMemorySize(limit.bytes)} per location but at least one location leaked more${limit.repeat > 1 ? ` in ${limit.repeat} runs` : ''}`,
       title: 'List of leaked allocations:',
-      sums: leaks,
+      sums: limit.repeat > 1 ? leaks.map((sum) => noteGrowth(sum, limit.repeat)) : leaks,
       remedy:
-        'Release what these lines keep, raise the limit, or ignore a known cache with a filter.',
+        'Release what these lines keep, raise the limit, or ignore a known cache with a filter.' +
+        (limit.repeat > 1 ? ' What does not grow may be left by `warmup` runs.' : ''),
     },
     { ...options, stacks: Math.max(options.stacks, MIN_STACKS) },
+  );
+}
+
+function noteGrowth(sum: CallStackSum, repeat: number): CallStackSum {
+  const { bytesPerRun, grows } = measureGrowth(sum, repeat);
+  const note = grows
+    ? `, growing by ${formatMemorySize(bytesPerRun)} per run`
+    : `, not growing since run ${runsBeforeMark(repeat)}`;
+  return { ...sum, note };
+}
+
+function checkRuns(name: string, runs: number, minimum: number): number {
+  if (Number.isSafeInteger(runs) && runs >= minimum) return runs;
+  throw createInvalidArgumentError(
+    `the \`${name}\` option of limitLeaks`,
+    `a whole number, at least ${minimum}`,
+    runs,
   );
 }
 

@@ -7,6 +7,7 @@ import {
   formatStackLine,
   isUserFrame,
   visibleFrames,
+  withoutHarness,
 } from '../stack-trace';
 import type { Violation } from '../test-result';
 
@@ -30,7 +31,11 @@ export interface TextOptions {
 /** Bytes of one distinct call stack, JS heap and native memory together. */
 export interface CallStackSum {
   bytes: number;
+  bytesAtMark: number;
+  count: number;
   stack: CallStack;
+  /** What else to say of it, behind "allocated here". */
+  note?: string;
 }
 
 /** Why a limit was reached, with all the texts that say so. */
@@ -43,11 +48,13 @@ export interface Verdict {
 /** Sums rows per distinct call stack, largest first. */
 export function sumByCallStack(rows: AllocationRecord[], native: boolean): CallStackSum[] {
   const sums = new Map<string, CallStackSum>();
-  for (const { bytes, stack } of rows) {
+  for (const { bytes, bytesAtMark, count, stack } of rows) {
     const key = keyOf(stack, native);
-    const sum = sums.get(key);
-    if (sum) sum.bytes += bytes;
-    else sums.set(key, { bytes, stack });
+    const sum = sums.get(key) ?? { bytes: 0, bytesAtMark: 0, count: 0, stack };
+    sum.bytes += bytes;
+    sum.bytesAtMark += bytesAtMark;
+    sum.count += count;
+    sums.set(key, sum);
   }
   return [...sums.values()].sort((a, b) => b.bytes - a.bytes);
 }
@@ -89,8 +96,8 @@ export function createVerdict(
 
 function listCallStacks(sums: CallStackSum[], options: TextOptions): string[] {
   const shown = options.verbosity >= 2 ? sums : sums.slice(0, SHORT_LIST);
-  const lines = shown.flatMap(({ bytes, stack }) => [
-    `${INDENT}- ${formatMemorySize(bytes)} allocated here:`,
+  const lines = shown.flatMap(({ bytes, stack, note = '' }) => [
+    `${INDENT}- ${formatMemorySize(bytes)} allocated here${note}:`,
     ...formatFrames(stack, options).map((line) => INDENT + INDENT + line),
   ]);
   const hidden = sums.length - shown.length;
@@ -112,8 +119,12 @@ function hint(sums: CallStackSum[], { capture, ...options }: TextOptions): strin
   return [[...more, 'MEMRAY_BIN_PATH=<folder> keeps the capture.'].join(' ')];
 }
 
-/** Native frames only tell call stacks apart when the user wants to see them, or there is nothing else. */
-function keyOf({ frames }: CallStack, native: boolean): string {
+/**
+ * Native frames only tell call stacks apart when the user wants to see them, or there is nothing
+ * else; what called the body never does: it is not the same for each run of it.
+ */
+function keyOf(stack: CallStack, native: boolean): string {
+  const frames = withoutHarness(stack.frames);
   const ofJavaScript = native ? frames : frames.filter((frame) => frame.kind !== 'native');
   return (ofJavaScript.length > 0 ? ofJavaScript : frames)
     .map((frame) => `${frame.functionName}\0${frame.filename}\0${frame.lineNumber}`)

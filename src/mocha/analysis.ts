@@ -1,10 +1,12 @@
+import type { CallStack } from '../call-stack';
 import type { AllocationRecord, CaptureReader } from '../capture/capture-reader';
+import { measureGrowth } from '../limits/growth';
 import { judgeLeaks } from '../limits/leak-limit';
 import { judgeMemory } from '../limits/memory-limit';
-import type { TextOptions, Verdict } from '../limits/verdict';
+import { sumByCallStack, type TextOptions, type Verdict } from '../limits/verdict';
 import { sumByLocation } from '../locations';
 import { displayPath, isOfHarnessOnly, withoutHarness } from '../stack-trace';
-import type { AllocationResult, TestResult } from '../test-result';
+import type { AllocationResult, LeakResult, TestResult } from '../test-result';
 import type { Limits } from './declarations';
 
 const KEPT_ROWS = 10;
@@ -57,8 +59,22 @@ export class Analysis {
       },
       topAllocations: rows.slice(0, KEPT_ROWS).map((row) => toResult(row, cwd)),
       topLocations: sumByLocation(rows, options).slice(0, KEPT_LOCATIONS),
-      leaks: this.#leakRows.slice(0, KEPT_ROWS).map((row) => toResult(row, cwd)),
+      leaks: this.#listLeaks().slice(0, KEPT_ROWS),
     };
+  }
+
+  /** Of each heap, the call stacks that leaked, largest first. */
+  #listLeaks(): LeakResult[] {
+    const repeat = this.#limits.leaks?.repeat ?? 1;
+    return (['js', 'native'] as const)
+      .flatMap((heap) => {
+        const rows = this.#leakRows.filter((row) => row.heap === heap);
+        return sumByCallStack(rows, this.#options.native).map((sum) => ({
+          ...toResult({ ...sum, heap }, this.#options.cwd),
+          ...(repeat > 1 && measureGrowth(sum, repeat)),
+        }));
+      })
+      .sort((a, b) => b.bytes - a.bytes);
   }
 
   /**
@@ -87,7 +103,10 @@ function withoutTrailingZeros(counts: number[]): number[] {
   );
 }
 
-function toResult({ bytes, count, heap, stack }: AllocationRecord, cwd: string): AllocationResult {
+function toResult(
+  { bytes, count, heap, stack }: Omit<AllocationResult, 'stack'> & { stack: CallStack },
+  cwd: string,
+): AllocationResult {
   const frames = withoutHarness(stack.frames).map((frame) => ({
     ...frame,
     filename: displayPath(frame.filename, cwd),

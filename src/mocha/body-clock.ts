@@ -6,6 +6,7 @@ const { hrtime } = process;
 interface TimedRunnable {
   duration?: number | undefined;
   timer?: unknown;
+  timeout(): number;
   resetTimeout(): void;
   clearTimeout(): void;
 }
@@ -16,6 +17,7 @@ interface TimedRunnable {
  */
 export class BodyClock {
   readonly #test: TimedRunnable;
+  readonly #startedAt = hrtime.bigint();
   #ownMs = 0;
   #pausedAt: bigint | undefined;
   #duration: number | undefined;
@@ -45,9 +47,15 @@ export class BodyClock {
   /** From here on time is the test's again. */
   resume(): void {
     if (this.#pausedAt === undefined) return;
-    this.#ownMs += Number(hrtime.bigint() - this.#pausedAt) / 1e6;
+    this.#ownMs += toMs(hrtime.bigint() - this.#pausedAt);
     this.#pausedAt = undefined;
     delete (this.#test as Partial<TimedRunnable>).resetTimeout;
+  }
+
+  /** Whether the test has taken longer than its timeout: Mocha fails it when it ends. */
+  get isOverdue(): boolean {
+    const timeoutMs = this.#test.timeout();
+    return timeoutMs > 0 && toMs(hrtime.bigint() - this.#startedAt) - this.#ownMs > timeoutMs + 1;
   }
 
   /** Gives the test back a plain `duration`. */
@@ -60,4 +68,8 @@ export class BodyClock {
       value: this.#duration,
     });
   }
+}
+
+function toMs(nanoseconds: bigint): number {
+  return Number(nanoseconds) / 1e6;
 }

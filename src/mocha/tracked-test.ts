@@ -1,5 +1,6 @@
 import type Mocha from 'mocha';
 import { MemoryLimitError } from '../errors';
+import { runsBeforeMark } from '../limits/growth';
 import type { Verdict } from '../limits/verdict';
 import type { Tracker, TrackerOptions } from '../native/tracker';
 import { displayPath } from '../stack-trace';
@@ -9,9 +10,10 @@ import { BodyClock } from './body-clock';
 import { markUntracked } from './context';
 import { findLimits, watchBody, type Limits } from './declarations';
 import type { Options } from './options';
+import { nameRun, repeatBody } from './repeated-body';
 import { identifyTest, type TestId } from './test-id';
 import { explainTimeout } from './tracking-cost';
-import { wrapBody, type Body, type BodyEnd, type BodyStyle } from './wrapped-body';
+import { wrapBody, type Body, type BodyEnd, type BodyStyle, type RunAgain } from './wrapped-body';
 
 // Tests may fake it.
 const { setImmediate } = globalThis;
@@ -20,7 +22,7 @@ const { setImmediate } = globalThis;
 export interface TrackerClass {
   new (
     options?: TrackerOptions,
-  ): Pick<Tracker, 'start' | 'stop' | 'setMemoryLimit' | 'setSampleInterval'>;
+  ): Pick<Tracker, 'start' | 'mark' | 'stop' | 'setMemoryLimit' | 'setSampleInterval'>;
   collectGarbage(): void;
 }
 
@@ -57,6 +59,11 @@ export class TrackedTest {
   #tracker: InstanceType<TrackerClass> | undefined;
   #native = false;
   #capture: string | null = null;
+  /** Of the body: those that are measured, the one under way included. */
+  #runs = 1;
+  /** What to call the run under way; empty when the body is not repeated. */
+  #run = '';
+  #hasEnded = false;
   #result: TestResult | undefined;
 
   constructor(test: Mocha.Test, tracking: Tracking) {
@@ -74,7 +81,8 @@ export class TrackedTest {
    * @param error why the test failed, if it did
    */
   stop(error?: unknown): void {
-    this.#stop();
+    this.#end();
+    if (this.#run) nameRun(error, this.#run);
     if (!this.#result) return;
     const durationMs = this.#test.duration ?? 0;
     explainTimeout(
@@ -91,7 +99,7 @@ export class TrackedTest {
    */
   finish(): TestResult | undefined {
     this.#restoreBody();
-    this.#stop();
+    this.#end();
     this.#clock?.remove();
     if (!this.#result) return undefined;
     const { state, pending, duration } = this.#test;
@@ -124,7 +132,10 @@ export class TrackedTest {
       this.#clock.resume();
     }
     if (isArmed) this.#test.resetTimeout();
-    return { failed: () => this.#stop(), succeeded: (style) => this.#judge(style) };
+    return {
+      failed: () => this.#end(),
+      succeeded: (style, runAgain) => this.#judge(style, runAgain),
+    };
   }
 
   /** A limit declared in the body has to count from its start, so the body's text is asked too. */
@@ -135,7 +146,7 @@ export class TrackedTest {
 
   #start(limits: Limits): void {
     const { options } = this.#tracking;
-    this.#capture = this.#tracking.reserveCapture(this.#name.id, currentRetry(this.#test));
+    this.#capture ??= this.#tracking.reserveCapture(this.#name.id, currentRetry(this.#test));
     this.#native =
       options.native || limits.leaks !== undefined || MENTIONS_LEAK_LIMIT.test(this.#test.body);
     const tracker = new this.#tracking.Tracker({
@@ -159,17 +170,70 @@ export class TrackedTest {
   }
 
   /** Waits for garbage only where leaks are limited: other tests end as they would without us. */
-  #judge(style: BodyStyle): void | Promise<void> {
+  #judge(style: BodyStyle, runAgain: RunAgain): void | Promise<void> {
     const limits = findLimits(this.#test);
-    const { timedOut, asyncOnly } = this.#test as Mocha.Test & { asyncOnly?: boolean };
+    const { asyncOnly } = this.#test as Mocha.Test & { asyncOnly?: boolean };
     // With --async-only, Mocha fails a body that just returns: not ours to hide behind a promise.
-    if (timedOut || (asyncOnly && style === 'return')) {
-      this.#stop();
+    if (this.#isOver || (asyncOnly && style === 'return')) {
+      this.#end();
     } else if (limits.leaks) {
-      return this.#collectGarbage().then(() => this.#stop(limits));
+      return this.#judgeLeaks(limits, runAgain);
     } else {
       this.#stop(limits);
     }
+  }
+
+  async #judgeLeaks(limits: Limits, runAgain: RunAgain): Promise<void> {
+    try {
+      await repeatBody(runAgain, limits.leaks!, (...run) => this.#prepareRun(limits, ...run));
+    } catch (error) {
+      this.#end();
+      throw error;
+    }
+    if (this.#isOver || this.#clock!.isOverdue) return this.#end();
+    this.#run = '';
+    await this.#collectGarbage();
+    this.#stop(limits);
+  }
+
+  /**
+   * Between two runs of the body: what the warm-up runs did is not measured, and what the first
+   * half of the others left is marked. Where the peak counts, no run may add its garbage to that
+   * of the one before.
+   */
+  async #prepareRun(limits: Limits, measured: number, name: string): Promise<boolean> {
+    await nextTurn();
+    if (!this.#isOver) {
+      this.#clock!.pause();
+      if (measured === 0) {
+        this.#tracker!.stop().close();
+        this.#tracker = undefined;
+        this.#start(limits);
+      } else if (measured === runsBeforeMark(limits.leaks!.repeat)) {
+        await this.#collectGarbage();
+        this.#tracker?.mark();
+      } else if (limits.memory && measured > 0) {
+        this.#tracking.Tracker.collectGarbage();
+      }
+      this.#clock!.resume();
+    }
+    // Mocha has gone on without this body, and must not hear of it again.
+    if (this.#isOver) return new Promise(() => {});
+    if (this.#clock!.isOverdue) return false;
+    this.#runs = Math.max(measured + 1, 1);
+    this.#run = name;
+    this.#test.resetTimeout();
+    return true;
+  }
+
+  get #isOver(): boolean {
+    const { timedOut, state, pending } = this.#test;
+    return this.#hasEnded || timedOut || state !== undefined || pending;
+  }
+
+  #end(): void {
+    this.#hasEnded = true;
+    this.#stop();
   }
 
   /**
@@ -179,7 +243,7 @@ export class TrackedTest {
   async #collectGarbage(): Promise<void> {
     this.#clock?.pause();
     for (let round = 0; round < 2; round++) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
       if (this.#tracker) this.#tracking.Tracker.collectGarbage();
     }
   }
@@ -216,6 +280,7 @@ export class TrackedTest {
         state: 'failed',
         durationMs: 0,
         retry: currentRetry(this.#test),
+        runs: this.#runs,
         ...analysis.measurement,
         violations: [],
         capture,
@@ -229,6 +294,10 @@ export class TrackedTest {
       reader.close();
     }
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function sampleIntervalFor(limitBytes: number): number {

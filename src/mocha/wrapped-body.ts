@@ -10,12 +10,15 @@ export type Body = (this: Mocha.Context, done?: Done) => unknown;
 /** How a body says that it has ended. */
 export type BodyStyle = 'return' | 'promise' | 'done';
 
+/** Runs the body once more, in its style. Throws or rejects with what it fails with. */
+export type RunAgain = () => void | Promise<void>;
+
 /** What is to happen when a body has ended. */
 export interface BodyEnd {
   /** The body failed, was skipped, or passed an error to `done`. */
   failed(): void;
   /** The body succeeded. What this throws or rejects with fails the test; a promise delays its end. */
-  succeeded(style: BodyStyle): void | Promise<void>;
+  succeeded(style: BodyStyle, runAgain: RunAgain): void | Promise<void>;
 }
 
 /**
@@ -33,7 +36,7 @@ export function wrapBody(body: Body, begin: () => BodyEnd | undefined): Body {
       let end: BodyEnd | undefined;
       try {
         end = begin();
-        return body.call(this, end ? watch(done!, end) : done);
+        return body.call(this, end ? watch(body, this, done!, end) : done);
       } catch (error) {
         end?.failed();
         return rethrowCleanly(error);
@@ -51,7 +54,10 @@ export function wrapBody(body: Body, begin: () => BodyEnd | undefined): Body {
       return rethrowCleanly(error);
     }
     if (!end) return returned;
-    return isThenable(returned) ? follow(returned, end) : (conclude(end, 'return') ?? returned);
+    const runAgain: RunAgain = () => waitFor(body.call(this));
+    return isThenable(returned)
+      ? follow(returned, end, runAgain)
+      : (conclude(end, 'return', runAgain) ?? returned);
   };
 }
 
@@ -61,19 +67,19 @@ function rethrowCleanly(error: unknown): never {
   throw error;
 }
 
-function conclude(end: BodyEnd, style: BodyStyle): Promise<void> | undefined {
+function conclude(end: BodyEnd, style: BodyStyle, runAgain: RunAgain): Promise<void> | undefined {
   try {
-    return end.succeeded(style)?.catch(rethrowCleanly);
+    return end.succeeded(style, runAgain)?.catch(rethrowCleanly);
   } catch (error) {
     return rethrowCleanly(error);
   }
 }
 
 /** Not an async function: that would keep `promise`, and with it a value that could be garbage. */
-function follow(promise: PromiseLike<unknown>, end: BodyEnd): Promise<void> {
+function follow(promise: PromiseLike<unknown>, end: BodyEnd, runAgain: RunAgain): Promise<void> {
   return new Promise((resolve, reject) => {
     promise.then(
-      () => resolve(new Promise((settle) => settle(conclude(end, 'promise')))),
+      () => resolve(new Promise((settle) => settle(conclude(end, 'promise', runAgain)))),
       (reason: Error) => {
         end.failed();
         stripOwnFrames(reason);
@@ -83,10 +89,26 @@ function follow(promise: PromiseLike<unknown>, end: BodyEnd): Promise<void> {
   });
 }
 
+/** Nor is this one: nor may what a body returns be kept. */
+function waitFor(returned: unknown): void | Promise<void> {
+  if (!isThenable(returned)) return;
+  return new Promise((resolve, reject) => returned.then(() => resolve(), reject));
+}
+
 /** A `done` that tells of the end before it tells Mocha. */
-function watch(done: Done, end: BodyEnd): Done {
+function watch(body: Body, context: Mocha.Context, done: Done, end: BodyEnd): Done {
   let ended: Promise<void> | undefined;
-  return (error) => {
+  const runAgain: RunAgain = () =>
+    new Promise((resolve, reject) => {
+      let isOver = false;
+      body.call(context, (error) => {
+        if (isOver) return told(error);
+        isOver = true;
+        if (error) reject(error as Error);
+        else resolve();
+      });
+    });
+  const told: Done = (error) => {
     if (ended) {
       // Called once more, which Mocha reports when it has heard of the first call.
       const again = (): void => done(error);
@@ -100,14 +122,19 @@ function watch(done: Done, end: BodyEnd): Done {
       return;
     }
     try {
-      ended = conclude(end, 'done');
+      ended = conclude(end, 'done', runAgain);
     } catch (fault) {
       done(fault);
       return;
     }
-    if (ended) ended.then(() => done(), done);
+    if (ended)
+      ended.then(
+        () => done(),
+        (reason) => done(reason || new Error('the body failed with no or falsy reason')),
+      );
     else done();
   };
+  return told;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
