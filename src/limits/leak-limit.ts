@@ -29,11 +29,11 @@ export interface LimitLeaksOptions {
   /** Count every JS heap object instead of samples; slower. Default: false, within 2% of the limit. */
   exact?: boolean;
   /**
-   * How often the body runs; what all these runs leave behind counts, and the failure says whether
-   * it grows. Default: 1.
+   * How often the body runs, hooks once, within one timeout. What all these runs leave behind is
+   * held to the limit, and the failure says by how much it grows per run. Default: 1.
    */
   repeat?: number;
-  /** How often it runs before, without being measured: caches fill. Default: 0. */
+  /** How often the body runs before that without being measured: caches fill. Default: 0. */
   warmup?: number;
 }
 

@@ -92,7 +92,9 @@ function follow(promise: PromiseLike<unknown>, end: BodyEnd, runAgain: RunAgain)
 /** Nor is this one: nor may what a body returns be kept. */
 function waitFor(returned: unknown): void | Promise<void> {
   if (!isThenable(returned)) return;
-  return new Promise((resolve, reject) => returned.then(() => resolve(), reject));
+  return new Promise((resolve, reject) => {
+    returned.then(() => resolve(), reject);
+  });
 }
 
 /** A `done` that tells of the end before it tells Mocha. */
@@ -104,7 +106,8 @@ function watch(body: Body, context: Mocha.Context, done: Done, end: BodyEnd): Do
       body.call(context, (error) => {
         if (isOver) return told(error);
         isOver = true;
-        if (error) reject(error as Error);
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- what users pass
+        if (error) reject(error);
         else resolve();
       });
     });
@@ -127,12 +130,11 @@ function watch(body: Body, context: Mocha.Context, done: Done, end: BodyEnd): Do
       done(fault);
       return;
     }
-    if (ended)
-      ended.then(
-        () => done(),
-        (reason) => done(reason || new Error('the body failed with no or falsy reason')),
-      );
-    else done();
+    if (!ended) return done();
+    ended.then(
+      () => done(),
+      (reason) => done(reason || new Error('the body failed with no or falsy reason')),
+    );
   };
   return told;
 }

@@ -2,7 +2,7 @@ import type { AllocationRecord, CaptureReader } from '../../dist/capture/capture
 import type { TrackerClass } from '../../dist/mocha/tracked-test';
 import type { TrackerOptions } from '../../dist/native/tracker';
 
-/** What a fake tracker has seen, in order: `start`, `collect`, `stop`, `close`. */
+/** What a fake tracker has seen, in order: `start`, `collect`, `mark`, `stop`, `close`. */
 export interface FakeTracker {
   Tracker: TrackerClass;
   events: string[];
@@ -65,6 +65,10 @@ export function createFakeTracker(
 
     setSampleInterval(intervalBytes: number): void {
       sampleIntervals.push(intervalBytes);
+    }
+
+    mark(): void {
+      events.push('mark');
     }
 
     stop(): CaptureReader {

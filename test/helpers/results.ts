@@ -13,6 +13,7 @@ export function createResult(
     state: 'passed',
     durationMs: 1,
     retry: 0,
+    runs: 1,
     peak: { bytes: peakBytes, jsHeapBytes: 0, nativeBytes: peakBytes, rawBytes: peakBytes },
     allocations: { count: 1, bytes: peakBytes, sizeHistogram: [0, 1] },
     violations: [],

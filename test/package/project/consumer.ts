@@ -15,6 +15,9 @@ describe('types', function () {
   it('of a test', function () {
     this.limitMemory(1024, { currentThreadOnly: true });
     this.limitLeaks('1 MB', { filterFn: isOurs });
+    this.limitLeaks('1 MB', { repeat: 50, warmup: 2 });
+    // @ts-expect-error a number of runs is a number
+    this.limitLeaks('1 MB', { repeat: '50' });
     // @ts-expect-error a limit is text or a number
     this.limitMemory(true);
     // @ts-expect-error a filter answers with true or false

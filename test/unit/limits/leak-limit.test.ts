@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import type { CallStack } from '../../../dist/call-stack';
 import { createLeakLimit, judgeLeaks } from '../../../dist/limits/leak-limit';
 import type { TextOptions } from '../../../dist/limits/verdict';
@@ -27,7 +28,11 @@ describe('createLeakLimit', function () {
       filterFn,
       currentThreadOnly: true,
       exact: false,
+      repeat: 1,
+      warmup: 0,
     });
+    const { repeat, warmup } = createLeakLimit('1 MB', { repeat: 50, warmup: 2 });
+    assert.deepEqual([repeat, warmup], [50, 2]);
     assert.equal(createLeakLimit('1 MB', { exact: true }).exact, true);
     assert.equal(createLeakLimit('1 MB').filterFn({ frames: [] }), true);
   });
@@ -46,11 +51,22 @@ describe('createLeakLimit', function () {
     ],
     [
       ['1 MB', { filter: () => true }],
-      /any of `filterFn`, `currentThreadOnly`, `exact`, got 'filter' \(string\)/,
+      /any of `filterFn`, `currentThreadOnly`, `exact`, `repeat`, `warmup`, got 'filter' \(string\)/,
+    ],
+    ...[0, -1, 1.5, NaN, Infinity].map((repeat): [unknown[], RegExp] => [
+      ['1 MB', { repeat }],
+      new RegExp(
+        `\`repeat\` option of limitLeaks to be a whole number, at least 1, got ${repeat} `,
+      ),
+    ]),
+    [['1 MB', { repeat: '5' }], /`repeat` option of limitLeaks to be a number, got '5' \(string\)/],
+    [
+      ['1 MB', { repeat: 5, warmup: -1 }],
+      /`warmup` option of limitLeaks to be a whole number, at least 0, got -1 \(number\)/,
     ],
   ];
   for (const [args, message] of malformed) {
-    it(`refuses (${args.map((each) => JSON.stringify(each)).join(', ')})`, function () {
+    it(`refuses (${args.map((each) => inspect(each)).join(', ')})`, function () {
       const create = createLeakLimit as (...args: unknown[]) => unknown;
       assert.throws(() => create(...args), { name: 'TypeError', message });
     });
@@ -79,6 +95,36 @@ describe('judgeLeaks', function () {
       ].join('\n'),
     );
     assert.equal(verdict.violation.actualBytes, 1.9 * mebibyte);
+  });
+
+  it('says of repeated runs how much each call stack grows by, and which do not', function () {
+    const rows = [
+      row(2 * mebibyte, remember, { bytesAtMark: mebibyte }),
+      row(1.5 * mebibyte, ['cache:/src/demo/a.js:1'], { bytesAtMark: 1.5 * mebibyte }),
+    ];
+    const { violation } = judgeLeaks(createLeakLimit('1 MB', { repeat: 5 }), rows, options)!;
+    assert.deepEqual(violation.message.split('\n').slice(0, 7), [
+      'Test was allowed to leak 1.0MiB per location but at least one location leaked more in 5 runs',
+      'List of leaked allocations:',
+      '    - 2.0MiB allocated here, growing by 341.3KiB per run:',
+      '        remember:test_limits.py:20',
+      '        test_limit_leaks_fails:test_limits.py:26',
+      '    - 1.5MiB allocated here, not growing since run 2:',
+      '        cache:a.js:1',
+    ]);
+    assert.match(violation.message, /\n\nRelease .* may be left by `warmup` runs\.\n/);
+  });
+
+  it('takes two call stacks for one where only what called the body differs', function () {
+    const asked: CallStack[] = [];
+    const limit = createLeakLimit(100, (stack) => asked.push(stack) > 0);
+    const mocha = '/app/node_modules/mocha/lib/runner.js';
+    const rows = [
+      row(60, [...remember, `run:${mocha}:1`]),
+      row(40, [...remember, `again:${mocha}:2`, 'processImmediate:node:internal/timers:1']),
+    ];
+    assert.equal(judgeLeaks(limit, rows, options)!.violation.actualBytes, 100);
+    assert.equal(asked.length, 1);
   });
 
   it('looks at each call stack alone, JS heap and native memory together', function () {

@@ -43,6 +43,7 @@ async function run(body: TestBody, setting: Setting = {}) {
   const runnable = test as Mocha.Test & { run(callback: (error?: unknown) => void): void };
   const error = await new Promise<unknown>((resolve) => runnable.run(resolve));
   if (!test.pending) test.state = error === undefined ? 'passed' : 'failed';
+  tracked.stop(error);
   const result = tracked.finish();
   return { ...fake, test, error, result, unmeasured };
 }
@@ -63,6 +64,7 @@ describe('TrackedTest', function () {
       state: 'passed',
       durationMs: test.duration!,
       retry: 0,
+      runs: 1,
       peak: { bytes: 1000, jsHeapBytes: 0, nativeBytes: 1000, rawBytes: 1000 },
       allocations: { count: 1, bytes: 1000, sizeHistogram: [0, 3] },
       violations: [],
@@ -142,6 +144,101 @@ describe('TrackedTest', function () {
       assert.equal(result!.leaks.length, 1);
     });
   }
+
+  for (const [style, end] of [
+    ['sync', () => undefined],
+    ['async', () => Promise.resolve()],
+    ['done', undefined],
+  ] as const) {
+    it(`repeats a ${style} body, measures what comes after the warm-up runs, and marks half of them`, async function () {
+      let runs = 0;
+      const body = function (this: Mocha.Context) {
+        this.limitLeaks(1, { repeat: 4, warmup: 2 });
+        runs += 1;
+        return end?.();
+      };
+      const withDone = function (this: Mocha.Context, done: Mocha.Done) {
+        void body.call(this);
+        done();
+      };
+      const { error, events, result } = await run(style === 'done' ? withDone : body);
+      assert.equal(runs, 6);
+      assert.match(
+        String(error),
+        /leaked more in 4 runs\n[^]* 1000\.0B allocated here, growing by/,
+      );
+      assert.deepEqual(events, [
+        ...['start', 'stop', 'close', 'start', 'collect', 'collect', 'mark'],
+        ...['collect', 'collect', 'stop', 'close'],
+      ]);
+      assert.equal(result!.runs, 4);
+      assert.deepEqual([result!.leaks[0]!.bytesPerRun, result!.leaks[0]!.grows], [500, true]);
+    });
+  }
+
+  it('collects garbage between runs where the peak is limited too', async function () {
+    const { events } = await run(function () {
+      this.limitLeaks(5000, { repeat: 5, warmup: 1 }).limitMemory(5000);
+    });
+    assert.deepEqual(events, [
+      ...['start', 'stop', 'close', 'start', 'collect', 'collect', 'collect', 'mark'],
+      ...['collect', 'collect', 'collect', 'collect', 'stop', 'close'],
+    ]);
+  });
+
+  it('says in which run a body failed, or was when it timed out', async function () {
+    const mine = new Error('mine');
+    let runs = 0;
+    const failed = await run(function () {
+      this.limitLeaks(5000, { repeat: 4, warmup: 1 });
+      if (++runs === 4) throw mine;
+    });
+    assert.equal(failed.error, mine);
+    assert.equal(mine.message, 'mine (in run 3 of 4)');
+    assert.deepEqual([failed.result!.violations, failed.result!.runs], [[], 3]);
+    assert.equal(failed.events.at(-1), 'close');
+    const slow = await run(function (done: Mocha.Done) {
+      this.limitLeaks(5000, { repeat: 4 }).timeout(100);
+      if (++runs < 6) done();
+    });
+    assert.match((slow.error as Error).message, /^Timeout of 100ms exceeded.* \(in run 2 of 4\)$/);
+  });
+
+  it('lets all runs share one timeout', async function () {
+    let runs = 0;
+    const { error } = await run(async function () {
+      this.timeout(30);
+      this.limitLeaks(5000, { repeat: 50 });
+      runs += 1;
+      await wait(10);
+    });
+    assert.match(String(error), /Timeout of 30ms exceeded/);
+    assert.ok(runs < 8, `${runs} runs`);
+  });
+
+  it('runs a body no more once its test has ended', async function () {
+    let runs = 0;
+    const { events, test } = await run(function (done: Mocha.Done) {
+      this.limitLeaks(5000, { repeat: 5 });
+      runs += 1;
+      if (runs < 3) return done();
+      this.runnable().callback!(new Error('uncaught'));
+      done();
+    });
+    const seen = events.length;
+    await wait(5);
+    assert.deepEqual([runs, test.state, events.length], [3, 'failed', seen]);
+  });
+
+  it('lets a later run skip the test', async function () {
+    let runs = 0;
+    const { error, result } = await run(function () {
+      this.limitLeaks(1, { repeat: 5 });
+      if (++runs === 3) this.skip();
+    });
+    assert.deepEqual([runs, result!.state, result!.violations], [3, 'pending', []]);
+    assert.equal((error as Error | undefined)?.name ?? 'PendingError', 'PendingError');
+  });
 
   it('reports both kinds of limit in one error', async function () {
     const { error, result } = await run(function () {

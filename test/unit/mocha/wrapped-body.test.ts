@@ -15,9 +15,9 @@ function wrap(body: Body, end: Partial<BodyEnd> = {}) {
         events.push('failed');
         end.failed?.();
       },
-      succeeded(style) {
+      succeeded(style, runAgain) {
         events.push('succeeded');
-        return end.succeeded?.(style);
+        return end.succeeded?.(style, runAgain);
       },
     };
   });
@@ -206,6 +206,79 @@ describe('wrapBody', function () {
         (error) => error === mine,
       );
       assert.deepEqual(events, ['begin', 'failed']);
+    });
+  });
+
+  describe('run again', function () {
+    /** Wraps a body that is run twice, and gives what it comes to. */
+    function runTwice(body: Body) {
+      const { wrapped } = wrap(body, { succeeded: async (_style, runAgain) => runAgain() });
+      if (body.length === 0) return Promise.resolve(wrapped.call(context));
+      return new Promise<void>((resolve, reject) => {
+        wrapped.call(context, (error) => (error ? reject(error as Error) : resolve()));
+      });
+    }
+    /** A body whose second run ends in this way. */
+    function secondly(style: keyof typeof bodies, fail: () => unknown): [Body, () => number] {
+      let runs = 0;
+      const run = () => (++runs === 2 ? fail() : undefined);
+      return [bodies[style](run), () => runs];
+    }
+    const bodies = {
+      return:
+        (run: () => unknown): Body =>
+        () =>
+          void run(),
+      promise:
+        (run: () => unknown): Body =>
+        async () =>
+          void (await run()),
+      done:
+        (run: () => unknown): Body =>
+        (done) =>
+          void setImmediate(() => done!(run())),
+    };
+    for (const style of ['return', 'promise', 'done'] as const) {
+      it(`runs a body of style ${style} in its style`, async function () {
+        const [body, runs] = secondly(style, () => undefined);
+        await runTwice(body);
+        assert.equal(runs(), 2);
+      });
+    }
+
+    it('fails with what the second run throws, rejects with or passes to done', async function () {
+      const fail = () => {
+        throw mine;
+      };
+      const isMine = (error: unknown) => error === mine;
+      await assert.rejects(runTwice(secondly('return', fail)[0]), isMine);
+      await assert.rejects(runTwice(secondly('promise', fail)[0]), isMine);
+      await assert.rejects(runTwice(secondly('done', () => mine)[0]), isMine);
+    });
+
+    it('fails with done too where the second run throws nothing', async function () {
+      let runs = 0;
+      const body: Body = (done) => {
+        // eslint-disable-next-line @typescript-eslint/only-throw-error -- what users may do
+        if (++runs === 2) throw undefined;
+        done!();
+      };
+      await assert.rejects(runTwice(body), /no or falsy reason/);
+    });
+
+    it('lets Mocha see a second call of done in any run', async function () {
+      let runs = 0;
+      const { wrapped } = wrap(
+        (done) => {
+          done!();
+          if (++runs === 2) done!(mine);
+        },
+        { succeeded: async (_style, runAgain) => runAgain() },
+      );
+      const calls: unknown[] = [];
+      wrapped.call(context, (error) => calls.push(error));
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.deepEqual(calls, [undefined, mine]);
     });
   });
 });
