@@ -63,7 +63,6 @@ export class TrackedTest {
   #runs = 1;
   /** What to call the run under way; empty when the body is not repeated. */
   #run = '';
-  #hasEnded = false;
   #result: TestResult | undefined;
 
   constructor(test: Mocha.Test, tracking: Tracking) {
@@ -81,7 +80,7 @@ export class TrackedTest {
    * @param error why the test failed, if it did
    */
   stop(error?: unknown): void {
-    this.#end();
+    this.#stop();
     if (this.#run) nameRun(error, this.#run);
     if (!this.#result) return;
     const durationMs = this.#test.duration ?? 0;
@@ -99,7 +98,7 @@ export class TrackedTest {
    */
   finish(): TestResult | undefined {
     this.#restoreBody();
-    this.#end();
+    this.#stop();
     this.#clock?.remove();
     if (!this.#result) return undefined;
     const { state, pending, duration } = this.#test;
@@ -133,7 +132,7 @@ export class TrackedTest {
     }
     if (isArmed) this.#test.resetTimeout();
     return {
-      failed: () => this.#end(),
+      failed: () => this.#stop(),
       succeeded: (style, runAgain) => this.#judge(style, runAgain),
     };
   }
@@ -175,7 +174,7 @@ export class TrackedTest {
     const { asyncOnly } = this.#test as Mocha.Test & { asyncOnly?: boolean };
     // With --async-only, Mocha fails a body that just returns: not ours to hide behind a promise.
     if (this.#isOver || (asyncOnly && style === 'return')) {
-      this.#end();
+      this.#stop();
     } else if (limits.leaks) {
       return this.#judgeLeaks(limits, runAgain);
     } else {
@@ -187,10 +186,10 @@ export class TrackedTest {
     try {
       await repeatBody(runAgain, limits.leaks!, (...run) => this.#prepareRun(limits, ...run));
     } catch (error) {
-      this.#end();
+      this.#stop();
       throw error;
     }
-    if (this.#isOver || this.#clock!.isOverdue) return this.#end();
+    if (this.#isOver || this.#clock!.isOverdue) return this.#stop();
     this.#run = '';
     await this.#collectGarbage();
     this.#stop(limits);
@@ -226,14 +225,10 @@ export class TrackedTest {
     return true;
   }
 
+  /** Whether there is nothing left to measure: the tracker was stopped, or is about to be. */
   get #isOver(): boolean {
     const { timedOut, state, pending } = this.#test;
-    return this.#hasEnded || timedOut || state !== undefined || pending;
-  }
-
-  #end(): void {
-    this.#hasEnded = true;
-    this.#stop();
+    return !this.#tracker || timedOut || state !== undefined || pending;
   }
 
   /**

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { withProject, type MeasuredRun } from '../helpers/mocha-project';
 
+const index = require.resolve('../../dist/index');
 const setting = `
   const kept = [], cache = new Map(), wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   function leak(bytes) { kept.push(Buffer.alloc(bytes)); }
@@ -78,10 +79,11 @@ describe('limitLeaks with repeat', function () {
         it('of a hook', function () { run(this); leak(1e4); });
       });
       it('chained', async function () { run(this); await wait(1); leak(1e4); }).limitLeaks(1000, options);
+      it('by import', function () { run(this); require(${JSON.stringify(index)}).limitLeaks(1000, options); leak(1e4); });
       it('in its body', function () { run(this); this.limitLeaks(1000, options); leak(1e4); });
       it('not at all', function () { run(this); });
       after(() => console.log('before ' + before + ', asked ' + asked));`);
-    const titles = ['of a suite', 'of a hook', 'chained', 'in its body'];
+    const titles = ['of a suite', 'of a hook', 'chained', 'by import', 'in its body'];
     assert.deepEqual(runs, {
       ...Object.fromEntries(titles.map((each) => [each, 5])),
       'not at all': 1,
@@ -92,7 +94,7 @@ describe('limitLeaks with repeat', function () {
         ['passed', true],
       );
     }
-    assert.match(stdout, /before 5, asked 4/);
+    assert.match(stdout, /before 6, asked 5/);
   });
 
   it('says which run failed, with the error of the body', function () {
