@@ -12,6 +12,7 @@ export const addonBinary = join(root, 'build/bench/allocate.node');
  * @property {(threads: number, pairs: number) => void} churnInThreads
  * @property {(count: number) => void} keep
  * @property {(count: number) => void} replace
+ * @property {() => void} trap
  */
 
 /** @returns {Addon} */

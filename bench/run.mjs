@@ -1,11 +1,11 @@
 // How much time and memory memray-mocha costs, and others do: npm run bench
 //
-//   npm run bench                                        every workload in every mode
-//   npm run bench -- --quick                             three runs of each instead of seven
+//   npm run bench                       every workload in every mode, and the reader of captures
+//   npm run bench -- --quick            three runs of each instead of seven, no capture of 100 million events
 //   npm run bench -- --workload W2 --mode all --mode native --node <binary> --runs 11
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+//   npm run bench -- --workload reader
+//   npm run bench -- --docs             the same, kept in bench/results and shown in docs/performance.md
+import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compileAddon } from '../scripts/compile-addon.mjs';
 import { root, run } from '../scripts/run.mjs';
@@ -13,7 +13,10 @@ import { addonBinary, addonSource } from './addon.mjs';
 import { compare } from './comparison.mjs';
 import { countEvents, measure } from './launch.mjs';
 import { modes, untracked } from './modes.mjs';
-import { formatComparison } from './report.mjs';
+import { docsFolder, writeDocs } from './docs.mjs';
+import { measureReader } from './reader/measure.mjs';
+import { formatComparison, formatReadings } from './report.mjs';
+import { ResultsFile } from './results-file.mjs';
 import { workloads } from './workloads/index.mjs';
 
 /** @import { Comparison } from './comparison.mjs' */
@@ -28,31 +31,50 @@ const { values: options } = parseArgs({
     node: { type: 'string', default: process.execPath },
     runs: { type: 'string', default: '7' },
     quick: { type: 'boolean', default: false },
-    output: { type: 'string', default: join(root, 'build/bench') },
+    docs: { type: 'boolean', default: false },
   },
 });
+/** What is read with --quick. */
+const QUICK_EVENTS = 10e6;
+
 const node = resolve(options.node);
 const runs = options.quick ? 3 : Number(options.runs);
 const others = modes.filter((mode) => mode !== untracked);
 const defaultMode = /** @type {Mode} */ (modes.find(({ name }) => name === 'all'));
+const reader = { name: 'reader', title: 'captures read' };
+const chosen = choose([...workloads, reader], options.workload);
+const chosenWorkloads = workloads.filter((workload) => chosen.includes(workload));
+
+await prepare();
 const chosenModes = choose(others, options.mode).filter(
   ({ isInstalled }) => isInstalled?.() ?? true,
 );
-const chosenWorkloads = choose(workloads, options.workload);
-
-await run(process.execPath, [join(root, 'scripts/build-native.mjs'), '--node', node]);
-await compileAddon(addonSource, addonBinary);
-/** @type {Comparison[]} */
-const comparisons = [];
+const results = new ResultsFile(options.docs ? docsFolder : join(root, 'build/bench'), node, runs);
 for (const workload of chosenWorkloads) {
   const comparison = await compareModes(workload);
-  comparisons.push(comparison);
   console.log(`\n${formatComparison(comparison)}`);
-  save();
+  results.addComparison(comparison);
+}
+if (chosen.includes(reader)) {
+  const readings = await measureReader(node, runs, options.quick ? QUICK_EVENTS : Infinity);
+  console.log(`\n${formatReadings(readings)}`);
+  results.addReadings(readings);
+}
+if (options.docs) await writeDocs();
+
+/** Builds for the chosen Node what is not built yet. */
+async function prepare() {
+  await run(process.execPath, [join(root, 'scripts/build-native.mjs'), '--node', node]);
+  await compileAddon(addonSource, addonBinary);
+  if (!chosenWorkloads.some(({ needsPackages }) => needsPackages)) return;
+  // npm runs by the first Node of the path, and has what it compiles run by that.
+  const env = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` };
+  await run(node, [join(import.meta.dirname, 'install-packages.mjs')], { env });
 }
 
 /**
- * In each round every mode runs once, so that what else the machine does meets them all.
+ * In each round every mode runs once, beginning with another one, so that what else the machine does
+ * meets them all.
  *
  * @param {Workload} workload
  * @returns {Promise<Comparison>}
@@ -64,9 +86,10 @@ async function compareModes(workload) {
   const measured = new Map([untracked, ...chosenModes].map((mode) => [mode, []]));
   /** @type {Comparison['failures']} */
   const failures = [];
-  for (let round = 1; round <= runs; round++) {
-    process.stderr.write(`${name}: round ${round} of ${runs}\n`);
-    for (const [mode, measurements] of measured) {
+  for (let round = 0; round < runs; round++) {
+    process.stderr.write(`${name}: round ${round + 1} of ${runs}\n`);
+    const all = [...measured];
+    for (const [mode, measurements] of [...all.slice(round), ...all.slice(0, round)]) {
       try {
         measurements.push(await measure(node, workload, mode));
       } catch (error) {
@@ -94,15 +117,4 @@ function choose(list, names) {
   const unknown = names.find((given) => !list.some((each) => isNamed(each, given)));
   if (unknown) throw new Error(`Expected one of ${list.map(({ name }) => name)}, got ${unknown}.`);
   return list.filter((each) => names.length === 0 || names.some((given) => isNamed(each, given)));
-}
-
-function save() {
-  const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
-  mkdirSync(options.output, { recursive: true });
-  const file = join(options.output, `node-${version.split('.')[0]}`);
-  writeFileSync(
-    `${file}.json`,
-    `${JSON.stringify({ node: version, runs, comparisons }, null, 2)}\n`,
-  );
-  writeFileSync(`${file}.md`, comparisons.map(formatComparison).join('\n\n'));
 }

@@ -1,7 +1,8 @@
 // Run by Mocha, in a process of its own for each run: one workload in one mode.
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'mocha';
 import { modes } from './modes.mjs';
+import { readPeakRss } from './peak-rss.mjs';
 import { workloads } from './workloads/index.mjs';
 
 const { BENCH_WORKLOAD, BENCH_MODE, BENCH_RESULT = '' } = process.env;
@@ -67,10 +68,4 @@ function report(start, end) {
     peakRssBytes: readPeakRss(),
   };
   writeFileSync(BENCH_RESULT, JSON.stringify(result));
-}
-
-/** Not `maxRSS` of `process.resourceUsage`: a process inherits that from the one that started it. */
-function readPeakRss() {
-  const status = readFileSync('/proc/self/status', 'utf8');
-  return Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1]) * 1024;
 }

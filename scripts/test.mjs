@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { run } from './run.mjs';
 
 // Without accuracy, as long as the JS heap is a preview: see CONTRIBUTING.
-const allLayers = ['unit', 'assembly', 'native', 'integration', 'package', 'matrix'];
+const allLayers = ['unit', 'assembly', 'native', 'integration', 'performance', 'package', 'matrix'];
 
 const { values: options, positionals } = parseArgs({
   options: { lint: { type: 'boolean', default: false } },

@@ -1,0 +1,46 @@
+// W4: programs that people run. Their packages are installed by install-packages.mjs.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+
+const TYPESCRIPT_CHARACTERS = 3e6;
+const INSERTS = 200_000;
+
+const require = createRequire(import.meta.url);
+
+/** @type {import('./index.mjs').Workload[]} */
+export const programWorkloads = [
+  {
+    name: 'W4-typescript',
+    title: 'TypeScript transpiling 3 MB of itself',
+    prepare: () => {
+      const { transpileModule, ScriptTarget } = require('typescript');
+      const file = require.resolve('typescript/lib/typescript.js');
+      const text = readFileSync(file, 'utf8').slice(0, TYPESCRIPT_CHARACTERS);
+      return () => transpileModule(text, { compilerOptions: { target: ScriptTarget.ES2022 } });
+    },
+  },
+  {
+    name: 'W4-terser',
+    title: 'terser minifying acorn',
+    needsPackages: true,
+    prepare: () => {
+      const { minify } = require('terser');
+      const text = readFileSync(require.resolve('acorn'), 'utf8');
+      return () => minify(text);
+    },
+  },
+  {
+    name: 'W4-sqlite',
+    title: '200,000 inserts with better-sqlite3',
+    needsPackages: true,
+    prepare: () => {
+      const database = new (require('better-sqlite3'))(':memory:');
+      database.exec('CREATE TABLE notes (title TEXT, body BLOB)');
+      const insert = database.prepare('INSERT INTO notes VALUES (?, ?)');
+      const body = Buffer.alloc(100, 'x');
+      return () => {
+        for (let i = 0; i < INSERTS; i++) insert.run(`note ${i}`, body);
+      };
+    },
+  },
+];

@@ -1,0 +1,26 @@
+// Has malloc and free called so many times at a depth of JavaScript calls, counted by count-instructions.c:
+//
+//   churn.mjs <tracked, untracked> <depth> <pairs>
+import { loadAddon } from '../../bench/addon.mjs';
+import { Tracker } from '../../dist/index.js';
+
+const [mode, depth, pairs] = process.argv.slice(2);
+const { churn, trap } = loadAddon();
+const tracker = new Tracker();
+
+if (mode === 'tracked') tracker.start();
+// Once without being counted: what is done for the first event of a call stack only is no cost of an event.
+at(Number(depth), () => churn(1));
+at(Number(depth), () => {
+  churn(1);
+  trap();
+  churn(Number(pairs));
+  trap();
+});
+if (mode === 'tracked') tracker.stop().close();
+
+/** @type {(depth: number, action: () => void) => void} */
+function at(depth, action) {
+  if (depth > 0) at(depth - 1, action);
+  else action();
+}
