@@ -9,6 +9,8 @@ export type ErrorCode =
   | 'ERR_MEMRAY_LIMIT_REACHED'
   | 'ERR_MEMRAY_LIMIT_TOO_LATE'
   | 'ERR_MEMRAY_LIMIT_NOWHERE'
+  | 'ERR_MEMRAY_BASELINE_UNREADABLE'
+  | 'ERR_MEMRAY_NO_BASELINE'
   | 'ERR_MEMRAY_MOCHA_NOT_FOUND'
   | 'ERR_MEMRAY_REPORTER_NOT_FOUND'
   | 'ERR_MEMRAY_USAGE'
@@ -87,6 +89,24 @@ export function createLimitNowhereError(
   return new MemrayMochaError(
     'ERR_MEMRAY_LIMIT_NOWHERE',
     `\`${method}\` was called ${where}. ${remedy}`,
+  );
+}
+
+/** A file that the option `baseline` names and that is none. */
+export function createBaselineUnreadableError(file: string, cause: unknown): MemrayMochaError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new MemrayMochaError(
+    'ERR_MEMRAY_BASELINE_UNREADABLE',
+    `Cannot read the baseline ${file}: ${reason}. Resolve its conflicts if there are any, or delete it and run Mocha with --memray-update-baseline.`,
+    { cause },
+  );
+}
+
+/** A test that is to be held to its baseline and has none; `key` is what the baseline calls it. */
+export function createNoBaselineError(key: string, file: string): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_NO_BASELINE',
+    `${file} has no peak of ${key} to hold it to, and in continuous integration none is written. Run Mocha elsewhere or with --memray-update-baseline, and commit the file.`,
   );
 }
 

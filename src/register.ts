@@ -35,7 +35,7 @@ if (run.options.memray !== 'off' && !run.isWorker && !Tracker.supported) {
 
 /** Publishes the results of a run, after the reporter's last line. */
 function publish(mocha: Mocha): void {
-  const { results, unmeasured } = run.collect();
+  const { results, unmeasured, baseline } = run.collect();
   run.dispose();
   const { json, hideSummary } = run.options;
   if (json !== null) writeFileSync(json, formatJsonResults(results, findVersions()));
@@ -46,6 +46,8 @@ function publish(mocha: Mocha): void {
     kleur.enabled = colors;
     stream.write(reportSummary(results, { ...run.options, width, unmeasured }));
   }
+  const notes = run.baseline.save(baseline);
+  if (!hideSummary) for (const note of notes) stream.write(`${note}\n`);
   // Runs of --watch are for who sits before them.
   if ((mocha.options as { watch?: boolean }).watch) return;
   if (GITHUB_ACTIONS === 'true' && !isAnnotating(writer, run.mocha)) {

@@ -2,7 +2,8 @@ import type { Frame } from './call-stack';
 
 /** What a test did that its limits do not allow. */
 export interface Violation {
-  kind: 'limitMemory' | 'limitLeaks';
+  kind: 'limitMemory' | 'limitLeaks' | 'increase';
+  /** Of an increase: what the test may use, by its peak before. */
   limitBytes: number;
   /** The peak, or the bytes leaked by the call stack that leaked most. */
   actualBytes: number;

@@ -1,7 +1,7 @@
 import { createInvalidArgumentError } from '../errors';
 
 /** The options a limit takes, and the `typeof` of each. */
-type Known<T> = { [name in keyof T]-?: 'boolean' | 'function' | 'number' };
+type Known<T> = { [name in keyof T]-?: 'boolean' | 'function' | 'number' | 'string' };
 
 /**
  * Checks the options object given to a limit.

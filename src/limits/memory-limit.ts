@@ -1,19 +1,33 @@
 import type { AllocationRecord } from '../capture/capture-reader';
+import { createInvalidArgumentError } from '../errors';
 import { formatMemorySize, parseMemorySize } from '../memory-size';
-import { checkLimitOptions } from './limit-options';
 import { isOfHarnessOnly } from '../stack-trace';
-import { createVerdict, sumByCallStack, type TextOptions, type Verdict } from './verdict';
+import { checkLimitOptions } from './limit-options';
+import {
+  createVerdict,
+  sumByCallStack,
+  type CallStackSum,
+  type TextOptions,
+  type Verdict,
+} from './verdict';
+
+const PERCENT = /^\s*(\d+\.?\d*|\.\d+)\s*%\s*$/;
 
 /** Options of `limitMemory`. */
 export interface LimitMemoryOptions {
   /** Count only what the thread of the test allocates. */
   currentThreadOnly?: boolean;
+  /** With the limit `"baseline"`: how much more than before is no increase, such as `"10%"`. */
+  tolerance?: string;
 }
 
 /** A checked `limitMemory` declaration. */
 export interface MemoryLimit {
+  /** Infinity when only the baseline is to limit. */
   bytes: number;
   currentThreadOnly: boolean;
+  /** Hold the test to its peak in the baseline and `tolerance` times as much above it. */
+  baseline?: { tolerance: number };
 }
 
 /**
@@ -25,9 +39,30 @@ export function createMemoryLimit(
   limit: string | number,
   options: LimitMemoryOptions = {},
 ): MemoryLimit {
-  const bytes = parseMemorySize(limit);
-  checkLimitOptions('limitMemory', options, { currentThreadOnly: 'boolean' });
-  return { bytes, currentThreadOnly: options.currentThreadOnly ?? false };
+  const isBaseline = limit === 'baseline';
+  const bytes = isBaseline ? Infinity : parseMemorySize(limit);
+  checkLimitOptions('limitMemory', options, { currentThreadOnly: 'boolean', tolerance: 'string' });
+  const { currentThreadOnly = false, tolerance } = options;
+  if (isBaseline) {
+    return { bytes, currentThreadOnly, baseline: { tolerance: parsePercent(tolerance ?? '0%') } };
+  }
+  if (tolerance === undefined) return { bytes, currentThreadOnly };
+  throw createInvalidArgumentError(
+    'the `tolerance` option of limitMemory',
+    'given with the limit "baseline" only',
+    tolerance,
+  );
+}
+
+/** Gives a share: 0.1 for `10%`. */
+function parsePercent(text: string): number {
+  const [, percent] = PERCENT.exec(text) ?? [];
+  if (percent !== undefined) return Number(percent) / 100;
+  throw createInvalidArgumentError(
+    'the `tolerance` option of limitMemory',
+    'a share such as "10%"',
+    text,
+  );
 }
 
 /**
@@ -51,13 +86,18 @@ export function judgeMemory(
       actualBytes,
       summary: `Test was limited to ${formatMemorySize(limit.bytes)} but allocated ${formatMemorySize(actualBytes)}${inBytes(actualBytes, limit.bytes)}`,
       title: 'List of allocations:',
-      sums: sumByCallStack(
-        rows.filter(({ stack }) => !isOfHarnessOnly(stack.frames)),
-        options.native,
-      ),
+      sums: sumAllocations(rows, options),
       remedy: 'Allocate less at once, or raise the limit.',
     },
     options,
+  );
+}
+
+/** What was live at the peak, per call stack: the test's, and not what Mocha allocates around it. */
+export function sumAllocations(rows: AllocationRecord[], { native }: TextOptions): CallStackSum[] {
+  return sumByCallStack(
+    rows.filter(({ stack }) => !isOfHarnessOnly(stack.frames)),
+    native,
   );
 }
 

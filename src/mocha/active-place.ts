@@ -1,5 +1,6 @@
 import type Mocha from 'mocha';
 import { createLimitNowhereError, createLimitTooLateError } from '../errors';
+import { firstAttempt } from './declarations';
 
 /** What Mocha calls with a `this`. */
 export type Runnable = Mocha.Test | Mocha.Hook;
@@ -110,9 +111,4 @@ function rootOf(place: Runnable | Mocha.Suite): Runnable | Mocha.Suite {
   let root = place;
   while (root.parent) root = root.parent;
   return root;
-}
-
-/** Mocha runs a clone of the test for each retry, which is of the same declarations. */
-function firstAttempt(runnable: Runnable): Runnable {
-  return (runnable as { retriedTest?(): Runnable | undefined }).retriedTest?.() ?? runnable;
 }

@@ -1,6 +1,7 @@
 import type { CallStack } from '../call-stack';
 import type { AllocationRecord, CaptureReader } from '../capture/capture-reader';
 import { measureGrowth } from '../limits/growth';
+import { judgeIncrease } from '../limits/increase';
 import { judgeLeaks } from '../limits/leak-limit';
 import { judgeMemory } from '../limits/memory-limit';
 import { sumByCallStack, type TextOptions, type Verdict } from '../limits/verdict';
@@ -21,9 +22,10 @@ export type Measurement = Pick<
 /** One capture, seen with the limits of its test. */
 export class Analysis {
   readonly measurement: Measurement;
+  /** The peak that the memory limit is about; 0 without one. */
+  readonly limitedPeakBytes: number = 0;
   readonly #limits: Limits;
   readonly #options: TextOptions;
-  readonly #peakBytes: number = 0;
   readonly #peakRows: AllocationRecord[] = [];
   readonly #leakRows: AllocationRecord[] = [];
 
@@ -37,7 +39,7 @@ export class Analysis {
       this.#peakRows = currentThreadOnly
         ? reader.highWaterMark({ currentThreadOnly, native })
         : rows;
-      this.#peakBytes = reader.statistics({ currentThreadOnly }).peakBytes;
+      this.limitedPeakBytes = reader.statistics({ currentThreadOnly }).peakBytes;
     }
     if (limits.leaks) {
       const { currentThreadOnly } = limits.leaks;
@@ -83,9 +85,10 @@ export class Analysis {
    * @throws whatever the user's filter throws
    */
   judge(): Verdict[] {
-    const { memory, leaks } = this.#limits;
+    const { memory, increase, leaks } = this.#limits;
+    const peak = [this.limitedPeakBytes, this.#peakRows, this.#options] as const;
     return [
-      memory && judgeMemory(memory, this.#peakBytes, this.#peakRows, this.#options),
+      (memory && judgeMemory(memory, ...peak)) ?? (increase && judgeIncrease(increase, ...peak)),
       leaks && judgeLeaks(leaks, this.#leakRows, this.#options),
     ].filter((verdict) => verdict !== undefined);
   }

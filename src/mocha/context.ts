@@ -25,7 +25,8 @@ export interface LimitMethods {
   /**
    * Fails the test when it holds this much memory, or more, at its high-water mark.
    *
-   * @param limit a size such as `"24 MB"`, a number of bytes, or `false` to lift an outer limit
+   * @param limit a size such as `"24 MB"`, a number of bytes, `"baseline"` for what it used before, or
+   *   `false` to lift an outer limit
    */
   limitMemory(limit: string | number | false, options?: LimitMemoryOptions): this;
   /**
@@ -84,7 +85,8 @@ export function installLimitMethods(mocha: typeof Mocha): void {
  * `this.limitMemory` for functions without a `this`: for the test whose body calls it, the tests of
  * the suite whose callback does, or those a hook prepares.
  *
- * @param limit a size such as `"24 MB"`, a number of bytes, or `false` to lift an outer limit
+ * @param limit a size such as `"24 MB"`, a number of bytes, `"baseline"` for what it used before, or
+ *   `false` to lift an outer limit
  * @throws MemrayMochaError `ERR_MEMRAY_LIMIT_NOWHERE` where there is nothing to limit,
  *   `ERR_MEMRAY_LIMIT_TOO_LATE` where it can no longer be
  */

@@ -1,4 +1,5 @@
 import type Mocha from 'mocha';
+import type { IncreaseLimit } from '../limits/increase';
 import type { LeakLimit } from '../limits/leak-limit';
 import type { MemoryLimit } from '../limits/memory-limit';
 
@@ -14,6 +15,8 @@ export interface Declarations {
 /** The limits that hold for a test. */
 export interface Limits {
   memory?: MemoryLimit;
+  /** By the baseline, of a test with a memory limit. */
+  increase?: IncreaseLimit;
   leaks?: LeakLimit;
 }
 
@@ -88,8 +91,8 @@ function unwrap<Limit>(declared: Declared<Limit> | undefined): Limit | false | u
 }
 
 /** Mocha runs a clone of the test for each retry. */
-function firstAttempt(test: Mocha.Test): Mocha.Test {
-  return (test as Mocha.Test & { retriedTest(): Mocha.Test | undefined }).retriedTest() ?? test;
+export function firstAttempt<Each extends Mocha.Runnable>(runnable: Each): Each {
+  return (runnable as { retriedTest?(): Each | undefined }).retriedTest?.() ?? runnable;
 }
 
 function add<Key>(

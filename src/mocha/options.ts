@@ -26,6 +26,12 @@ export interface Options {
   native: boolean;
   /** Measure V8's heap too; a preview. */
   jsHeap: boolean;
+  /** Fail a test with a memory limit that uses more than in its last successful run. */
+  failOnIncrease: boolean;
+  /** Absolute file that keeps the peaks of successful runs. */
+  baseline: string;
+  /** Write the peaks of this run to the baseline, also those that are higher. */
+  updateBaseline: boolean;
   /** -1 one line, 0 or 1 the ten largest allocations, 2 all. */
   verbosity: number;
   /** Absolute file that gets every test's results as JSON, or null. */
@@ -65,6 +71,9 @@ const DEFINITIONS: { [Name in keyof Options]: Definition<Options[Name]> } = {
   stacks: { expected: 'a whole number, at least 1', parse: wholeNumber(1) },
   native: { expected: '`true` or `false`', parse: parseBoolean },
   jsHeap: { expected: '`true` or `false`', parse: parseBoolean },
+  failOnIncrease: { expected: '`true` or `false`', parse: parseBoolean },
+  baseline: { expected: 'a file', parse: PATH_VALUE },
+  updateBaseline: { expected: '`true` or `false`', parse: parseBoolean },
   verbosity: { expected: 'a whole number, at least -1', parse: wholeNumber(-1) },
   json: { expected: 'a file', parse: PATH_VALUE },
 };
@@ -79,6 +88,7 @@ const TYPO_DISTANCE = 2;
  * @throws MemrayMochaError naming the option that is malformed or unknown
  */
 export function resolveOptions(sources: OptionSources): Options {
+  const { cwd } = sources;
   const options: Options = {
     memray: 'all',
     limitMemory: false,
@@ -90,10 +100,12 @@ export function resolveOptions(sources: OptionSources): Options {
     stacks: 1,
     native: false,
     jsHeap: false,
+    failOnIncrease: false,
+    baseline: resolve(cwd, '.memray-mocha/baseline.json'),
+    updateBaseline: false,
     verbosity: 0,
     json: null,
   };
-  const { cwd } = sources;
   for (const entry of [...sources.configuration].reverse()) {
     const values = typeof entry === 'object' && entry !== null ? entry : { memray: entry };
     merge(options, fromConfiguration(values as Record<string, unknown>), cwd);

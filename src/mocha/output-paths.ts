@@ -1,6 +1,7 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createPathNotWritableError } from '../errors';
+import { makeFolder } from '../make-folder';
 import type { Options } from './options';
 
 /**
@@ -24,11 +25,4 @@ function prepareFolder(option: string, path: string, folder: string): void {
   } catch (error) {
     throw createPathNotWritableError(`the option \`${option}\``, path, error);
   }
-}
-
-/** Not `recursive`, with which Node never returns where folders cannot be made, as in /proc. */
-function makeFolder(folder: string): void {
-  if (existsSync(folder)) return;
-  makeFolder(dirname(folder));
-  mkdirSync(folder);
 }

@@ -5,6 +5,7 @@ import { createMemoryLimit } from '../limits/memory-limit';
 import { Tracker } from '../native/tracker';
 import { stripOwnFrames } from '../stack-trace';
 import type { TestResult } from '../test-result';
+import { BaselineKeeper, type BaselineFinding } from './baseline-keeper';
 import { installLimitMethods } from './context';
 import { declareOnRun } from './declarations';
 import { findMocha } from './mocha-module';
@@ -20,6 +21,7 @@ export interface RunFindings {
   results: TestResult[];
   /** Tests without limits that could not be measured, and why. */
   unmeasured: { id: string; reason: string }[];
+  baseline: BaselineFinding[];
 }
 
 /** The tests of this process, or of its workers. */
@@ -30,6 +32,7 @@ export class Run {
   readonly isWorker: boolean;
   /** Whether there is a tracker and the user wants it. */
   readonly isTracking: boolean;
+  readonly baseline: BaselineKeeper;
   readonly #send: (finding: Finding) => void;
   readonly #tracking: Tracking;
   readonly #captureNames = new Set<string>();
@@ -49,7 +52,11 @@ export class Run {
       prepareOutputPaths(this.options);
       process.once('exit', () => this.dispose());
     }
+    this.baseline = new BaselineKeeper(this.options, this.cwd, (finding) =>
+      this.#send({ baseline: finding }),
+    );
     this.#tracking = {
+      baseline: this.baseline,
       options: this.options,
       cwd: this.cwd,
       Tracker,
@@ -83,6 +90,7 @@ export class Run {
   /** Tracks the tests that a runner of this process runs. */
   follow(runner: Mocha.Runner): void {
     if (!this.isTracking) return;
+    this.baseline.begin(runner.suite);
     const stop = (test: unknown, error?: unknown): void => {
       // A test that is over may fail once more, for a second call of its `done`.
       if (this.#current?.test === test) this.#current?.tracked.stop(error);
@@ -105,6 +113,7 @@ export class Run {
     return {
       results: findings.flatMap((finding) => ('result' in finding ? finding.result : [])),
       unmeasured: findings.flatMap((each) => ('unmeasured' in each ? each.unmeasured : [])),
+      baseline: findings.flatMap((each) => ('baseline' in each ? each.baseline : [])),
     };
   }
 

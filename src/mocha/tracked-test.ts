@@ -6,6 +6,7 @@ import type { Tracker, TrackerOptions } from '../native/tracker';
 import { displayPath } from '../stack-trace';
 import type { TestResult } from '../test-result';
 import { Analysis } from './analysis';
+import type { BaselineKeeper } from './baseline-keeper';
 import { BodyClock } from './body-clock';
 import { markUntracked } from './context';
 import { findLimits, watchBody, type Limits } from './declarations';
@@ -31,6 +32,7 @@ export interface Tracking {
   options: Options;
   cwd: string;
   Tracker: TrackerClass;
+  baseline: Pick<BaselineKeeper, 'hold' | 'note'>;
   /** Where this attempt's capture is kept: an absolute path, or null for nowhere. */
   reserveCapture(id: string, attempt: number): string | null;
   /** Takes the reason why a test without limits could not be measured. */
@@ -64,6 +66,8 @@ export class TrackedTest {
   /** What to call the run under way; empty when the body is not repeated. */
   #run = '';
   #result: TestResult | undefined;
+  /** The limits the body was held to, and what it used of the one of memory. */
+  #kept: { limits: Limits; peakBytes: number } | undefined;
 
   constructor(test: Mocha.Test, tracking: Tracking) {
     this.#test = test;
@@ -104,6 +108,9 @@ export class TrackedTest {
     const { state, pending, duration } = this.#test;
     this.#result.state = state ?? (pending ? 'pending' : 'failed');
     this.#result.durationMs = duration ?? 0;
+    if (state === 'passed' && this.#kept) {
+      this.#tracking.baseline.note(this.#test, this.#kept.limits, this.#kept.peakBytes);
+    }
     return this.#result;
   }
 
@@ -112,9 +119,13 @@ export class TrackedTest {
     if (this.#body) this.#test.fn = this.#body;
   }
 
+  #findLimits(): Limits {
+    return this.#tracking.baseline.hold(this.#test, findLimits(this.#test));
+  }
+
   #begin(): BodyEnd | undefined {
     this.#restoreBody();
-    const limits = findLimits(this.#test);
+    const limits = this.#findLimits();
     if (!this.#isWanted(limits)) {
       markUntracked(this.#test);
       return undefined;
@@ -156,12 +167,13 @@ export class TrackedTest {
     tracker.start();
     this.#tracker = tracker;
     this.#applyLimits(limits);
-    watchBody(this.#test, () => this.#applyLimits(findLimits(this.#test)));
+    watchBody(this.#test, () => this.#applyLimits(this.#findLimits()));
   }
 
   /** What is limited is measured more closely. */
-  #applyLimits({ memory, leaks }: Limits): void {
-    this.#tracker?.setMemoryLimit(memory?.bytes ?? 0);
+  #applyLimits({ memory, increase, leaks }: Limits): void {
+    const limitBytes = Math.min(memory?.bytes ?? Infinity, increase?.allowedBytes ?? Infinity);
+    this.#tracker?.setMemoryLimit(Number.isFinite(limitBytes) ? limitBytes : 0);
     if (leaks) this.#tracker?.setSampleInterval(leaks.exact ? 1 : sampleIntervalFor(leaks.bytes));
     else if (MENTIONS_LEAK_LIMIT.test(this.#test.body)) {
       this.#tracker?.setSampleInterval(sampleIntervalFor(USUAL_LEAK_LIMIT_BYTES));
@@ -170,7 +182,7 @@ export class TrackedTest {
 
   /** Waits for garbage only where leaks are limited: other tests end as they would without us. */
   #judge(style: BodyStyle, runAgain: RunAgain): void | Promise<void> {
-    const limits = findLimits(this.#test);
+    const limits = this.#findLimits();
     const { asyncOnly } = this.#test as Mocha.Test & { asyncOnly?: boolean };
     // With --async-only, Mocha fails a body that just returns: not ours to hide behind a promise.
     if (this.#isOver || (asyncOnly && style === 'return')) {
@@ -285,6 +297,7 @@ export class TrackedTest {
       const verdicts = analysis.judge();
       result.violations = verdicts.map(({ violation }) => violation);
       if (verdicts.length > 0) throw toError(verdicts);
+      this.#kept = { limits: judged, peakBytes: analysis.limitedPeakBytes };
     } finally {
       reader.close();
     }

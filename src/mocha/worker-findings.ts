@@ -2,6 +2,7 @@ import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestResult } from '../test-result';
+import type { BaselineFinding } from './baseline-keeper';
 import type { Options } from './options';
 
 const VARIABLE = 'MEMRAY_MOCHA_RUN';
@@ -16,7 +17,10 @@ export interface Handover {
 }
 
 /** Something a worker has to tell. */
-export type Finding = { result: TestResult } | { unmeasured: { id: string; reason: string } };
+export type Finding =
+  | { result: TestResult }
+  | { unmeasured: { id: string; reason: string } }
+  | { baseline: BaselineFinding };
 
 /** What the parent of this process handed down, if it is a worker of a parallel run. */
 export function receiveHandover(): Handover | undefined {
@@ -66,7 +70,8 @@ function parseLine(line: string): Finding[] {
 }
 
 function fileOf(finding: Finding): string {
-  return 'result' in finding ? finding.result.file : finding.unmeasured.id;
+  if ('result' in finding) return finding.result.file;
+  return 'unmeasured' in finding ? finding.unmeasured.id : '';
 }
 
 function compare(a: string, b: string): number {

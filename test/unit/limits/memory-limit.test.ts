@@ -31,10 +31,31 @@ describe('createMemoryLimit', function () {
     });
   });
 
+  it('takes the baseline, with a tolerance', function () {
+    const limit = { bytes: Infinity, currentThreadOnly: false };
+    assert.deepEqual(createMemoryLimit('baseline'), { ...limit, baseline: { tolerance: 0 } });
+    assert.deepEqual(createMemoryLimit('baseline', { tolerance: ' 12.5 %' }), {
+      ...limit,
+      baseline: { tolerance: 0.125 },
+    });
+  });
+
+  for (const [limit, tolerance, expected] of [
+    ['baseline', '10', /`tolerance` option of limitMemory to be a share such as "10%", got '10'/],
+    ['1 MB', '10%', /`tolerance` option .* given with the limit "baseline" only, got '10%'/],
+  ] as const) {
+    it(`refuses a tolerance of ${tolerance} with ${limit}`, function () {
+      assert.throws(() => createMemoryLimit(limit, { tolerance }), {
+        name: 'TypeError',
+        message: expected,
+      });
+    });
+  }
+
   const malformed: [unknown, RegExp][] = [
     [
       { currentThread: true },
-      /options of limitMemory to be any of `currentThreadOnly`, got 'currentThread' \(string\)/,
+      /options of limitMemory to be any of `currentThreadOnly`, `tolerance`, got 'currentThread' \(string\)/,
     ],
     [
       { currentThreadOnly: 1 },

@@ -18,6 +18,9 @@ describe('resolveOptions', function () {
       stacks: 1,
       native: false,
       jsHeap: false,
+      failOnIncrease: false,
+      baseline: '/app/.memray-mocha/baseline.json',
+      updateBaseline: false,
       verbosity: 0,
       json: null,
     });
@@ -50,6 +53,9 @@ describe('resolveOptions', function () {
       stacks: 5,
       native: true,
       jsHeap: true,
+      failOnIncrease: true,
+      baseline: '/app/peaks.json',
+      updateBaseline: true,
       verbosity: -1,
       json: '/tmp/r.json',
     };
@@ -64,6 +70,9 @@ describe('resolveOptions', function () {
       'memray-stacks': '5',
       'memray-native': true,
       'memray-js-heap': true,
+      'memray-fail-on-increase': true,
+      'memray-baseline': 'peaks.json',
+      'memray-update-baseline': true,
       'memray-verbosity': '-1',
       'memray-json': '/tmp/r.json',
     };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import Mocha from 'mocha';
 import { installLimitMethods } from '../../../dist/mocha/context';
+import type { Limits } from '../../../dist/mocha/declarations';
 import { resolveOptions, type Options } from '../../../dist/mocha/options';
 import { TrackedTest } from '../../../dist/mocha/tracked-test';
 import type { TestResult } from '../../../dist/test-result';
@@ -16,6 +17,8 @@ interface Setting {
   options?: Partial<Options>;
   failToStart?: Error;
   fake?: FakeTracker;
+  /** What the baseline adds to the limits. */
+  hold?: (limits: Limits) => Limits;
   /** Changes the test before it runs. */
   prepare?: (test: Mocha.Test) => unknown;
 }
@@ -32,10 +35,15 @@ async function run(body: TestBody, setting: Setting = {}) {
   test.file = '/app/a.test.js';
   setting.prepare?.(test);
   const unmeasured: unknown[] = [];
+  const noted: { limits: Limits; bytes: number }[] = [];
   const tracked = new TrackedTest(test, {
     options: { ...resolveOptions(inRoot), ...setting.options },
     cwd: '/app',
     Tracker: fake.Tracker,
+    baseline: {
+      hold: (_, limits) => setting.hold?.(limits) ?? limits,
+      note: (_, limits, bytes) => void noted.push({ limits, bytes }),
+    },
     reserveCapture: (id, attempt) =>
       setting.options?.binPath ? `/app/${id}-${attempt}.bin` : null,
     noteUnmeasured: (_, reason) => unmeasured.push(reason),
@@ -45,7 +53,7 @@ async function run(body: TestBody, setting: Setting = {}) {
   if (!test.pending) test.state = error === undefined ? 'passed' : 'failed';
   tracked.stop(error);
   const result = tracked.finish();
-  return { ...fake, test, error, result, unmeasured };
+  return { ...fake, test, error, result, unmeasured, noted };
 }
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -121,6 +129,54 @@ describe('TrackedTest', function () {
       this.limitMemory(1001);
     });
     assert.equal(under.error, undefined);
+  });
+
+  describe('with a baseline', function () {
+    const hold = (limits: Limits): Limits => ({
+      ...limits,
+      increase: { previousBytes: 500, allowedBytes: 999, baseline: 'b.json' },
+    });
+    function limited(this: Mocha.Context) {
+      this.limitMemory('1 MB');
+    }
+
+    it('fails when it uses more than that allows, and looks closely from there on', async function () {
+      const { error, result, memoryLimits, noted } = await run(limited, { hold });
+      assert.match(String(error), /previously used 500\.0B but now uses 1000\.0B/);
+      assert.deepEqual(
+        result!.violations.map(({ kind, limitBytes }) => [kind, limitBytes]),
+        [['increase', 999]],
+      );
+      assert.equal(memoryLimits.at(-1), 999);
+      assert.deepEqual(noted, []);
+    });
+
+    it('fails once when its own limit is reached too', async function () {
+      const prepare = (test: Mocha.Test) => test.limitMemory(1000);
+      const { result } = await run(() => {}, { hold, prepare });
+      assert.deepEqual(
+        result!.violations.map(({ kind }) => kind),
+        ['limitMemory'],
+      );
+    });
+
+    it('has its peak noted when it passes, and not when its body fails', async function () {
+      const [note] = (await run(limited)).noted;
+      assert.deepEqual([note?.bytes, note?.limits.memory?.bytes], [1000, 1024 ** 2]);
+      const failed = await run(function () {
+        this.limitMemory('1 MB');
+        throw new Error('mine');
+      });
+      assert.deepEqual(failed.noted, []);
+    });
+
+    it('measures the whole peak of a test that has only a baseline', async function () {
+      const { error, memoryLimits } = await run(function () {
+        this.limitMemory('baseline');
+      });
+      assert.equal(error, undefined);
+      assert.deepEqual(memoryLimits, [0, 0]);
+    });
   });
 
   const styles: Record<string, TestBody> = {

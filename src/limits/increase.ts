@@ -1,0 +1,43 @@
+import type { AllocationRecord } from '../capture/capture-reader';
+import { formatMemorySize } from '../memory-size';
+import { sumAllocations } from './memory-limit';
+import { createVerdict, type TextOptions, type Verdict } from './verdict';
+
+/** What a test used before, and may use now. */
+export interface IncreaseLimit {
+  previousBytes: number;
+  /** More fails. */
+  allowedBytes: number;
+  /** How texts name the baseline's file. */
+  baseline: string;
+}
+
+/**
+ * Judges a test by the peak it had before.
+ *
+ * @param actualBytes the peak
+ * @param rows what was live then
+ * @returns the verdict when it uses more than it may
+ */
+export function judgeIncrease(
+  { previousBytes, allowedBytes, baseline }: IncreaseLimit,
+  actualBytes: number,
+  rows: AllocationRecord[],
+  options: TextOptions,
+): Verdict | undefined {
+  if (actualBytes <= allowedBytes) return undefined;
+  const [previous, actual] = [previousBytes, actualBytes].map(formatMemorySize);
+  const inBytes = previous === actual ? ` (${previousBytes} and ${actualBytes} bytes)` : '';
+  return createVerdict(
+    {
+      kind: 'increase',
+      limitBytes: allowedBytes,
+      actualBytes,
+      summary: `Test previously used ${previous} but now uses ${actual}${inBytes}`,
+      title: 'List of allocations:',
+      sums: sumAllocations(rows, options),
+      remedy: `Allocate less, or accept it: \`npx mocha --memray-update-baseline\` (MEMRAY_UPDATE_BASELINE=1) writes the new peak to ${baseline}.`,
+    },
+    options,
+  );
+}

@@ -1,0 +1,128 @@
+import type Mocha from 'mocha';
+import {
+  noiseOf,
+  saveBaseline,
+  type BaselineFindings,
+  type KnownTests,
+  type Peak,
+} from '../baseline/baseline';
+import { readBaseline, type Peaks } from '../baseline/baseline-file';
+import { createNoBaselineError } from '../errors';
+import { displayPath } from '../stack-trace';
+import { firstAttempt, type Limits } from './declarations';
+import type { Options } from './options';
+import { identifyTest } from './test-id';
+
+/** Something for the baseline, as the process that runs the test finds it. */
+export type BaselineFinding = { peak: Peak } | { tests: KnownTests };
+
+// Tests may change the environment.
+const isContinuousIntegration = !/^(|0|false)$/i.test(process.env.CI ?? '');
+
+/** Holds tests to the peaks they had before, where they are to be, and notes those they have now. */
+export class BaselineKeeper {
+  readonly #options: Options;
+  readonly #cwd: string;
+  readonly #shownFile: string;
+  readonly #send: (finding: BaselineFinding) => void;
+  #root: Mocha.Suite | undefined;
+  #peaks: Peaks | undefined;
+  #keys = new Map<Mocha.Test, string>();
+
+  constructor(options: Options, cwd: string, send: (finding: BaselineFinding) => void) {
+    this.#options = options;
+    this.#cwd = cwd;
+    this.#shownFile = displayPath(options.baseline, cwd);
+    this.#send = send;
+  }
+
+  /** Before a run of these tests. */
+  begin(root: Mocha.Suite): void {
+    this.#root = root;
+    this.#peaks = undefined;
+  }
+
+  /**
+   * Adds to the limits of a test what the baseline allows.
+   *
+   * @throws MemrayMochaError when the baseline cannot be read, or lacks what it takes
+   */
+  hold(test: Mocha.Test, limits: Limits): Limits {
+    const { memory } = limits;
+    if (!memory || !this.#concerns(memory)) return limits;
+    const key = this.#keyOf(test);
+    if (this.#options.updateBaseline) return limits;
+    const previousBytes = this.#peaks!.get(key);
+    if (previousBytes === undefined) {
+      if (memory.baseline && isContinuousIntegration) {
+        throw createNoBaselineError(key, this.#shownFile);
+      }
+      return limits;
+    }
+    const tolerance = Math.max(
+      noiseOf(previousBytes),
+      previousBytes * (memory.baseline?.tolerance ?? 0),
+    );
+    const allowedBytes = Math.floor(previousBytes + tolerance);
+    return { ...limits, increase: { previousBytes, allowedBytes, baseline: this.#shownFile } };
+  }
+
+  /** Notes the peak of a test that passed. */
+  note(test: Mocha.Test, { memory }: Limits, bytes: number): void {
+    if (!memory || !this.#concerns(memory)) return;
+    this.#send({ peak: { key: this.#keyOf(test), bytes, isFollowed: !memory.baseline } });
+  }
+
+  /**
+   * Writes what all processes of a run noted.
+   *
+   * @returns what there is to say about it, a line each
+   * @throws MemrayMochaError when the file cannot be read or written
+   */
+  save(findings: BaselineFinding[]): string[] {
+    if (findings.length === 0) return [];
+    const sorted: BaselineFindings = {
+      peaks: findings.flatMap((each) => ('peak' in each ? each.peak : [])),
+      tests: findings.flatMap((each) => ('tests' in each ? each.tests : [])),
+    };
+    return saveBaseline(sorted, {
+      file: this.#options.baseline,
+      shownFile: this.#shownFile,
+      cwd: this.#cwd,
+      isUpdate: this.#options.updateBaseline,
+      isReadOnly: isContinuousIntegration,
+    });
+  }
+
+  #concerns(memory: NonNullable<Limits['memory']>): boolean {
+    const { failOnIncrease, updateBaseline } = this.#options;
+    return failOnIncrease || updateBaseline || memory.baseline !== undefined;
+  }
+
+  /** Reads the baseline, and what tests there are, when the first test of a run asks. */
+  #keyOf(test: Mocha.Test): string {
+    if (!this.#peaks) {
+      this.#peaks = readBaseline(this.#options.baseline);
+      this.#keys = this.#nameTests(this.#root!);
+    }
+    return this.#keys.get(firstAttempt(test)) ?? identifyTest(test, this.#cwd).id;
+  }
+
+  #nameTests(root: Mocha.Suite): Map<Mocha.Test, string> {
+    const keys = new Map<Mocha.Test, string>();
+    const files = new Set<string>();
+    const twins = new Map<string, number>();
+    root.eachTest((test) => {
+      const { id, file } = identifyTest(test, this.#cwd);
+      const twin = (twins.get(id) ?? 0) + 1;
+      twins.set(id, twin);
+      files.add(file);
+      keys.set(test, twin > 1 ? `${id} (${twin})` : id);
+    });
+    // Of others than those with .only, Mocha has forgotten.
+    if (!(root as Mocha.Suite & { hasOnly(): boolean }).hasOnly()) {
+      this.#send({ tests: { files: [...files], keys: [...keys.values()] } });
+    }
+    return keys;
+  }
+}

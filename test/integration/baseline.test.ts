@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { withProject, type MochaProject } from '../helpers/mocha-project';
+
+const file = '.memray-mocha/baseline.json';
+const allocate =
+  'const kept = []; const allocate = (bytes) => void kept.push(Buffer.alloc(bytes));';
+const limited = (bytes: number, title = 'limited') =>
+  `${allocate} it('${title}', function () { this.limitMemory('100 MB'); allocate(${bytes}); });`;
+const held = (bytes: number, limit = `'baseline', { tolerance: '10%' }`) =>
+  `${allocate} it('held', function () { this.limitMemory(${limit}); allocate(${bytes}); });`;
+
+/** The peaks in the baseline, in steps of 1000 bytes: Node allocates a little too. */
+function readPeaks(project: MochaProject, path = file): Record<string, number> {
+  const { peakBytes } = JSON.parse(project.read(path)) as { peakBytes: Record<string, number> };
+  return Object.fromEntries(
+    Object.entries(peakBytes).map(([key, bytes]) => [key, Math.floor(bytes / 1000)]),
+  );
+}
+
+describe('fail-on-increase', function () {
+  const on = ['--memray-fail-on-increase'];
+
+  it('fails a test with a limit that uses more than in its last successful run', function () {
+    withProject(limited(1024), (project) => {
+      assert.equal(project.run(on).code, 0);
+      project.write('a.test.js', limited(10_240));
+      const { code, stdout, result } = project.measure(on);
+      assert.equal(code, 1);
+      assert.match(stdout, /Test previously used 1\.\dKiB but now uses 10\.\dKiB\n/);
+      assert.match(stdout, /allocated here:\n {8}allocate:a\.test\.js:1\n/);
+      assert.match(
+        stdout,
+        /`npx mocha --memray-update-baseline` .* writes the new peak to \.memray/,
+      );
+      const [violation, ...others] = result('limited').violations;
+      assert.deepEqual([violation?.kind, others], ['increase', []]);
+      assert.deepEqual(readPeaks(project), { 'a.test.js > limited': 1 });
+    });
+  });
+
+  it('follows to what the last successful run used', function () {
+    withProject(limited(3e6), (project) => {
+      project.run(on);
+      project.write('a.test.js', limited(1e6));
+      assert.match(project.run(on).stdout, /\nWrote 1 peak to \.memray-mocha\/baseline\.json\.\n/);
+      assert.deepEqual(readPeaks(project), { 'a.test.js > limited': 1000 });
+      project.write('a.test.js', limited(2e6));
+      assert.equal(project.run(on).code, 1);
+    });
+  });
+
+  it('is off unless asked for, and nothing is kept then', function () {
+    withProject(limited(1024), (project) => {
+      project.run();
+      assert.ok(!existsSync(join(project.folder, '.memray-mocha')));
+      project.run(on);
+      project.write('a.test.js', limited(10_240));
+      assert.equal(project.run().code, 0);
+      assert.deepEqual(readPeaks(project), { 'a.test.js > limited': 1 });
+    });
+  });
+
+  it('leaves out tests without a limit, and those that fail', function () {
+    const source = `${limited(1e6)}
+      it('free', () => allocate(1e6));
+      it('fails', function () { this.limitMemory('100 MB'); throw new Error('mine'); });
+      it('over', function () { this.limitMemory('1 MB'); allocate(2e6); });
+      it('skips', function () { this.limitMemory('1 MB'); this.skip(); });
+      let attempt = 0;
+      it('is retried', function () {
+        this.retries(1);
+        this.limitMemory('100 MB');
+        allocate(attempt++ === 0 ? 3e6 : 1e6);
+        if (attempt === 1) throw new Error('once');
+      });`;
+    withProject(source, (project) => {
+      project.run(on);
+      assert.deepEqual(readPeaks(project), {
+        'a.test.js > is retried': 1000,
+        'a.test.js > limited': 1000,
+      });
+    });
+  });
+
+  it('keeps tests of one name apart, whichever of them runs', function () {
+    const twin = (title: string, bytes: number) =>
+      `describe('${title}', () => { it('twin', () => allocate(${bytes})).limitMemory('100 MB'); });`;
+    const source = allocate + twin('suite', 1e6) + twin('suite', 2e6) + twin('other', 3e6);
+    withProject(source, (project) => {
+      project.run(on);
+      assert.deepEqual(readPeaks(project), {
+        'a.test.js > other > twin': 3000,
+        'a.test.js > suite > twin': 1000,
+        'a.test.js > suite > twin (2)': 2000,
+      });
+      assert.equal(project.run([...on, '--grep', 'other']).code, 0);
+      assert.equal(project.run(on).code, 0);
+    });
+  });
+
+  it('has one baseline of all workers, in order, which they all are held to', function () {
+    const files = Object.fromEntries(
+      ['a', 'b', 'c', 'd'].map((name) => [`${name}.test.js`, limited(1e6, name)]),
+    );
+    withProject(files, (project) => {
+      const parallel = [...on, '--parallel', '--jobs', '4'];
+      assert.match(project.run(parallel).stdout, /Wrote 4 peaks to/);
+      assert.deepEqual(
+        Object.keys(readPeaks(project)),
+        ['a', 'b', 'c', 'd'].map((name) => `${name}.test.js > ${name}`),
+      );
+      assert.deepEqual(readdirSync(join(project.folder, '.memray-mocha')), ['baseline.json']);
+      project.write('c.test.js', limited(2e6, 'c'));
+      const { tests } = project.measure(parallel);
+      assert.deepEqual(
+        tests.filter(({ state }) => state === 'failed').map(({ id }) => id),
+        ['c.test.js > c'],
+      );
+    });
+  });
+
+  it('keeps the baseline where it is told to', function () {
+    withProject(limited(1e6), (project) => {
+      project.run(on, { MEMRAY_BASELINE: 'peaks/mine.json' });
+      assert.deepEqual(readPeaks(project, 'peaks/mine.json'), { 'a.test.js > limited': 1000 });
+    });
+  });
+
+  it('fails the tests it concerns when the baseline cannot be read', function () {
+    withProject({ 'a.test.js': limited(1), [file]: '<<<<<<< ours' }, (project) => {
+      for (const args of [on, ['--memray-update-baseline']]) {
+        const { code, stdout } = project.run(args);
+        assert.equal(code, 1);
+        assert.match(stdout, /Cannot read the baseline .*baseline\.json: .* Resolve its conflicts/s);
+      }
+    });
+  });
+});
+
+describe('limitMemory of baseline', function () {
+  it('allows what there was and the tolerance, in later runs', function () {
+    withProject(held(1e6), (project) => {
+      assert.match(project.run().stdout, /Wrote 1 peak to \.memray-mocha\/baseline\.json\.\n/);
+      const states = [1.05e6, 1.2e6, 5e5, 1.05e6].map((bytes) => {
+        project.write('a.test.js', held(bytes));
+        return project.measure().result('held').state;
+      });
+      assert.deepEqual(states, ['passed', 'failed', 'passed', 'passed']);
+      assert.deepEqual(readPeaks(project), { 'a.test.js > held': 1000 });
+    });
+  });
+
+  it('without a tolerance allows what Node may use more, and no more', function () {
+    withProject(held(1e6, `'baseline'`), (project) => {
+      project.run();
+      const states = [1e6 + 2000, 1e6 + 20_000].map((bytes) => {
+        project.write('a.test.js', held(bytes, `'baseline'`));
+        return project.measure(['--memray=limits']).result('held').state;
+      });
+      assert.deepEqual(states, ['passed', 'failed']);
+    });
+  });
+
+  it('needs its baseline in continuous integration, and says so', function () {
+    withProject(held(1e6), (project) => {
+      const { code, stdout } = project.run([], { CI: 'true', FORCE_COLOR: '0' });
+      assert.equal(code, 1);
+      assert.match(
+        stdout,
+        /MemrayMochaError: \.memray-mocha\/baseline\.json has no peak of a\.test\.js > held to hold it to, .* and commit the file\.\n {6}at Context\.<anonymous> \(a\.test\.js:1:/,
+      );
+      assert.ok(!existsSync(join(project.folder, '.memray-mocha')));
+    });
+  });
+
+  it('says in continuous integration what fail-on-increase would need', function () {
+    withProject(limited(1e6), (project) => {
+      const { code, stdout } = project.run(['--memray-fail-on-increase'], { CI: '1' });
+      assert.equal(code, 0);
+      assert.match(
+        stdout,
+        /\n\.memray-mocha\/baseline\.json has no peak of a\.test\.js > limited,/,
+      );
+      assert.ok(!existsSync(join(project.folder, '.memray-mocha')));
+    });
+  });
+});
+
+describe('update-baseline', function () {
+  it('accepts higher peaks, also in continuous integration, and then they hold', function () {
+    withProject(held(1e6), (project) => {
+      project.run();
+      project.write('a.test.js', held(2e6));
+      assert.equal(project.run().code, 1);
+      const { code, stdout } = project.run(['--memray-update-baseline'], { CI: '1' });
+      assert.equal(code, 0);
+      assert.match(stdout, /Wrote 1 peak to/);
+      assert.equal(project.run().code, 0);
+      assert.deepEqual(readPeaks(project), { 'a.test.js > held': 2000 });
+    });
+  });
+
+  it('removes tests that are gone, which are told of before', function () {
+    const both = limited(1e6, 'old') + held(1e6).replace(allocate, '');
+    withProject({ 'a.test.js': both, 'b.test.js': held(1e6) }, (project) => {
+      project.run(['--memray-update-baseline']);
+      project.write('a.test.js', both.replace('old', 'new'));
+      const { stdout } = project.run();
+      assert.match(
+        stdout,
+        /baseline\.json has peaks of tests that are gone: a\.test\.js > old\. --memray-/,
+      );
+      // What was not run, or hidden by .only, is not gone.
+      project.run(['--memray-update-baseline', '--ignore', 'a.test.js']);
+      writeFileSync(join(project.folder, 'a.test.js'), both.replace('it(', 'it.only('));
+      project.run(['--memray-update-baseline']);
+      assert.equal(Object.keys(readPeaks(project)).length, 3);
+      project.write('a.test.js', both.replace('old', 'new'));
+      project.run(['--memray-update-baseline']);
+      assert.deepEqual(Object.keys(readPeaks(project)), [
+        'a.test.js > held',
+        'a.test.js > new',
+        'b.test.js > held',
+      ]);
+    });
+  });
+});

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { judgeIncrease, type IncreaseLimit } from '../../../dist/limits/increase';
+import type { TextOptions } from '../../../dist/limits/verdict';
+import { row } from '../../helpers/rows';
+
+const options: TextOptions = {
+  cwd: '/src',
+  stacks: 1,
+  native: false,
+  verbosity: 0,
+  capture: null,
+};
+const limit: IncreaseLimit = {
+  previousBytes: 1024,
+  allowedBytes: 5120,
+  baseline: '.memray-mocha/baseline.json',
+};
+const rows = [row(10_240, ['allocate:/src/a.test.js:2'])];
+
+describe('judgeIncrease', function () {
+  it('allows what it allows, and not one byte more', function () {
+    assert.equal(judgeIncrease(limit, 5120, rows, options), undefined);
+    assert.ok(judgeIncrease(limit, 5121, rows, options));
+  });
+
+  it('says what was and what is, where, and how to accept it', function () {
+    const { violation, stackLines } = judgeIncrease(limit, 10_240, rows, options)!;
+    const { kind, limitBytes, actualBytes, message } = violation;
+    assert.deepEqual([kind, limitBytes, actualBytes], ['increase', 5120, 10_240]);
+    assert.equal(
+      message,
+      [
+        'Test previously used 1.0KiB but now uses 10.0KiB',
+        'List of allocations:',
+        '    - 10.0KiB allocated here:',
+        '        allocate:a.test.js:2',
+        '',
+        'Allocate less, or accept it: `npx mocha --memray-update-baseline` (MEMRAY_UPDATE_BASELINE=1) writes the new peak to .memray-mocha/baseline.json.',
+        'MEMRAY_BIN_PATH=<folder> keeps the capture.',
+      ].join('\n'),
+    );
+    assert.deepEqual(stackLines, ['    at allocate (/src/a.test.js:2:7)']);
+  });
+
+  it('explains sizes that print the same', function () {
+    const close = { ...limit, previousBytes: 1024 ** 3, allowedBytes: 1024 ** 3 };
+    const { message } = judgeIncrease(close, 1024 ** 3 + 1, rows, options)!.violation;
+    assert.match(
+      message,
+      /^Test previously used 1\.0GiB but now uses 1\.0GiB \(1073741824 and 1073741825 bytes\)\n/,
+    );
+  });
+});
