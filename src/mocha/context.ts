@@ -11,6 +11,7 @@ import {
   type LimitMemoryOptions,
   type MemoryLimit,
 } from '../limits/memory-limit';
+import type { TestResult } from '../test-result';
 import { findActivePlace, watchRunnables, type Runnable } from './active-place';
 import {
   declareInBody,
@@ -49,8 +50,10 @@ declare global {
     interface Context extends LimitMethods {}
     // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- joins Mocha's own
     interface Suite extends LimitMethods {}
-    // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- joins Mocha's own
-    interface Test extends LimitMethods {}
+    interface Test extends LimitMethods {
+      /** What was measured, once the body has ended. */
+      memray?: TestResult;
+    }
   }
 }
 

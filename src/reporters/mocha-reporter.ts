@@ -7,11 +7,9 @@ import '../register';
 import type { TestResult } from '../test-result';
 import { insertProperties, listProperties } from './junit-properties';
 
-type MeasuredTest = Mocha.Test & { memray?: TestResult };
-
 /** Mocha's reporter `xunit`: it writes each test in one line. */
 interface XunitReporter {
-  test: (this: XunitReporter, test: MeasuredTest, options: Mocha.MochaOptions) => void;
+  test: (this: XunitReporter, test: Mocha.Test, options: Mocha.MochaOptions) => void;
   write: (this: XunitReporter, line: string) => void;
 }
 
@@ -22,7 +20,7 @@ interface Testcase {
 
 /** The package mocha-junit-reporter. */
 interface JunitReporter {
-  getTestcaseData: (this: JunitReporter, test: MeasuredTest, error?: unknown) => Testcase;
+  getTestcaseData: (this: JunitReporter, test: Mocha.Test, error?: unknown) => Testcase;
 }
 
 const mocha = findMocha();
@@ -56,14 +54,14 @@ function createWithPeaks(
   runner: Mocha.Runner,
   options: Mocha.MochaOptions,
 ): object {
-  const titles = new WeakMap<MeasuredTest, string>();
+  const titles = new WeakMap<Mocha.Test, string>();
   // Listeners run in the order they are added: one before Spec's puts the peak into the title, one after takes it out.
-  const showPeak = (test: MeasuredTest): void => {
+  const showPeak = (test: Mocha.Test): void => {
     if (!test.memray) return;
     titles.set(test, test.title);
     test.title += ` [${describeMemory(test.memray)}]`;
   };
-  const hidePeak = (test: MeasuredTest): void => {
+  const hidePeak = (test: Mocha.Test): void => {
     test.title = titles.get(test) ?? test.title;
     titles.delete(test);
   };

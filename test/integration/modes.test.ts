@@ -117,6 +117,7 @@ describe('every mode of Mocha', function () {
     'with --forbid-pending': ['--forbid-pending'],
     'with --forbid-only': ['--forbid-only'],
     'with --inline-diffs': ['--inline-diffs'],
+    'with --exit': ['--exit'],
   };
   for (const [mode, args] of Object.entries(modes)) {
     for (const memray of ['all', 'limits']) {

@@ -141,6 +141,14 @@ describe('the published package', function () {
       runNode(join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', '.');
     });
 
+    it('has a reporter, which wraps others', () => {
+      const reporter = ['mocha', '--reporter', 'memray-mocha/reporter'];
+      const report = (...args: string[]) =>
+        spawnSync('npx', [...reporter, ...args, 'test/'], { cwd: folder, encoding: 'utf8' }).stdout;
+      assert.match(report(), /✔ uses memory \[\d[^]*MEMRAY REPORT/);
+      assert.match(report('--reporter-option', 'reporter=dot'), /\n {2}\.!\n[^]*MEMRAY REPORT/);
+    });
+
     it('has a command', () => {
       assert.match(runNode(join('node_modules', '.bin', 'memray-mocha'), '--help'), /summary/);
     });

@@ -24,6 +24,11 @@ describe('types', function () {
     this.limitLeaks('1 MB', () => 'yes');
   });
 
+  afterEach(function () {
+    const peakBytes: number | undefined = this.currentTest!.memray?.peak.bytes;
+    console.log(peakBytes);
+  });
+
   it('of a chain', () => {}).limitMemory('24 MB');
 });
 

@@ -100,7 +100,7 @@ describe('TrackedTest', function () {
       capture: null,
     };
     assert.deepEqual(result, expected);
-    assert.equal((test as { memray?: TestResult }).memray, result);
+    assert.equal(test.memray, result);
   });
 
   it('gives the test its function back when the body begins, so that a retry clones that', async function () {
