@@ -3,7 +3,7 @@
  * sum is of what was live at the peak, one of what still is (the leaks), one of everything.
  */
 import { getSite, lastSite, Site } from './allocation-sites';
-import { addNativeCaller, getCallStack, getRecordedCallStack } from './frame-tree';
+import { addNativeCaller, getCallStack, getLineStack, getRecordedCallStack } from './frame-tree';
 import { notePeak } from './high-water-mark';
 import { nativeFrames } from './metadata';
 import { PairIndex } from './pair-index';
@@ -41,7 +41,7 @@ export function sumRows(measure: u32, splitByNativeFrames: bool, mergeThreads: b
     measureSite(site, measure);
     if (measuredCount == 0) continue;
     const recorded = getRecordedCallStack(site.callStack);
-    const identity = getCallStack(recorded, splitByNativeFrames && nativeFrames);
+    const identity = getLineStack(getCallStack(recorded, splitByNativeFrames && nativeFrames));
     const threadAndHeap = mergeThreads ? site.isJs : (site.thread << 1) | site.isJs;
     const number = numbers.add(identity, threadAndHeap);
     if (number > rows.last) startRow(changetype<Row>(rows.at(rows.add())), site);

@@ -3,6 +3,9 @@
  * each call was made; the result's by what a reader can tell apart: function, file and line.
  * Both are trees: a call stack is its most recent frame and the call stack of its caller.
  *
+ * Two calls on one line are one to a reader, but each shows its own column. So the result's call
+ * stacks are told apart by columns too, and each knows its line stack, which rows are summed by.
+ *
  * A recorded call stack has two among the result's: all its frames, and its JS frames only.
  * V8's own helpers (builtins) are in neither.
  */
@@ -56,11 +59,17 @@ const recordedCallStacks = new Table(offsetof<RecordedCallStack>());
 
 const UNKNOWN = addOwnText('<unknown>');
 const functions = new PairIndex();
-/** (function and file, line) -> number of the record of `frames`. */
+/** (function and file, line) */
+const lines = new PairIndex();
+/** (line, column) -> number of the record of `frames`. */
 const frameNumbers = new PairIndex();
 export const frames = new Table(offsetof<Frame>());
 /** The result's call stacks: pairs of (caller's call stack, frame). */
 export const callStacks = new PairIndex();
+/** Pairs of (caller's line stack, line). */
+const lineStacks = new PairIndex();
+/** Of each of the result's call stacks, a u32. */
+const lineStackNumbers = new Table(sizeof<u32>());
 /** What is shown for a call stack without frames. */
 let emptyCallStack: u32 = 0;
 
@@ -103,15 +112,15 @@ export function getRecordedCallStack(number: u32): RecordedCallStack {
 /** Once everything is read: makes the result's frames and call stacks. */
 export function resolveCallStacks(): void {
   for (let i: u32 = 1; i <= recordedFrames.last; i++) resolveFrame(getFrame(i));
-  emptyCallStack = callStacks.add(0, addFrame(UNKNOWN, 0, 0, 0, NATIVE_KIND));
+  emptyCallStack = addCallStack(0, addFrame(UNKNOWN, 0, 0, 0, NATIVE_KIND));
   // A caller's call stack has a lower number: it is resolved before.
   for (let i: u32 = 1; i <= recordedCallStacks.last; i++) {
     const callStack = getRecordedCallStack(i);
     const parent = getRecordedCallStack(callStack.parent);
     const frame = getFrame(callStack.frame);
     const isJs = frame.frame != 0 && frame.code != 0;
-    callStack.all = frame.frame == 0 ? parent.all : callStacks.add(parent.all, frame.frame);
-    callStack.js = isJs ? callStacks.add(parent.js, frame.frame) : parent.js;
+    callStack.all = frame.frame == 0 ? parent.all : addCallStack(parent.all, frame.frame);
+    callStack.js = isJs ? addCallStack(parent.js, frame.frame) : parent.js;
   }
 }
 
@@ -119,6 +128,11 @@ export function resolveCallStacks(): void {
 export function getCallStack(recorded: RecordedCallStack, withNativeFrames: bool): u32 {
   if (recorded.js != 0 && !withNativeFrames) return recorded.js;
   return recorded.all == 0 ? emptyCallStack : recorded.all;
+}
+
+/** What a reader takes for the same as others of the result's call stacks. */
+export function getLineStack(callStack: u32): u32 {
+  return load<u32>(lineStackNumbers.at(callStack));
 }
 
 /** The name of the module that called the allocator, 0 if that is not known. */
@@ -165,9 +179,18 @@ function getKind(codeType: u32): u32 {
   return codeType == STATE_CODE ? NATIVE_KIND : JS_KIND;
 }
 
-/** Frames differ in function, file or line; the first one's column and kind stay. */
+function addCallStack(caller: u32, frame: u32): u32 {
+  const number = callStacks.add(caller, frame);
+  if (number <= lineStackNumbers.last) return number;
+  const lineStack = lineStacks.add(getLineStack(caller), frameNumbers.first(frame));
+  store<u32>(lineStackNumbers.at(lineStackNumbers.add()), lineStack);
+  return number;
+}
+
+/** Frames differ in function, file, line or column; the first one's kind stays. */
 function addFrame(functionText: u32, fileText: u32, line: u32, column: u32, kind: u32): u32 {
-  const number = frameNumbers.add(functions.add(functionText, fileText), line);
+  const lineNumber = lines.add(functions.add(functionText, fileText), line);
+  const number = frameNumbers.add(lineNumber, column);
   if (number <= frames.last) return number;
   const frame = changetype<Frame>(frames.at(frames.add()));
   frame.functionText = functionText;

@@ -123,7 +123,7 @@ describe('call stacks', () => {
       });
     assert.deepEqual(shown, [
       '10000 f:/src/b c.ts:2:1',
-      '1001 f:/src/a.ts:8:3',
+      '1001 f:/src/a.ts:8:99',
       '100 f:/out.js:1:31',
       '10 f:/src/a.ts:9:5',
     ]);
