@@ -11,15 +11,22 @@ export interface RunListener {
 /**
  * Takes part in each run: of the command line, of a worker, of a program, and each time --watch runs
  * again. Mocha's plug-ins would not do: root hooks are for the command line, global fixtures are not
- * for each run of --watch, and with --parallel nothing else is.
+ * for each run of --watch, and with --parallel nothing else is. A run within a run is left alone.
  */
 export function joinEveryRun(mochaClass: typeof Mocha, listener: RunListener): void {
   const { prototype } = mochaClass;
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with Mocha as its `this`
   const { run } = prototype;
+  let isRunning = false;
   prototype.run = function (this: Mocha, callback) {
+    // There is one tracker: what a test runs is the test's.
+    if (isRunning) return run.call(this, callback);
     listener.prepare(this);
-    const runner = run.call(this, callback);
+    const runner = run.call(this, (failures) => {
+      isRunning = false;
+      callback?.(failures);
+    });
+    isRunning = true;
     listener.begin(runner, this);
     return runner;
   };

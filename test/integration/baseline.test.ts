@@ -133,7 +133,10 @@ describe('fail-on-increase', function () {
       for (const args of [on, ['--memray-update-baseline']]) {
         const { code, stdout } = project.run(args);
         assert.equal(code, 1);
-        assert.match(stdout, /Cannot read the baseline .*baseline\.json: .* Resolve its conflicts/s);
+        assert.match(
+          stdout,
+          /Cannot read the baseline .*baseline\.json: .* Resolve its conflicts/s,
+        );
       }
     });
   });

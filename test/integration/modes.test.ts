@@ -348,6 +348,32 @@ describe('a program that runs Mocha', function () {
   });
 });
 
+describe('a test that runs Mocha itself', function () {
+  it('is measured with all it does, and no result of the outer run is lost', function () {
+    const inner = `
+      const kept = [];
+      it('inner', function () { this.limitMemory('1 KB'); kept.push(Buffer.alloc(3e6)); });`;
+    const outer = `
+      const { Mocha } = require('${mochaModule}');
+      const kept = [];
+      it('before', () => { kept.push(Buffer.alloc(1e6)); });
+      it('outer', (done) => {
+        new Mocha({ reporter: 'min' }).addFile('inner.js').run((failures) => done(failures));
+      });
+      it('after', () => { kept.push(Buffer.alloc(2e6)); });`;
+    withProject({ 'a.test.js': outer, 'inner.js': inner }, (project) => {
+      const { code, stdout, tests, result } = project.measure();
+      assert.equal(code, 0, stdout);
+      assert.equal(stdout.match(/MEMRAY REPORT/g)!.length, 1);
+      assert.deepEqual(
+        tests.map(({ id }) => id),
+        ['before', 'outer', 'after'].map((title) => `a.test.js > ${title}`),
+      );
+      assert.ok(result('outer').peak.bytes >= 3e6, `${result('outer').peak.bytes}`);
+    });
+  });
+});
+
 describe('a test that ends badly', function () {
   const endings: Record<string, string> = {
     'times out': `(done) => { kept.push(Buffer.alloc(5e6)); }`,
