@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { resolveOptions, type OptionSources } from '../../../dist/mocha/options';
 
 const none: OptionSources = { commandLine: {}, environment: {}, configuration: [], cwd: '/app' };
@@ -180,5 +182,15 @@ describe('resolveOptions', function () {
   it('leaves other programs their variables, and takes an empty one for none', function () {
     const environment = { MEMRAY_RESULT_PATH: '/tmp', MEMRAY_MOCHA_RUN: '{}', MEMRAY_STACKS: '' };
     assert.equal(resolve({ environment }).stacks, 1);
+  });
+
+  it("are all in the README's table, which Mocha's --help cannot show", function () {
+    const readme = readFileSync(join(__dirname, '../../../README.md'), 'utf8');
+    const table = /\n\| option [^]*?\n\n/.exec(readme)![0];
+    const documented = [...table.matchAll(/^\| `(\S+)` /gm)].map(([, name]) => name!);
+    const names = Object.keys(resolve({})).map((name) =>
+      name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
+    );
+    assert.deepEqual(documented.sort(), names.sort());
   });
 });

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { read } from '../../helpers/capture-source';
+import { CaptureWriter } from '../../helpers/capture-writer';
 import { drawHistogram, mergeBuckets } from '../../../dist/reporters/histogram';
 
 describe('drawHistogram', function () {
@@ -13,6 +15,19 @@ describe('drawHistogram', function () {
   for (const [buckets, bars] of histograms) {
     it(`draws [${buckets.join(', ')}] as |${bars}|`, function () {
       assert.equal(drawHistogram(buckets), bars);
+    });
+  }
+});
+
+describe('the histogram of a capture', function () {
+  for (const [sizes, bars] of [
+    [[0, 100, 990, 1000, 50_000], '▄▄█ ▄'],
+    [[0, 0, 0, 0], '█'],
+  ] as const) {
+    it(`counts allocations of no bytes: ${sizes.join(', ')}`, function () {
+      const writer = new CaptureWriter().thread(1);
+      for (const [index, size] of sizes.entries()) writer.allocation(16 * (index + 1), size);
+      assert.equal(drawHistogram(read(writer.end()).statistics().sizeHistogram), bars);
     });
   }
 });
