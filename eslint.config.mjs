@@ -92,7 +92,7 @@ export default defineConfig(
       'prebuilds/',
       '.cache/',
       'assembly/',
-      'test/package/project/consumer.ts',
+      'test/package/project/*.ts',
       '**/node_modules/',
     ],
   },

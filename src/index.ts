@@ -13,6 +13,7 @@ export type { LeaksFilterFunction, LimitLeaksOptions } from './limits/leak-limit
 export type { LimitMemoryOptions } from './limits/memory-limit';
 export { formatMemorySize, parseMemorySize } from './memory-size';
 export { limitLeaks, limitMemory, type LimitMethods } from './mocha/context';
+export type { MemrayOptions } from './mocha/options';
 export { Tracker, type TrackerOptions } from './native/tracker';
 export type {
   AllocationResult,

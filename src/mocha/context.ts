@@ -20,6 +20,7 @@ import {
   declareOnTest,
   type Declarations,
 } from './declarations';
+import type { MemrayOptions, Options } from './options';
 
 /** What a suite, a test and `this` of their functions get. */
 export interface LimitMethods {
@@ -53,6 +54,10 @@ declare global {
     interface Test extends LimitMethods {
       /** What was measured, once the body has ended. */
       memray?: TestResult;
+    }
+    interface MochaOptions {
+      /** Options of memray-mocha, or its mode alone. */
+      memray?: MemrayOptions | Options['memray'] | boolean | undefined;
     }
   }
 }

@@ -38,6 +38,9 @@ export interface Options {
   json: string | null;
 }
 
+/** The options as `memray` in Mocha's configuration takes them. */
+export type MemrayOptions = { [Name in keyof Options]?: Exclude<Options[Name], null> };
+
 /** Where options come from, strongest first. Names are as the user wrote them. */
 export interface OptionSources {
   /** `memray-most-allocations` and so on, as parsed from the command line. */

@@ -1,0 +1,30 @@
+// What a TypeScript user writes, in test/types, and mistakes that the types must catch.
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import ts from 'typescript';
+
+const folder = join(__dirname, '..', 'types');
+
+describe('the types', function () {
+  let program: ts.Program;
+  before('compile all of test/types', function () {
+    const host = { ...ts.sys, onUnRecoverableConfigFileDiagnostic: () => {} };
+    const project = ts.getParsedCommandLineOfConfigFile(join(folder, 'tsconfig.json'), {}, host)!;
+    program = ts.createProgram(project.fileNames, project.options);
+  });
+
+  for (const name of readdirSync(folder).filter((name) => name !== 'tsconfig.json')) {
+    it(`hold what ${name} expects of them`, function () {
+      const source = program.getSourceFile(join(folder, name));
+      assert.ok(source, `${name} is not in the project`);
+      const diagnostics = ts.getPreEmitDiagnostics(program, source);
+      const format = {
+        ...ts.sys,
+        getCanonicalFileName: (file: string) => file,
+        getNewLine: () => '\n',
+      };
+      assert.equal(ts.formatDiagnostics(diagnostics, format), '');
+    });
+  }
+});
