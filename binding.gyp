@@ -3,6 +3,7 @@
     # The tracker without Node: what the C++ tests link as well.
     'core_sources': [
       'native/call_stack/code_map.cc',
+      'native/call_stack/frame_walker.cc',
       'native/call_stack/inline_allocation.cc',
       'native/call_stack/native_call_stack.cc',
       'native/call_stack/native_symbols.cc',
@@ -18,6 +19,7 @@
     # What includes <napi.h> or <v8.h>.
     'addon_sources': [
       'native/binding.cc',
+      'native/call_stack/frame_layout.cc',
       'native/call_stack/js_call_stack.cc',
       'native/environment.cc',
       'native/js_heap/heap.cc',
@@ -36,6 +38,7 @@
       'native/test/code_map_test.cc',
       'native/test/crc32_test.cc',
       'native/test/elf_installer_test.cc',
+      'native/test/frame_walker_test.cc',
       'native/test/golden_captures.cc',
       'native/test/hooks_test.cc',
       'native/test/inline_allocation_test.cc',

@@ -74,6 +74,10 @@ void CollectAllGarbage(const Napi::CallbackInfo& info) {
   heap::Collect(heap::Collection::kFull, info[0].ToBoolean());
 }
 
+Napi::Value TakeNotice(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), JsCallStacks::TakeNotice());
+}
+
 void Uninstall(const Napi::CallbackInfo&) { installer::Uninstall(); }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
@@ -90,6 +94,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["readCapture"] = Napi::Function::New(env, ReadCapture);
   exports["closeCapture"] = Napi::Function::New(env, CloseCapture);
   exports["collectGarbage"] = Napi::Function::New(env, CollectAllGarbage);
+  exports["takeNotice"] = Napi::Function::New(env, TakeNotice);
   exports["uninstall"] = Napi::Function::New(env, Uninstall);
   return exports;
 }

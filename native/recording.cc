@@ -55,6 +55,7 @@ void Recording::Enter(ThreadState* thread) {
   thread->capture = id;
   thread->id = ++threads_;
   thread->last_count = 0;
+  thread->last_js_stack = 0;
   char name[16];
   if (pthread_getname_np(pthread_self(), name, sizeof name) == 0)
     writer_.WriteThreadName(thread->id, name);

@@ -59,10 +59,8 @@ int64_t FindPosition(const CodeMap::Location& location, uintptr_t address) {
 
 std::optional<uint32_t> StackRecorder::Record(ThreadState* thread) {
   uint32_t stack = 0;
-  if (thread->js_count > 0) {
-    stack = thread->js_call_stacks->WithCodeMap(
-        [&](const CodeMap& codes) { return RecordJs(thread, codes); });
-  }
+  if (thread->js_stack && thread->js_stack->count > 0)
+    stack = RecordJs(thread, *thread->js_stack);
   if (stack_is_own_[stack]) return std::nullopt;
   const bool with_function = native_ || stack == 0;
   for (size_t i = thread->native_count; i-- > 0;)
@@ -71,7 +69,17 @@ std::optional<uint32_t> StackRecorder::Record(ThreadState* thread) {
   return stack;
 }
 
-uint32_t StackRecorder::RecordJs(ThreadState* thread, const CodeMap& codes) {
+uint32_t StackRecorder::RecordJs(ThreadState* thread, const JsCallStack& js) {
+  if (thread->last_js_stack != js.id) {
+    thread->js_call_stacks->WithCodeMap(
+        [&](const CodeMap& codes) { RecordFrames(thread, js, codes); });
+    thread->last_js_stack = js.id;
+  }
+  return thread->last_stacks[js.count - 1];
+}
+
+void StackRecorder::RecordFrames(ThreadState* thread, const JsCallStack& js,
+                                 const CodeMap& codes) {
   if (js_codes_ != codes.id() || js_version_ != codes.version()) {
     js_frames_by_address_.clear();
     js_codes_ = codes.id();
@@ -81,22 +89,20 @@ uint32_t StackRecorder::RecordJs(ThreadState* thread, const CodeMap& codes) {
   thread->last_version = codes.version();
   // Most calls of the allocator come from under the same callers as the one
   // before: what both stacks share, from the outermost frame on, is known.
-  const size_t count = thread->js_count;
   size_t depth = 0;
-  while (depth < count && depth < thread->last_count &&
-         thread->last_frames[depth] == thread->js_frames[count - 1 - depth]) {
+  while (depth < js.count && depth < thread->last_count &&
+         thread->last_frames[depth] == js.frames[js.count - 1 - depth]) {
     ++depth;
   }
   uint32_t stack = depth > 0 ? thread->last_stacks[depth - 1] : 0;
-  for (; depth < count; ++depth) {
-    void* address = thread->js_frames[count - 1 - depth];
+  for (; depth < js.count; ++depth) {
+    void* address = js.frames[js.count - 1 - depth];
     const uint32_t frame = JsFrame(codes, reinterpret_cast<uintptr_t>(address));
     if (frame != 0) stack = Stack(stack, frame);
     thread->last_frames[depth] = address;
     thread->last_stacks[depth] = stack;
   }
-  thread->last_count = count;
-  return stack;
+  thread->last_count = js.count;
 }
 
 /// @return 0 for an address of code that V8 has not told of.

@@ -76,7 +76,9 @@ class StackRecorder {
     JsCallStacks::Place begin;  // of the function
     bool has_source_map;
   };
-  uint32_t RecordJs(ThreadState* thread, const CodeMap& codes);
+  uint32_t RecordJs(ThreadState* thread, const JsCallStack& js);
+  void RecordFrames(ThreadState* thread, const JsCallStack& js,
+                    const CodeMap& codes);
   uint32_t JsFrame(const CodeMap& codes, uintptr_t address);
   uint32_t DefineJsFrame(const CodeMap& codes, const Code& code,
                          int64_t position);

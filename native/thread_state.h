@@ -12,7 +12,7 @@ namespace memray_mocha {
 /// stack without the tracker's lock, and the last one, of which the next shares
 /// most.
 struct ThreadState {
-  static constexpr size_t kMaxJsFrames = JsCallStacks::kMaxFrames;
+  static constexpr size_t kMaxJsFrames = JsCallStack::kMaxFrames;
   static constexpr size_t kMaxNativeFrames = 128;
 
   /// The state of this thread. Freed when the thread ends, made again if it
@@ -31,8 +31,7 @@ struct ThreadState {
   uint32_t id = 0;
 
   // The call stack just taken; most recent first.
-  void* js_frames[kMaxJsFrames];
-  size_t js_count = 0;
+  const JsCallStack* js_stack = nullptr;
   uintptr_t native_frames[kMaxNativeFrames];
   size_t native_count = 0;
   VmState vm_state = VmState::kProgram;
@@ -44,6 +43,7 @@ struct ThreadState {
   uint32_t last_stacks[kMaxJsFrames];
   size_t last_count = 0;
   uint64_t last_version = 0;
+  uint64_t last_js_stack = 0;  // the id of the JsCallStack
 };
 
 }  // namespace memray_mocha

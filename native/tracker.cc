@@ -152,11 +152,11 @@ ThreadState* Tracker::TakeCallStack(uintptr_t caller,
   // Before the lock: other threads need not wait for that.
   ThreadState& thread = ThreadState::Get();
   thread.js_call_stacks = JsCallStacks::OfThisThread();
-  thread.js_count = 0;
+  thread.js_stack = nullptr;
   thread.vm_state = VmState::kProgram;
   if (thread.js_call_stacks) {
-    thread.js_count =
-        thread.js_call_stacks->Sample(thread.js_frames, &thread.vm_state);
+    thread.js_stack = &thread.js_call_stacks->Take();
+    thread.vm_state = thread.js_stack->vm_state;
   }
   // What V8 uses for itself comes and goes at its own mood: a limit that
   // counted it would fail now and then. Its part that stays is the JS heap's.

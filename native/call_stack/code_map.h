@@ -1,6 +1,7 @@
 #ifndef NATIVE_CALL_STACK_CODE_MAP_H_
 #define NATIVE_CALL_STACK_CODE_MAP_H_
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -83,7 +84,7 @@ class CodeMap {
   const ScriptInfo& GetScript(int id) const;
 
   /// Changes whenever an address may have come to mean something else than it
-  /// did.
+  /// did. May be read while another thread changes the map.
   uint64_t version() const { return version_; }
 
  private:
@@ -98,7 +99,7 @@ class CodeMap {
   // The functions whose bytecode has positions: script, and where they begin in
   // it.
   std::set<std::pair<int, std::string>> functions_with_positions_;
-  uint64_t version_ = 1;
+  std::atomic<uint64_t> version_{1};
 };
 
 }  // namespace memray_mocha

@@ -1,8 +1,12 @@
 #include "call_stack/js_call_stack.h"
 
+#include <pthread.h>
+
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "recursion_guard.h"
@@ -84,9 +88,28 @@ Code::Kind KindOf(v8::JitCodeEvent::CodeType type) {
   }
 }
 
-bool IsOwnWork(v8::StateTag state) {
+VmState StateOf(v8::StateTag state) {
   return state == v8::GC || state == v8::PARSER ||
-         state == v8::BYTECODE_COMPILER || state == v8::COMPILER;
+                 state == v8::BYTECODE_COMPILER || state == v8::COMPILER
+             ? VmState::kOwnWork
+             : VmState::kProgram;
+}
+
+/// V8's code that only leads from JavaScript to C++ is no function of anyone's.
+bool IsExitCode(std::string_view name) {
+  return name.starts_with("Builtin:CEntry") ||
+         name.starts_with("Builtin:DirectCEntry") ||
+         name.starts_with("Builtin:CallApi");
+}
+
+uintptr_t EndOfStack() {
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return 0;
+  void* begin = nullptr;
+  size_t size_bytes = 0;
+  pthread_attr_getstack(&attributes, &begin, &size_bytes);
+  pthread_attr_destroy(&attributes);
+  return reinterpret_cast<uintptr_t>(begin) + size_bytes;
 }
 
 uint64_t NextCodeId() {
@@ -96,7 +119,10 @@ uint64_t NextCodeId() {
 
 }  // namespace
 
-JsCallStacks::JsCallStacks() : isolate_(v8::Isolate::GetCurrent()) {
+JsCallStacks::JsCallStacks()
+    : isolate_(v8::Isolate::GetCurrent()),
+      walker_(FrameLayout::OfProcess(isolate_),
+              reinterpret_cast<uintptr_t>(isolate_), EndOfStack()) {
   const RecursionGuard guard;
   // V8 tells positions in bytecode and in TurboFan's code, not in Sparkplug's
   // and Maglev's, and not which function an inlined position belongs to. With
@@ -109,6 +135,8 @@ JsCallStacks::JsCallStacks() : isolate_(v8::Isolate::GetCurrent()) {
   // be the first line's.
   v8::V8::SetFlagsFromString("--no-turbo-allocation-folding");
   of_this_thread = this;
+  // Told from the ids of an ended environment's.
+  stack_.id = codes_.id() << 40;
   {
     Registry& registry = GetRegistry();
     std::lock_guard lock(registry.mutex);
@@ -128,17 +156,89 @@ JsCallStacks::~JsCallStacks() {
 
 JsCallStacks* JsCallStacks::OfThisThread() { return of_this_thread; }
 
-size_t JsCallStacks::Sample(void** frames, VmState* state) const {
-  *state = VmState::kProgram;
-  if (v8::Isolate::TryGetCurrent() != isolate_) return 0;
+const char* JsCallStacks::TakeNotice() {
+  static std::atomic<bool> was_told{false};
+  if (!FrameWalker::HasFailed() || was_told.exchange(true)) return "";
+  return "memray-mocha takes call stacks in V8's own, slower way from here on: "
+         "the frames it had read from the stack were not those V8 tells. "
+         "Please report this, with the version of Node.";
+}
+
+const JsCallStack& JsCallStacks::Take() {
+  if (v8::Isolate::TryGetCurrent() != isolate_) {
+    stack_.count = 0;
+    stack_.vm_state = VmState::kProgram;
+    ++stack_.id;
+    walker_.Forget();
+  } else if (walker_.IsUsable()) {
+    TakeFrames();
+  } else {
+    stack_.count = SampleFrames(stack_.frames, &stack_.vm_state);
+    ++stack_.id;
+  }
+  return stack_;
+}
+
+void JsCallStacks::TakeFrames() {
+  stack_.vm_state = StateOf(static_cast<v8::StateTag>(walker_.VmState()));
+  // Nobody asks who called, and while garbage is collected, nobody can tell.
+  if (stack_.vm_state == VmState::kOwnWork) return;
+  const uint64_t version = codes_.version();
+  if (version != walked_version_) walker_.Forget();
+  walked_version_ = version;
+  const auto sp = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  const auto result =
+      walker_.Walk(sp, stack_.frames, JsCallStack::kMaxFrames, &stack_.count);
+  if (result != FrameWalker::Result::kSame) ++stack_.id;
+  const bool is_known = result != FrameWalker::Result::kUnknown;
+  if (is_known && !walker_.IsCheckDue()) return;
+  void* frames[JsCallStack::kMaxFrames];
+  VmState state;
+  const size_t all = SampleFrames(frames, &state);
+  const bool is_whole = all < JsCallStack::kMaxFrames;
+  const size_t count = KeepCode(frames, all);
+  if (is_known) {
+    void* known[JsCallStack::kMaxFrames];
+    size_t known_count = KeepCode(
+        known, std::copy_n(stack_.frames, stack_.count, known) - known);
+    if (!is_whole) known_count = std::min(known_count, count);
+    if (state == stack_.vm_state &&
+        std::equal(frames, frames + count, known, known + known_count)) {
+      return;
+    }
+    FrameWalker::Fail();
+  } else {
+    walker_.Learn(sp, frames, count, is_whole);
+  }
+  std::copy_n(frames, count, stack_.frames);
+  stack_.count = count;
+  stack_.vm_state = state;
+  ++stack_.id;
+}
+
+/// Asks V8.
+size_t JsCallStacks::SampleFrames(void** frames, VmState* state) const {
   v8::RegisterState registers;
   registers.fp = __builtin_frame_address(0);
   registers.sp = registers.fp;
   registers.pc = __builtin_return_address(0);
   v8::SampleInfo info;
-  isolate_->GetStackSample(registers, frames, kMaxFrames, &info);
-  if (IsOwnWork(info.vm_state)) *state = VmState::kOwnWork;
+  isolate_->GetStackSample(registers, frames, JsCallStack::kMaxFrames, &info);
+  *state = StateOf(info.vm_state);
   return info.frames_count;
+}
+
+/// Leaves out what is no code that V8 has told of: C++ that JavaScript called.
+size_t JsCallStacks::KeepCode(void** frames, size_t count) const {
+  std::lock_guard lock(mutex_);
+  return std::remove_if(frames, frames + count,
+                        [this](void* frame) {
+                          const auto address =
+                              reinterpret_cast<uintptr_t>(frame);
+                          return !codes_.Find(address).code &&
+                                 !codes_.Find(address - 1).code;
+                        }) -
+         frames;
 }
 
 JsCallStacks::Place JsCallStacks::Locate(int script_id,
@@ -216,6 +316,7 @@ void JsCallStacks::OnCodeEvent(const v8::JitCodeEvent* event) {
 }
 
 void JsCallStacks::OnCodeAdded(const v8::JitCodeEvent& event) {
+  if (IsExitCode({event.name.str, event.name.len})) return;
   const int script_id = event.script.IsEmpty() ? 0 : event.script->GetId();
   auto code = std::make_unique<Code>(
       Code{NextCodeId(), KindOf(event.code_type),

@@ -9,12 +9,24 @@
 #include <string>
 
 #include "call_stack/code_map.h"
+#include "call_stack/frame_walker.h"
 
 namespace memray_mocha {
 
 /// What V8 was doing when a call stack was taken: running the program and what
 /// it calls, or working for itself, compiling or collecting garbage.
 enum class VmState : uint8_t { kProgram, kOwnWork };
+
+/// Where JavaScript was called from in JavaScript.
+struct JsCallStack {
+  static constexpr size_t kMaxFrames = 255;
+  /// Addresses in code, most recent first.
+  void* frames[kMaxFrames];
+  size_t count = 0;
+  VmState vm_state = VmState::kProgram;
+  /// The same as long as the frames are, and the code at their addresses.
+  uint64_t id = 0;
+};
 
 /// The JS call stacks of one isolate: takes them anywhere, even inside malloc,
 /// and knows what code their addresses stand for, from V8's own code events.
@@ -23,7 +35,6 @@ enum class VmState : uint8_t { kProgram, kOwnWork };
 /// any.
 class JsCallStacks {
  public:
-  static constexpr size_t kMaxFrames = 255;
   /// Whether optimized code has no positions where it allocates: see
   /// inline_allocation.h.
   static constexpr bool kLosesAllocationPositions = V8_MAJOR_VERSION < 12;
@@ -44,9 +55,13 @@ class JsCallStacks {
   /// none.
   static JsCallStacks* OfThisThread();
 
-  /// Writes the addresses of this thread's JS frames, most recent first.
-  /// Does not touch V8's heap. @return how many; at most kMaxFrames.
-  size_t Sample(void** frames, VmState* state) const;
+  /// @return what the user should know of how call stacks are taken, once in
+  /// the process; empty when there is nothing.
+  static const char* TakeNotice();
+
+  /// Takes this thread's call stack; valid until the next one. Does not touch
+  /// V8's heap.
+  const JsCallStack& Take();
 
   /// Calls `visit(const CodeMap&)` while nothing can change the map.
   template <typename Visit>
@@ -80,8 +95,14 @@ class JsCallStacks {
   v8::Local<v8::UnboundScript> FindScript(int script_id) const;
 
   void ForgetDeadScripts();
+  void TakeFrames();
+  size_t SampleFrames(void** frames, VmState* state) const;
+  size_t KeepCode(void** frames, size_t count) const;
 
   v8::Isolate* const isolate_;
+  FrameWalker walker_;
+  uint64_t walked_version_ = 0;  // of the code map
+  JsCallStack stack_;
   mutable std::mutex mutex_;
   CodeMap codes_;
   std::map<int, v8::Global<v8::UnboundScript>> scripts_;

@@ -49,6 +49,8 @@ export interface Addon {
    * @param isExposed whether the program itself asked V8 for `--expose-gc`, which then stays
    */
   collectGarbage(isExposed: boolean): void;
+  /** @returns what the user should know of how this process is tracked, said once; empty when there is nothing */
+  takeNotice(): string;
   /** Takes the allocator's interposition out of the process again. */
   uninstall(): void;
 }

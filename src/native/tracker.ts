@@ -19,6 +19,9 @@ export interface TrackerOptions {
   sampleIntervalBytes?: number;
 }
 
+// Tests fake it.
+const { emitWarning } = process;
+
 const DEFAULT_SAMPLE_INTERVAL_BYTES = 16 * 1024;
 
 /**
@@ -117,6 +120,8 @@ export class Tracker {
     const capture = addon.stopTracking((scriptId, places) =>
       Tracker.#sourceMaps.findOriginals(scriptId, places),
     );
+    const notice = addon.takeNotice();
+    if (notice) emitWarning(notice, { code: 'MEMRAY_MOCHA_SLOWER' });
     return new CaptureReader(new AddonSource(addon, capture));
   }
 }

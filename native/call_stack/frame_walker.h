@@ -1,0 +1,140 @@
+#ifndef NATIVE_CALL_STACK_FRAME_WALKER_H_
+#define NATIVE_CALL_STACK_FRAME_WALKER_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "call_stack/frame_layout.h"
+
+namespace memray_mocha {
+
+/// Takes the JS call stack of C++ that JavaScript called, some ten times faster
+/// than v8::Isolate::GetStackSample, and gives what that gives: code for
+/// machine code, and for bytecode its array and offset.
+///
+/// V8's frames are linked by frame pointers. What kind a frame is depends on
+/// where its code is at, and this is learnt from V8: a stack with an address
+/// that was never seen is V8's to take, and then compared frame by frame. On
+/// the way, all words of the stack that the result hangs on are noted. While
+/// they are the same, so is the call stack; the frames' own positions in
+/// bytecode are among them.
+///
+/// For the thread of one isolate. Reads nothing but the stack, between the
+/// caller and its end.
+class FrameWalker {
+ public:
+  enum class Result : uint8_t {
+    /// The frames are those of the last walk.
+    kSame,
+    kWalked,
+    /// Only V8 can tell.
+    kUnknown,
+  };
+
+  /// @param layout nullptr when V8 alone is to be asked.
+  /// @param isolate where the isolate begins.
+  /// @param stack_end the upper end of this thread's stack; 0 when it is not
+  /// known.
+  FrameWalker(const FrameLayout* layout, uintptr_t isolate,
+              uintptr_t stack_end);
+
+  bool IsUsable() const {
+    return layout_ && !has_failed.load(std::memory_order_relaxed);
+  }
+
+  /// What V8 is doing. Only if usable.
+  int VmState() const { return *At<int>(isolate_ + layout_->vm_state); }
+
+  /// @param sp the stack pointer of a frame of the caller's.
+  /// @param frames most recent first, at most `limit`; left alone when they are
+  /// the same.
+  Result Walk(uintptr_t sp, void** frames, size_t limit, size_t* count);
+
+  /// Has the next walk compare nothing with the last one: what addresses mean
+  /// has changed.
+  void Forget() { watched_count_ = 0; }
+
+  /// Learns from what V8 says of a stack that Walk did not know; or finds that
+  /// it was wrong about another one.
+  /// @param is_whole whether these are all frames.
+  void Learn(uintptr_t sp, void* const* frames, size_t count, bool is_whole);
+
+  /// Whether it is time to ask V8 again about a stack that Walk knows: often at
+  /// first, then every 16,384th time or so.
+  bool IsCheckDue();
+
+  /// For all threads, and for good: to be called at the first disagreement.
+  static void Fail() { has_failed = true; }
+  static bool HasFailed() { return has_failed; }
+
+ private:
+  enum class Kind : uint8_t {
+    kUnknown,
+    kMachineCode,
+    kBytecode,
+    kNone,  // not part of the call stack
+  };
+
+  struct Frame {
+    uintptr_t pointer;
+    uintptr_t pc;
+    uint64_t context_or_type;
+  };
+
+  struct WatchedWord {
+    const uint64_t* address;
+    uint64_t value;
+  };
+
+  struct KnownFrame {
+    uintptr_t pc = 0;
+    uint64_t type = 0;
+    Kind kind = Kind::kUnknown;
+  };
+
+  static constexpr size_t kMaxWatchedWords = 2048;
+  static constexpr size_t kMaxWordsOfFrame = 5;
+  static inline std::atomic<bool> has_failed{false};
+
+  template <typename T>
+  static const T* At(uintptr_t address) {
+    return reinterpret_cast<const T*>(address);
+  }
+
+  static bool IsHeapObject(uint64_t word) { return (word & 3) == 1; }
+  static bool IsSmi(uint64_t word) { return (word & 1) == 0; }
+
+  /// Calls `visit(const Frame&)` for each frame, until it gives false.
+  /// @return whether the frames could be followed to where `visit` stopped, or
+  /// to their end.
+  template <typename Visit>
+  bool VisitFrames(uintptr_t sp, Visit visit);
+  bool IsSameAsLast() const;
+  bool IsInFastCall() const;
+  bool IsOnStack(uintptr_t frame, uintptr_t below) const;
+  uint64_t Watch(uintptr_t address);
+  void* PlaceInBytecode(const Frame& frame);
+  bool IsFunction(const Frame& frame) const;
+  static uint64_t TypeOf(const Frame& frame);
+  KnownFrame& Find(const Frame& frame);
+  void Remember(const Frame& frame, Kind kind);
+
+  const FrameLayout* const layout_;
+  const uintptr_t isolate_;
+  const uintptr_t stack_end_;
+  uintptr_t last_exit_frame_ = 0;
+  std::array<WatchedWord, kMaxWatchedWords> watched_;
+  size_t watched_count_ = 0;
+  // Open addressing with linear probing.
+  std::vector<KnownFrame> known_frames_;
+  size_t known_count_ = 0;
+  uint32_t check_distance_ = 1;
+  uint32_t until_check_ = 1;
+};
+
+}  // namespace memray_mocha
+
+#endif  // NATIVE_CALL_STACK_FRAME_WALKER_H_
