@@ -56,6 +56,7 @@ void Recording::Enter(ThreadState* thread) {
   thread->id = ++threads_;
   thread->last_count = 0;
   thread->last_js_stack = 0;
+  thread->known_stacks.fill({});
   char name[16];
   if (pthread_getname_np(pthread_self(), name, sizeof name) == 0)
     writer_.WriteThreadName(thread->id, name);

@@ -62,6 +62,18 @@ std::optional<uint32_t> StackRecorder::Record(ThreadState* thread) {
   if (thread->js_stack && thread->js_stack->count > 0)
     stack = RecordJs(thread, *thread->js_stack);
   if (stack_is_own_[stack]) return std::nullopt;
+  const uintptr_t caller = thread->native_frames[0];
+  if (thread->native_count != 1) return RecordNative(thread, stack);
+  auto& known =
+      thread->known_stacks[(caller >> 2 ^ stack) % ThreadState::kKnownStacks];
+  if (known.caller != caller || known.js != stack)
+    known = {caller, stack, RecordNative(thread, stack)};
+  return known.stack;
+}
+
+/// Puts the native frames of a call stack on top of its JavaScript.
+uint32_t StackRecorder::RecordNative(const ThreadState* thread,
+                                     uint32_t stack) {
   const bool with_function = native_ || stack == 0;
   for (size_t i = thread->native_count; i-- > 0;)
     stack =

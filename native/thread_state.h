@@ -1,6 +1,7 @@
 #ifndef NATIVE_THREAD_STATE_H_
 #define NATIVE_THREAD_STATE_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -44,6 +45,16 @@ struct ThreadState {
   size_t last_count = 0;
   uint64_t last_version = 0;
   uint64_t last_js_stack = 0;  // the id of the JsCallStack
+
+  // Call stacks of the capture by the one of their JavaScript and the
+  // allocator's caller, who are few.
+  struct KnownStack {
+    uintptr_t caller;
+    uint32_t js;
+    uint32_t stack;
+  };
+  static constexpr size_t kKnownStacks = 64;  // a power of two
+  std::array<KnownStack, kKnownStacks> known_stacks;
 };
 
 }  // namespace memray_mocha
