@@ -7,6 +7,7 @@
       'native/call_stack/inline_allocation.cc',
       'native/call_stack/native_call_stack.cc',
       'native/call_stack/native_symbols.cc',
+      'native/call_stack/unwind_rule.cc',
       'native/call_stack/x64_instruction.cc',
       'native/capture/crc32.cc',
       'native/capture/record_writer.cc',

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "call_stack/native_call_stack.h"
+#include "call_stack/unwind_rule.h"
 #include "capture/sink.h"
 #include "interposition/installer.h"
 #include "js_heap/heap.h"
@@ -48,6 +49,7 @@ std::string Tracker::Start(const TrackingOptions& options) {
   const SamplerSites* sampler =
       measures_js_heap ? &FindSamplerSites() : nullptr;
   const RecursionGuard guard;
+  UnwindRule::ForgetAll();
   auto recording = std::make_unique<Recording>(++last_id, options);
   if (!recording->error().empty()) return recording->error();
   recording->Enter(&ThreadState::Get());
@@ -146,6 +148,8 @@ void Tracker::OnUnmapping(uintptr_t address, size_t size_bytes) {
   std::lock_guard lock(mutex_);
   if (recording_) recording_->Unmap(address, size_bytes);
 }
+
+void Tracker::OnLibrary() { UnwindRule::ForgetAll(); }
 
 ThreadState* Tracker::TakeCallStack(uintptr_t caller,
                                     bool with_native_frames) const {

@@ -76,6 +76,7 @@ class Tracker final : public AllocationListener {
   void OnMapping(uintptr_t address, size_t size_bytes, Allocator allocator,
                  uintptr_t caller) override;
   void OnUnmapping(uintptr_t address, size_t size_bytes) override;
+  void OnLibrary() override;
 
  private:
   Tracker();

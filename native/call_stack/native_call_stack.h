@@ -8,7 +8,8 @@ namespace memray_mocha {
 
 /// Unwinds the native frames of this thread from the caller of the allocator to
 /// the first code without unwind tables, which is where V8 entered native code,
-/// or the thread's start. By the ABI's unwinder: 20 to 30 ns a frame.
+/// or the thread's start. By rules read from these tables once for each
+/// address.
 /// @param caller the address the allocator was called from; frames of the
 /// tracker above it are left
 ///     out. 0 for all frames.

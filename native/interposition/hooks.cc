@@ -302,7 +302,10 @@ int mprotect(void* address, size_t size, int protection) {
 void* dlopen(const char* filename, int flags) {
   void* library =
       installer::OpenLibrary(filename, flags, __builtin_return_address(0));
-  if (library) installer::Install();
+  if (library) {
+    installer::Install();
+    Notify([](AllocationListener* listener) { listener->OnLibrary(); });
+  }
   return library;
 }
 

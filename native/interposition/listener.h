@@ -28,6 +28,8 @@ class AllocationListener {
                          Allocator allocator, uintptr_t caller) = 0;
   /// The pages of [address, address + size) no longer are.
   virtual void OnUnmapping(uintptr_t address, size_t size_bytes) = 0;
+  /// A library is loaded, maybe where another one was.
+  virtual void OnLibrary() {}
 
  protected:
   ~AllocationListener() = default;

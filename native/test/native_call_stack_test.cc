@@ -1,10 +1,16 @@
 #include "call_stack/native_call_stack.h"
 
+#include <alloca.h>
 #include <dlfcn.h>
+#include <unwind.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <thread>
+#include <vector>
 
 #include "call_stack/native_symbols.h"
+#include "call_stack/unwind_rule.h"
 #include "test/test_runner.h"
 
 namespace memray_mocha::test {
@@ -43,6 +49,61 @@ TEST("UnwindNativeFrames: begins at the caller, and goes outwards") {
   };
   EXPECT(name(0).find("Inner(") != std::string::npos);
   EXPECT(name(1).find("Outer(") != std::string::npos);
+}
+
+/// @return what the ABI's unwinder gives, from its own caller on.
+[[gnu::noinline]] std::vector<uintptr_t> UnwindByLibrary() {
+  std::vector<uintptr_t> frames;
+  _Unwind_Backtrace(
+      [](_Unwind_Context* context, void* data) {
+        if (const uintptr_t address = _Unwind_GetIP(context))
+          static_cast<std::vector<uintptr_t>*>(data)->push_back(address);
+        return _URC_NO_REASON;
+      },
+      &frames);
+  return frames;
+}
+
+/// All frames but this one, where the two are called from different places.
+[[gnu::noinline]] void ExpectFramesOfLibrary() {
+  Taken taken;
+  Take(&taken, 64);
+  const std::vector<uintptr_t> expected = UnwindByLibrary();
+  EXPECT(taken.count > 3);
+  EXPECT_EQUAL(taken.count + 1, expected.size());
+  EXPECT(std::equal(expected.begin() + 2, expected.end(), taken.frames + 1));
+}
+
+/// Has its caller's place from rbp, for its frame's size is not known.
+[[gnu::noinline]] void CallWithRoom(size_t size_bytes) {
+  auto* room = static_cast<volatile char*>(alloca(size_bytes));
+  room[0] = 1;
+  ExpectFramesOfLibrary();
+  room[size_bytes - 1] = 1;
+}
+
+[[gnu::noinline]] void CallDeep(int depth) {
+  if (depth == 0) return ExpectFramesOfLibrary();
+  CallDeep(depth - 1);
+  asm volatile("" ::: "memory");
+}
+
+int CompareAndCall(const void*, const void*) {
+  ExpectFramesOfLibrary();
+  return 0;
+}
+
+TEST("UnwindNativeFrames: gives what the ABI's unwinder gives") {
+  for (int time = 0; time < 2; ++time) {  // read, and remembered
+    ExpectFramesOfLibrary();
+    CallWithRoom(100);
+    CallWithRoom(5000);
+    CallDeep(20);
+    int numbers[] = {2, 1};
+    std::qsort(numbers, 2, sizeof numbers[0], CompareAndCall);
+    std::thread(CallDeep, 3).join();
+    UnwindRule::ForgetAll();
+  }
 }
 
 TEST("UnwindNativeFrames: never more than asked for") {
