@@ -7,7 +7,7 @@ import { addonBinary, addonSource } from '../../bench/addon.mjs';
 import { compileAddon } from '../../scripts/compile-addon.mjs';
 import { root, run } from '../../scripts/run.mjs';
 
-const PAIRS = 4;
+const PAIRS = 40;
 const program = join(root, 'build', 'performance', 'count-instructions');
 
 /**
@@ -15,8 +15,8 @@ const program = join(root, 'build', 'performance', 'count-instructions');
  * dearer has a reason, and says it.
  */
 const bounds = [
-  { depth: 1, atMost: 16_000 },
-  { depth: 30, atMost: 60_000 },
+  { depth: 1, atMost: 1800 },
+  { depth: 30, atMost: 3300 },
 ];
 
 describe('a tracked malloc and free', () => {
