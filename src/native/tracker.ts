@@ -20,7 +20,7 @@ export interface TrackerOptions {
 }
 
 // Tests fake it.
-const { emitWarning } = process;
+const emitWarning = process.emitWarning.bind(process);
 
 const DEFAULT_SAMPLE_INTERVAL_BYTES = 16 * 1024;
 
