@@ -66,9 +66,9 @@ export class MochaProject {
   }
 
   /** Starts Mocha with the plugin and with --watch. */
-  watch(args: string[]): WatchingMocha {
+  watch(args: string[], env: NodeJS.ProcessEnv): WatchingMocha {
     const all = [mochaFile, '*.test.js', '--require', register, '--watch', ...args];
-    return new WatchingMocha(spawn(process.execPath, all, this.#spawnOptions({})));
+    return new WatchingMocha(spawn(process.execPath, all, this.#spawnOptions(env)));
   }
 
   /** Runs Mocha with the plugin, and reads the results it wrote. */
@@ -151,9 +151,13 @@ export async function withWatch(
   files: Record<string, string>,
   args: string[],
   use: (mocha: WatchingMocha, project: MochaProject) => Promise<void>,
+  env: NodeJS.ProcessEnv = {},
 ): Promise<void> {
   const project = new MochaProject(files);
-  const mocha = project.watch(['--memray-json=results.json', ...args]);
+  const mocha = project.watch(['--memray-json=results.json', ...args], {
+    TMPDIR: project.folder,
+    ...env,
+  });
   try {
     await use(mocha, project);
   } finally {

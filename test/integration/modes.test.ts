@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { TestResult } from '../../dist/test-result';
 import {
   mochaModule,
   register,
   withProject,
   withWatch,
+  type MochaProject,
   type MochaRun,
 } from '../helpers/mocha-project';
 
@@ -90,8 +91,9 @@ function outcome({ code, stdout }: MochaRun) {
 }
 
 const reporter = require.resolve('../../dist/reporters/mocha-reporter');
-const temporaryFolders = () =>
-  readdirSync(tmpdir()).filter((name) => /^memray-mocha-[A-Za-z0-9]{6}$/.test(name));
+/** With TMPDIR, where no other run's are. */
+const temporaryFolders = ({ folder }: MochaProject) =>
+  readdirSync(folder).filter((name) => /^memray-mocha-/.test(name));
 
 /** What a reporter wrote, without times and without what comes after the tenth frame of a stack. */
 function withoutTimes(stdout: string): string {
@@ -246,9 +248,10 @@ describe('a run with --parallel', function () {
   });
 
   it('leaves no folder behind', function () {
-    const before = temporaryFolders();
-    withProject(files, (project) => project.run(['--parallel']));
-    assert.deepEqual(temporaryFolders(), before);
+    withProject(files, (project) => {
+      project.run(['--parallel'], { TMPDIR: project.folder });
+      assert.deepEqual(temporaryFolders(project), []);
+    });
   });
 });
 
@@ -261,21 +264,40 @@ describe('a run with --watch', function () {
   for (const mode of [[], ['--parallel', '--jobs', '2']]) {
     it(`${mode[0] ?? 'alone'}: each run has one report and one file of results, of itself`, async function () {
       const files = { 'a.test.js': file(['one', 'two']), 'b.test.js': file(['three']) };
-      const before = temporaryFolders();
       await withWatch(files, mode, async (mocha, project) => {
         const check = async (titles: string) => {
           const output = await mocha.nextRun();
           assert.equal(output.match(/MEMRAY REPORT/g)?.length, 1, output);
           assert.equal(output.match(/Allocation results/g)?.length, titles.split(',').length);
           assert.equal(titlesOf(project.readResults()), titles);
+          assert.deepEqual(temporaryFolders(project), []);
         };
         await check('one,two,three');
         project.write('a.test.js', file(['four']));
         await check('four,three');
       });
-      assert.deepEqual(temporaryFolders(), before);
     });
   }
+});
+
+describe('a run with --watch on GitHub Actions', function () {
+  it('annotates nothing and adds to no job summary, however often it runs', async function () {
+    const source = `it('a', function () { this.limitMemory('1 KB'); new ArrayBuffer(1e6); });`;
+    await withWatch(
+      { 'a.test.js': source },
+      [],
+      async (mocha, project) => {
+        for (let run = 1; run <= 2; run++) {
+          const output = await mocha.nextRun();
+          assert.match(output, /Test was limited to 1\.0KiB/);
+          assert.doesNotMatch(output, /::error/);
+          project.write('a.test.js', `${source} // changed`);
+        }
+        assert.equal(existsSync(join(project.folder, 'summary.md')), false);
+      },
+      { GITHUB_ACTIONS: 'true', GITHUB_STEP_SUMMARY: 'summary.md' },
+    );
+  });
 });
 
 describe('a program that runs Mocha', function () {
