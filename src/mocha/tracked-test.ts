@@ -55,7 +55,6 @@ const SAMPLES_AT_LIMIT = 4096;
 export class TrackedTest {
   readonly #test: Mocha.Test;
   readonly #body: Mocha.Func | undefined;
-  readonly #name: TestId;
   readonly #tracking: Tracking;
   #clock: BodyClock | undefined;
   #tracker: InstanceType<TrackerClass> | undefined;
@@ -72,10 +71,14 @@ export class TrackedTest {
   constructor(test: Mocha.Test, tracking: Tracking) {
     this.#test = test;
     this.#tracking = tracking;
-    this.#name = identifyTest(test, tracking.cwd);
     if (typeof test.fn !== 'function') return;
     this.#body = test.fn as Mocha.Func;
     test.fn = wrapBody(test.fn as Body, () => this.#begin()) as Mocha.Func;
+  }
+
+  /** Asked for only where a test is tracked: others cost as little as can be. */
+  get #name(): TestId {
+    return identifyTest(this.#test, this.#tracking.cwd);
   }
 
   /**

@@ -395,6 +395,30 @@ describe('TrackedTest', function () {
       assert.deepEqual([events, result], [[], undefined]);
     });
 
+    it('leaves nothing on such a test, and gives Mocha the very promise of its body', async function () {
+      const promise = Promise.resolve();
+      let returned: unknown;
+      const { test } = await run(() => promise, {
+        options,
+        prepare: (each) => {
+          // Mocha calls what the test has when it runs.
+          const { run: original } = each as Mocha.Test & { run(callback: () => void): void };
+          Object.assign(each, {
+            run(this: Mocha.Test, callback: () => void) {
+              const wrapped = this.fn as () => unknown;
+              this.fn = function (this: Mocha.Context) {
+                return (returned = wrapped.call(this));
+              } as Mocha.Func;
+              original.call(this, callback);
+            },
+          });
+        },
+      });
+      assert.equal(returned, promise);
+      assert.equal(Object.getOwnPropertyDescriptor(test, 'duration')!.get, undefined);
+      assert.ok(!('memray' in test));
+    });
+
     it('tracks a test whose body declares a limit, from its start', async function () {
       const { error } = await run(
         function () {
