@@ -4,9 +4,11 @@ import type { OptionSources } from './options';
 
 type Values = Record<string, unknown>;
 
+const MOCHA_STARTED_ANEW = /[\\/]lib[\\/]cli[\\/]cli\.js$/;
+
 /** Reads command line, environment and Mocha's configuration files. */
 export function readSources(
-  argv: string[] = process.argv.slice(2),
+  argv: string[] = readArguments(process.argv),
   environment: NodeJS.ProcessEnv = process.env,
   reader: MochaConfigReader = findConfigReader(),
 ): OptionSources {
@@ -28,6 +30,19 @@ export function readSources(
     ].filter((entry) => entry !== undefined),
     cwd: process.cwd(),
   };
+}
+
+/**
+ * The arguments of Mocha's command line. For Node's own flags Mocha starts itself anew, and versions 10 and 11 write
+ * `--name value` then for `--name=value`; there, what is no option's value stands in front.
+ */
+export function readArguments([, script = '', ...args]: string[]): string[] {
+  if (!MOCHA_STARTED_ANEW.test(script)) return args;
+  return args.map((arg, index) => {
+    const value = args[index + 1];
+    const hasValue = /^--memray[^=]*$/.test(arg) && value !== undefined && !value.startsWith('--');
+    return hasValue ? `${arg}=${value}` : arg;
+  });
 }
 
 function parseValues(args: string[]): Values {

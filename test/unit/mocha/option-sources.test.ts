@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readSources } from '../../../dist/mocha/option-sources';
+import { readArguments, readSources } from '../../../dist/mocha/option-sources';
 
 interface Args {
   config?: unknown;
@@ -69,5 +69,24 @@ describe('readSources', function () {
       pkg: { memray: 'off' },
     });
     assert.deepEqual(configuration, [{}, { stacks: 1 }, 'off']);
+  });
+});
+
+describe('readArguments', function () {
+  const args = ['a.test.js', '--memray-json', 'r.json', '--memray-native', '--memray.stacks', '5'];
+
+  it('gives options their values back when Mocha 10 has started itself anew', function () {
+    const argv = ['node', '/app/node_modules/mocha/lib/cli/cli.js', ...args, '--memray-x=1', '--b'];
+    const { commandLine, configuration } = readSources(readArguments(argv), {});
+    assert.deepEqual(commandLine, {
+      'memray-json': 'r.json',
+      'memray-native': true,
+      'memray-x': '1',
+    });
+    assert.deepEqual(configuration[0], { stacks: '5' });
+  });
+
+  it('keeps what a user wrote', function () {
+    assert.deepEqual(readArguments(['node', '/app/node_modules/.bin/mocha', ...args]), args);
   });
 });
