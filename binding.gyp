@@ -51,6 +51,7 @@
       'native/test/record_reader.cc',
       'native/test/record_writer_test.cc',
       'native/test/reservations_test.cc',
+      'native/test/sample_stacks_test.cc',
       'native/test/sink_test.cc',
       'native/test/stack_table_test.cc',
       'native/test/test_runner.cc',

@@ -6,11 +6,10 @@
 #include <algorithm>
 
 #include "js_heap/object_sampler.h"
+#include "recursion_guard.h"
 
 namespace memray_mocha {
 namespace {
-
-constexpr uint32_t kOwnStack = UINT32_MAX;
 
 uint64_t NowMs() {
   using std::chrono::milliseconds, std::chrono::system_clock;
@@ -154,9 +153,10 @@ void Recording::EndMapping(uintptr_t begin, uintptr_t end) {
 }
 
 void Recording::Sample(ThreadState* thread) {
-  sample_stacks_.push_back(thread->vm_state == VmState::kOwnWork
-                               ? recorder_.CompilerStack()
-                               : recorder_.Record(thread).value_or(kOwnStack));
+  sample_stacks_.Add(
+      thread->vm_state == VmState::kOwnWork
+          ? recorder_.CompilerStack()
+          : recorder_.Record(thread).value_or(SampleStacks::kNone));
 }
 
 void Recording::EndCollection() {
@@ -170,22 +170,28 @@ void Recording::EndCollection() {
 
 Recording::SampledHeap Recording::SumLiveSamples() {
   const auto samples = object_sampler::LiveSamples();
-  // To list them, V8 makes a string or two on its heap, which may be sampled as
-  // well, but while the recursion guard keeps that from us. They are the last
-  // ones: the count goes on behind them.
-  for (const auto& sample : samples) {
-    if (sample.index >= sample_stacks_.size())
-      sample_stacks_.resize(sample.index + 1, kOwnStack);
-  }
   SampledHeap by_stack;
+  std::vector<uint64_t> live;
+  live.reserve(samples.size());
   for (const auto& sample : samples) {
-    const uint32_t stack = sample_stacks_[sample.index];
-    if (stack == kOwnStack) continue;
+    live.push_back(sample.index);
+    const uint32_t stack = sample_stacks_.Get(sample.index);
+    if (stack == SampleStacks::kNone) continue;
     SampledMemory& sum = by_stack[stack];
     sum.bytes += sample.bytes;
     sum.objects += sample.objects;
   }
+  // To list them, V8 makes a string or two on its heap, which may be sampled as
+  // well, but while the recursion guard keeps that from us. They are the last
+  // ones.
+  sample_stacks_.KeepOnly(live);
   return by_stack;
+}
+
+void Recording::ForgetDeadSamples() {
+  if (!sample_stacks_.IsCrowded()) return;
+  const RecursionGuard guard;
+  SumLiveSamples();
 }
 
 void Recording::WriteHeap(records::HeapKind kind, uint64_t js_bytes,

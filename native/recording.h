@@ -14,6 +14,7 @@
 #include "capture/record_writer.h"
 #include "capture/sink.h"
 #include "live_blocks.h"
+#include "sample_stacks.h"
 #include "stack_recorder.h"
 #include "thread_state.h"
 #include "tracker.h"
@@ -38,7 +39,7 @@ class Recording {
   /// sampled.
   void Sample(ThreadState* thread);
 
-  void ForgetSamples() { sample_stacks_.clear(); }
+  void ForgetSamples() { sample_stacks_.Clear(); }
 
   /// From here to EndCollection, what dies of the native memory that was
   /// allocated a moment ago counts as live: it was, when the peak may have
@@ -66,6 +67,9 @@ class Recording {
   /// heap here, and waits for its helper threads to sweep, while these may wait
   /// for the lock in a hook.
   SampledHeap SumLiveSamples();
+  /// Gives the memory of dead samples back when there are many, by the same
+  /// way.
+  void ForgetDeadSamples();
   void WriteHeap(records::HeapKind kind, uint64_t js_bytes,
                  const SampledHeap& sampled);
 
@@ -105,7 +109,7 @@ class Recording {
   bool is_collecting_ = false;
   std::vector<uintptr_t> dead_blocks_;
   std::vector<std::pair<uintptr_t, size_t>> dead_mappings_;
-  std::vector<uint32_t> sample_stacks_;  // kOwnStack: this package's own
+  SampleStacks sample_stacks_;
 };
 
 }  // namespace memray_mocha

@@ -202,6 +202,7 @@ void Tracker::Measure(void* recording_id) {
   if (tracker.recording_ &&
       tracker.recording_->id == reinterpret_cast<uint64_t>(recording_id)) {
     tracker.meter_->Measure();
+    tracker.recording_->ForgetDeadSamples();
   }
 }
 
