@@ -6,17 +6,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestResult } from '../../dist/test-result';
-import { type Body, bodies, findLine } from './bodies';
+import { type Body, bodies } from './bodies';
+import { checkLeaks, checkPeak, checkPeakLine } from './checks';
 import { measureBody, node } from './run-body';
 
 const root = join(__dirname, '..', '..');
-
-/** Each has V8 move or throw away objects or code at times when it usually does not. */
-const movingFlags = [
-  ['--stress-compaction', '--gc-interval=2000'],
-  ['--compact-on-every-full-gc', '--stress-flush-code'],
-  ['--stress-scavenge=50', '--max-semi-space-size=1'],
-];
 
 before('compile the addon', function () {
   this.timeout(60_000);
@@ -27,23 +21,10 @@ describe('the memory of', function () {
   this.timeout(120_000);
   for (const body of bodies) {
     it(body.name, () => {
-      const { statistics, peakByLine, leaksByLine } = measureBody(body);
-      checkPeak(body, statistics.peakBytes);
-      if (body.line) checkPeakLine(body, peakByLine);
-      checkLeaks(body, leaksByLine);
-    });
-  }
-});
-
-describe('lines stay the same while V8 moves objects and code, for', function () {
-  this.timeout(240_000);
-  for (const body of bodies.filter(({ leaks, line }) => leaks ?? line)) {
-    it(body.name, () => {
-      for (const flags of movingFlags) {
-        const { peakByLine, leaksByLine } = measureBody(body, flags);
-        if (body.line) checkPeakLine(body, peakByLine, flags.join(' '));
-        checkLeaks(body, leaksByLine, flags.join(' '));
-      }
+      const measured = measureBody(body);
+      checkPeak(body, measured.statistics.peakBytes);
+      if (body.line) checkPeakLine(body, measured.peakByLine);
+      checkLeaks(measured);
     });
   }
 });
@@ -72,34 +53,6 @@ describe('limitMemory', function () {
     });
   }
 });
-
-function checkPeak({ peak, atLeastBytes = 0, atMostBytes = Infinity }: Body, bytes: number) {
-  if (peak) assertNear(bytes, peak, 'the peak');
-  assert.ok(bytes >= atLeastBytes && bytes <= atMostBytes, `${bytes} bytes`);
-}
-
-/** The line that the body is about holds nearly all. */
-function checkPeakLine({ line, linePart = 0.9 }: Body, byLine: Record<string, number>, of = '') {
-  const total = Object.values(byLine).reduce((sum, bytes) => sum + bytes, 0);
-  const part = (byLine[findLine(line!)] ?? 0) / total;
-  assert.ok(
-    part >= linePart,
-    `${of} line ${findLine(line!)} has ${part}: ${JSON.stringify(byLine)}`,
-  );
-}
-
-function checkLeaks({ leaks = {} }: Body, byLine: Record<string, number>, of = '') {
-  for (const [comment, truth] of Object.entries(leaks)) {
-    const line = findLine(comment);
-    assertNear(byLine[line] ?? 0, truth, `${of} line ${line} of ${JSON.stringify(byLine)}`);
-  }
-}
-
-function assertNear(bytes: number, truth: { bytes: number; tolerance: number }, what: string) {
-  const error = bytes / truth.bytes - 1;
-  const text = `${what}: ${bytes} bytes, truth ${truth.bytes}, ${(error * 100).toFixed(2)}% off`;
-  assert.ok(Math.abs(error) <= truth.tolerance, text);
-}
 
 function passingLimit({ peak, atMostBytes }: Body) {
   return peak?.bytes ?? atMostBytes;

@@ -15,6 +15,8 @@ export interface Body {
   atMostBytes?: number;
   /** By the comment on the line that leaks. */
   leaks?: Record<string, Truth>;
+  /** The part of it that V8's heap snapshots do not have. */
+  bytesOutsideSnapshots?: number;
   /** The comment on the line that holds most of the peak. */
   line?: string;
   /** The least part that it holds; 0.9 unless told. */

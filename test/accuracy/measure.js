@@ -2,8 +2,11 @@
 
 // Runs one body in this process, as one test would, and prints what its memory is by each method:
 //
-//   node measure.js <name of the body> [--warm]     --warm runs it once before
+//   node measure.js <name of the body>
+//   node measure.js <name of the body> --process     as people do without this package
+//   node measure.js <name of the body> --snapshot    by V8's heap snapshots
 const { parseArgs } = require('node:util');
+const { getHeapSnapshot } = require('node:v8');
 const { Tracker } = require('../../dist');
 const { bodies, findLine, release } = require('./bodies');
 
@@ -31,6 +34,7 @@ async function measure(body) {
     statistics,
     peakByLine: sumByLine(reader.highWaterMark()),
     leaksByLine: sumByLine(reader.leaks()),
+    leaks: body.leaks ?? {},
   };
   reader.close();
   return result;
@@ -59,18 +63,46 @@ async function measureProcess(body) {
   return { heapUsedBytes: after.heapUsed - before.heapUsed, rssBytes: after.rss - before.rss };
 }
 
+/** What the body keeps by V8's own account: the sizes of all that a heap snapshot has. */
+async function measureSnapshot(body) {
+  await sumSnapshot(); // what the first one leaves behind
+  await body.run();
+  const kept = await sumSnapshot();
+  release();
+  const sum = Object.values(body.leaks).reduce((total, { bytes }) => total + bytes, 0);
+  return {
+    keptBytes: kept - (await sumSnapshot()),
+    truthBytes: sum - (body.bytesOutsideSnapshots ?? 0),
+  };
+}
+
+/** A snapshot is of live objects only. */
+async function sumSnapshot() {
+  let text = '';
+  for await (const chunk of getHeapSnapshot()) text += chunk;
+  const { snapshot, nodes } = JSON.parse(text);
+  const { node_fields: fields, node_types: types } = snapshot.meta;
+  const [type, size] = [fields.indexOf('type'), fields.indexOf('self_size')];
+  const code = types[type].indexOf('code');
+  let sum = 0;
+  for (let node = 0; node < nodes.length; node += fields.length) {
+    if (nodes[node + type] !== code) sum += nodes[node + size];
+  }
+  return sum;
+}
+
 async function main() {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
-    options: { warm: { type: 'boolean' }, process: { type: 'boolean' } },
+    options: { process: { type: 'boolean' }, snapshot: { type: 'boolean' } },
   });
   const body = bodies.find(({ name }) => name === positionals[0]);
   if (!body) throw new Error(`Expected the name of a body, got \`${positionals[0]}\`.`);
-  if (values.warm) {
-    await body.run();
-    release();
-  }
-  const result = values.process ? await measureProcess(body) : await measure(body);
+  const result = values.process
+    ? await measureProcess(body)
+    : values.snapshot
+      ? await measureSnapshot(body)
+      : await measure(body);
   console.log(JSON.stringify(result));
   // Timers and workers must not keep it.
   process.exit(0);
