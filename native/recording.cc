@@ -92,14 +92,19 @@ void Recording::Map(ThreadState* thread, uintptr_t address, size_t size_bytes,
                     Allocator allocator) {
   Enter(thread);
   const std::optional<uint32_t> stack = recorder_.Record(thread);
-  if (!stack) return;
+  if (stack) AddMapping(*thread, address, size_bytes, allocator, *stack);
+}
+
+void Recording::AddMapping(const ThreadState& thread, uintptr_t address,
+                           size_t size_bytes, Allocator allocator,
+                           uint32_t stack) {
   EndMapping(address, address + size_bytes);
   Grow(size_bytes);
-  const bool is_of_other_thread = IsOfOtherThread(*thread);
+  const bool is_of_other_thread = IsOfOtherThread(thread);
   mappings_[address] = {address + size_bytes, is_of_other_thread, window_};
   mapped_bytes_ += size_bytes;
   if (is_of_other_thread) mapped_by_other_threads_bytes_ += size_bytes;
-  writer_.WriteAllocation(thread->id, address, size_bytes, allocator, *stack);
+  writer_.WriteAllocation(thread.id, address, size_bytes, allocator, stack);
 }
 
 void Recording::Unmap(uintptr_t address, size_t size_bytes) {
@@ -109,6 +114,30 @@ void Recording::Unmap(uintptr_t address, size_t size_bytes) {
   }
   EndMapping(address, address + size_bytes);
   writer_.WriteUnmapping(address, size_bytes);
+}
+
+void Recording::SetWorkerHeap(ThreadState* thread, uint64_t used_bytes) {
+  Enter(thread);
+  ThreadState::WorkerHeap& known = thread->worker_heap;
+  if (known.capture != id) known = {id, used_bytes, 0};
+  known.base_bytes = std::min(known.base_bytes, used_bytes);
+  constexpr uint64_t kPageBytes = uint64_t{256} << 10;
+  const uint64_t bytes =
+      (used_bytes - known.base_bytes) / kPageBytes * kPageBytes;
+  // The addresses of its pages are not known: any will do that are no
+  // program's.
+  const uintptr_t begin = uintptr_t{1} << 63 | uintptr_t{thread->id} << 40;
+  if (bytes > known.bytes) {
+    AddMapping(*thread, begin + known.bytes, bytes - known.bytes,
+               Allocator::kMmap, recorder_.WorkerHeapStack());
+  } else if (bytes < known.bytes) {
+    Unmap(begin + bytes, known.bytes - bytes);
+  }
+  known.bytes = bytes;
+}
+
+void Recording::EndWorkerHeap(ThreadState* thread) {
+  if (thread->worker_heap.capture == id) SetWorkerHeap(thread, 0);
 }
 
 /// A window is at least so much that was allocated one after the other.

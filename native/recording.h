@@ -35,6 +35,13 @@ class Recording {
   void Map(ThreadState* thread, uintptr_t address, size_t size_bytes,
            Allocator allocator);
   void Unmap(uintptr_t address, size_t size_bytes);
+  /// Takes note of how much of its JS heap a worker uses now, in pages of
+  /// 256 KiB. What it used when this was first told does not count: that is
+  /// what Node needs to start it, or from before.
+  void SetWorkerHeap(ThreadState* thread, uint64_t used_bytes);
+  /// For a worker that ends.
+  void EndWorkerHeap(ThreadState* thread);
+
   /// Takes note of the call stack that allocates the object V8 has just
   /// sampled.
   void Sample(ThreadState* thread);
@@ -82,6 +89,8 @@ class Recording {
   void Enter(ThreadState* thread);
 
  private:
+  void AddMapping(const ThreadState& thread, uintptr_t address,
+                  size_t size_bytes, Allocator allocator, uint32_t stack);
   void Grow(uint64_t bytes);
   bool IsYoung(LiveBlocks::Window window) const;
   bool HasYoungMapping(uintptr_t begin, uintptr_t end) const;

@@ -188,13 +188,21 @@ uint32_t StackRecorder::DefineScript(const CodeMap& codes, int script_id) {
 }
 
 uint32_t StackRecorder::CompilerStack() {
-  if (compiler_stack_ == 0) {
-    const uint32_t code =
-        writer_->DefineCode(writer_->DefineString("V8: compiled code"), 0,
-                            CodeType::kVmState, 0, 0);
-    compiler_stack_ = Stack(0, writer_->DefineJsFrame(code, 0));
-  }
+  if (compiler_stack_ == 0)
+    compiler_stack_ = DefineStateStack("V8: compiled code");
   return compiler_stack_;
+}
+
+uint32_t StackRecorder::WorkerHeapStack() {
+  if (worker_heap_stack_ == 0)
+    worker_heap_stack_ = DefineStateStack("V8: JS heap of a worker");
+  return worker_heap_stack_;
+}
+
+uint32_t StackRecorder::DefineStateStack(const char* name) {
+  const uint32_t code = writer_->DefineCode(writer_->DefineString(name), 0,
+                                            CodeType::kVmState, 0, 0);
+  return Stack(0, writer_->DefineJsFrame(code, 0));
 }
 
 uint32_t StackRecorder::NativeFrameAt(uintptr_t address, bool with_function) {

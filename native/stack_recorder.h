@@ -50,6 +50,9 @@ class StackRecorder {
   /// @return the id of the call stack of what V8 allocates while it compiles.
   uint32_t CompilerStack();
 
+  /// @return the id of the call stack of the JS heap of another isolate.
+  uint32_t WorkerHeapStack();
+
   /// Writes where the positions and native addresses of the frames are. Touches
   /// V8's heap.
   /// @param js_call_stacks the isolate's that calls; positions of other
@@ -89,6 +92,7 @@ class StackRecorder {
   uint32_t DefineScript(const CodeMap& codes, int script_id);
   void WriteNativeSymbols();
   uint32_t DefineString(const std::string& text);
+  uint32_t DefineStateStack(const char* name);
   uint32_t NativeFrameAt(uintptr_t address, bool with_function);
   uint32_t Stack(uint32_t parent, uint32_t frame);
 
@@ -112,6 +116,7 @@ class StackRecorder {
   // Of what WriteSymbols writes.
   std::unordered_map<std::string, uint32_t> strings_;
   uint32_t compiler_stack_ = 0;
+  uint32_t worker_heap_stack_ = 0;
   std::unordered_map<uintptr_t, size_t> native_frames_by_address_;
   std::vector<NativeFrame> native_frames_;
 };

@@ -17,8 +17,10 @@ namespace {
 // A C++ thread_local with a destructor would be gone while other destructors of
 // the thread still allocate; a key's destructor only forgets the pointer.
 void Delete(void* state) {
+  auto* thread = static_cast<ThreadState*>(state);
+  if (thread->at_end) thread->at_end(thread);
   of_this_thread = nullptr;
-  delete static_cast<ThreadState*>(state);
+  delete thread;
 }
 
 pthread_key_t MakeKey() {

@@ -31,6 +31,15 @@ struct ThreadState {
   /// The thread's number in that capture.
   uint32_t id = 0;
 
+  /// Of a worker's thread: what of its isolate's JS heap the capture knows.
+  struct WorkerHeap {
+    uint64_t capture = 0;
+    uint64_t base_bytes = 0;
+    uint64_t bytes = 0;
+  } worker_heap;
+  /// Run when the thread ends, and its isolate has.
+  void (*at_end)(ThreadState*) = nullptr;
+
   // The call stack just taken; most recent first.
   const JsCallStack* js_stack = nullptr;
   uintptr_t native_frames[kMaxNativeFrames];

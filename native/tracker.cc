@@ -139,6 +139,38 @@ void Tracker::OnMapping(uintptr_t address, size_t size_bytes,
   Tick(size_bytes, std::move(lock));
 }
 
+void Tracker::OnHeapPage() {
+  v8::Isolate* isolate = heap::Current();
+  if (!settings_.sampler || !isolate || isolate == settings_.isolate) return;
+  // An isolate in the making would lose the request.
+  if (!heap::IsInContext(isolate)) return;
+  heap::RequestInterrupt(
+      isolate, [](void*) { LookAtWorkerHeap(); }, nullptr);
+}
+
+/// On the worker's thread, where its JavaScript could run, or has just been
+/// collected.
+void Tracker::LookAtWorkerHeap() {
+  const RecursionGuard guard;
+  ThreadState& thread = ThreadState::Get();
+  if (!thread.at_end) {
+    thread.at_end = EndWorkerHeap;
+    heap::FollowCollections(LookAtWorkerHeap);
+  }
+  const uint64_t used_bytes = heap::UsedBytes();
+  Tracker& tracker = Get();
+  std::lock_guard lock(tracker.mutex_);
+  if (!tracker.meter_ || heap::Current() == tracker.settings_.isolate) return;
+  tracker.recording_->SetWorkerHeap(&thread, used_bytes);
+}
+
+void Tracker::EndWorkerHeap(ThreadState* thread) {
+  const RecursionGuard guard;
+  Tracker& tracker = Get();
+  std::lock_guard lock(tracker.mutex_);
+  if (tracker.recording_) tracker.recording_->EndWorkerHeap(thread);
+}
+
 void Tracker::OnDeallocation(uintptr_t address) {
   std::lock_guard lock(mutex_);
   if (recording_) recording_->Deallocate(address);

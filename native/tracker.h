@@ -77,6 +77,7 @@ class Tracker final : public AllocationListener {
                  uintptr_t caller) override;
   void OnUnmapping(uintptr_t address, size_t size_bytes) override;
   void OnLibrary() override;
+  void OnHeapPage() override;
 
  private:
   Tracker();
@@ -88,6 +89,8 @@ class Tracker final : public AllocationListener {
   void OnSampledObject(bool is_sample);
   void Tick(size_t size_bytes, std::unique_lock<std::mutex> lock);
   static void Measure(void* recording_id);
+  static void LookAtWorkerHeap();
+  static void EndWorkerHeap(ThreadState* thread);
 
   // The one that is tracking, for hooks, which do not hold the lock.
   struct Settings {

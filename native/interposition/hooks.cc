@@ -106,8 +106,9 @@ bool IsPageOfV8Heap(const void* hint, int flags, const void* caller) {
 
 void* NotifyMapping(void* result, const void* hint, size_t size, int protection,
                     int flags, const void* caller) {
-  if (result == MAP_FAILED || RecursionGuard::IsActive() ||
-      IsPageOfV8Heap(hint, flags, caller)) {
+  if (result == MAP_FAILED || RecursionGuard::IsActive()) return result;
+  if (IsPageOfV8Heap(hint, flags, caller)) {
+    Notify([](AllocationListener* listener) { listener->OnHeapPage(); });
     return result;
   }
   const int saved_errno = errno;

@@ -30,6 +30,8 @@ class AllocationListener {
   virtual void OnUnmapping(uintptr_t address, size_t size_bytes) = 0;
   /// A library is loaded, maybe where another one was.
   virtual void OnLibrary() {}
+  /// V8 has mapped a page of this thread's isolate's heap.
+  virtual void OnHeapPage() {}
 
  protected:
   ~AllocationListener() = default;

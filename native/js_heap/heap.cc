@@ -78,7 +78,17 @@ uint64_t AllocatedBytes() {
   return balance + UsedBytes();
 }
 
-v8::Isolate* Current() { return v8::Isolate::GetCurrent(); }
+v8::Isolate* Current() { return v8::Isolate::TryGetCurrent(); }
+
+bool IsInContext(v8::Isolate* isolate) { return isolate->InContext(); }
+
+void FollowCollections(void (*callback)()) {
+  v8::Isolate::GetCurrent()->AddGCEpilogueCallback(
+      [](v8::Isolate*, v8::GCType, v8::GCCallbackFlags, void* data) {
+        reinterpret_cast<void (*)()>(data)();
+      },
+      reinterpret_cast<void*>(callback), kCollections);
+}
 
 void RequestInterrupt(v8::Isolate* isolate, void (*callback)(void*),
                       void* data) {

@@ -27,8 +27,16 @@ size_t UsedBytes();
 /// this was first asked.
 uint64_t AllocatedBytes();
 
-/// @return the isolate of this thread.
+/// @return the isolate of this thread; nullptr when it has none.
 v8::Isolate* Current();
+
+/// @return whether this thread's isolate has begun to run JavaScript. Also in a
+/// hook.
+bool IsInContext(v8::Isolate* isolate);
+
+/// Has `callback` run on this thread after each collection of its isolate's
+/// garbage from now on, where UsedBytes may be asked.
+void FollowCollections(void (*callback)());
 
 /// Has `callback(data)` run on the isolate's thread soon, where JavaScript
 /// could. From any thread, even from a hook.

@@ -81,9 +81,10 @@ function holdWebAssemblyMemory() {
   return memory.buffer.byteLength;
 }
 
-function runWorker() {
+/** @param {string} hold an expression whose value the worker holds */
+function runWorker(hold) {
   const code = `
-    const held = Array.from({ length: 16 }, () => Buffer.alloc(${MIB}));
+    const held = ${hold};
     require('node:worker_threads').parentPort.postMessage(held.length);`;
   return new Promise((resolve, reject) => {
     const worker = new Worker(code, { eval: true });
@@ -259,10 +260,17 @@ const bodies = [
   },
   {
     name: 'a worker that holds 16 MiB in Buffers',
-    run: runWorker,
+    run: () => runWorker(`Array.from({ length: 16 }, () => Buffer.alloc(${MIB}))`),
     // What Node and V8 allocate for any worker comes on top.
     atLeastBytes: 16 * MIB,
     atMostBytes: 22 * MIB,
+  },
+  {
+    name: 'a worker that holds 16 MiB in objects',
+    run: () => runWorker('Array.from({ length: 16 * 1024 }, () => new Array(126))'),
+    // The same, and garbage. What came after V8 last mapped a page or collected is not seen.
+    atLeastBytes: 14 * MIB,
+    atMostBytes: 24 * MIB,
   },
   {
     name: "an addon's malloc of 5 MiB in a libuv thread",
