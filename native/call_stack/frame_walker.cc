@@ -42,7 +42,8 @@ FrameWalker::Result FrameWalker::Walk(uintptr_t sp, void** frames, size_t limit,
 }
 
 void FrameWalker::Learn(uintptr_t sp, void* const* frames, size_t count,
-                        bool is_whole) {
+                        bool is_whole,
+                        const std::function<bool(void*)>& is_code) {
   struct Lesson {
     Frame frame;
     Kind kind;
@@ -52,16 +53,21 @@ void FrameWalker::Learn(uintptr_t sp, void* const* frames, size_t count,
   bool is_clear = true;
   const bool is_followed = VisitFrames(sp, [&](const Frame& frame) {
     if (matched == count && !is_whole) return false;
-    const void* next = matched < count ? frames[matched] : nullptr;
-    Kind kind = Kind::kNone;
-    if (next == reinterpret_cast<void*>(frame.pc)) {
-      kind = Kind::kMachineCode;
-    } else if (next == PlaceInBytecode(frame)) {
-      kind = Kind::kBytecode;
+    const auto kind_of_next = [&] {
+      if (matched == count) return Kind::kNone;
+      if (frames[matched] == reinterpret_cast<void*>(frame.pc))
+        return Kind::kMachineCode;
+      return frames[matched] == PlaceInBytecode(frame) ? Kind::kBytecode
+                                                       : Kind::kNone;
+    };
+    Kind kind = kind_of_next();
+    if (kind == Kind::kNone && frame.is_below_cpp && matched < count &&
+        !is_code(frames[matched])) {
+      ++matched;
+      kind = kind_of_next();
     }
     if (kind != Kind::kNone) ++matched;
     lessons.push_back({frame, kind});
-    // Of a JavaScript function whose code V8 has not told of yet.
     return is_clear = kind != Kind::kNone || !IsFunction(frame);
   });
   Forget();
@@ -91,6 +97,7 @@ bool FrameWalker::VisitFrames(uintptr_t sp, Visit visit) {
   if (last_exit_frame_ == 0 || IsInFastCall()) return false;
   uintptr_t frame = last_exit_frame_;
   if (!IsOnStack(frame, sp)) return false;
+  bool is_below_cpp = false;
   while (watched_count_ + kMaxWordsOfFrame <= kMaxWatchedWords) {
     const uintptr_t caller = Watch(frame);
     const uintptr_t pc = Watch(frame + sizeof frame);
@@ -102,8 +109,11 @@ bool FrameWalker::VisitFrames(uintptr_t sp, Visit visit) {
       frame = Watch(caller + layout_->outer_exit_frame);
       if (frame == 0) return true;
       if (!IsOnStack(frame, caller)) return false;
-    } else if (!visit({caller, pc, type})) {
+      is_below_cpp = true;
+    } else if (!visit({caller, pc, type, is_below_cpp})) {
       return true;
+    } else {
+      is_below_cpp = false;
     }
   }
   return false;
@@ -181,7 +191,7 @@ void FrameWalker::Remember(const Frame& frame, Kind kind) {
     if (known_frames_.size() > old.size()) {
       for (const KnownFrame& known : old) {
         if (known.kind == Kind::kUnknown) continue;
-        Find({0, known.pc, known.type}) = known;
+        Find({0, known.pc, known.type, false}) = known;
         ++known_count_;
       }
     }

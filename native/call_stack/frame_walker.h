@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "call_stack/frame_layout.h"
@@ -60,7 +61,10 @@ class FrameWalker {
   /// Learns from what V8 says of a stack that Walk did not know; or finds that
   /// it was wrong about another one.
   /// @param is_whole whether these are all frames.
-  void Learn(uintptr_t sp, void* const* frames, size_t count, bool is_whole);
+  /// @param is_code whether V8 has told of code at an address: where JavaScript
+  /// called C++ that called it, V8 may give a frame of the C++, too.
+  void Learn(uintptr_t sp, void* const* frames, size_t count, bool is_whole,
+             const std::function<bool(void*)>& is_code);
 
   /// Whether it is time to ask V8 again about a stack that Walk knows: often at
   /// first, then every 16,384th time or so.
@@ -82,6 +86,8 @@ class FrameWalker {
     uintptr_t pointer;
     uintptr_t pc;
     uint64_t context_or_type;
+    /// Whether C++ is between this one and the one before.
+    bool is_below_cpp;
   };
 
   struct WatchedWord {

@@ -194,13 +194,13 @@ void JsCallStacks::TakeFrames() {
   if (is_known && !walker_.IsCheckDue()) return;
   void* frames[JsCallStack::kMaxFrames];
   VmState state;
-  const size_t all = SampleFrames(frames, &state);
-  const bool is_whole = all < JsCallStack::kMaxFrames;
-  const size_t count = KeepCode(frames, all);
+  size_t count = SampleFrames(frames, &state);
+  const bool is_whole = count < JsCallStack::kMaxFrames;
   if (is_known) {
     void* known[JsCallStack::kMaxFrames];
     size_t known_count = KeepCode(
         known, std::copy_n(stack_.frames, stack_.count, known) - known);
+    count = KeepCode(frames, count);
     if (!is_whole) known_count = std::min(known_count, count);
     if (state == stack_.vm_state &&
         std::equal(frames, frames + count, known, known + known_count)) {
@@ -208,7 +208,8 @@ void JsCallStacks::TakeFrames() {
     }
     FrameWalker::Fail();
   } else {
-    walker_.Learn(sp, frames, count, is_whole);
+    walker_.Learn(sp, frames, count, is_whole,
+                  [this](void* frame) { return IsCode(frame); });
   }
   std::copy_n(frames, count, stack_.frames);
   stack_.count = count;
@@ -230,15 +231,15 @@ size_t JsCallStacks::SampleFrames(void** frames, VmState* state) const {
 
 /// Leaves out what is no code that V8 has told of: C++ that JavaScript called.
 size_t JsCallStacks::KeepCode(void** frames, size_t count) const {
-  std::lock_guard lock(mutex_);
   return std::remove_if(frames, frames + count,
-                        [this](void* frame) {
-                          const auto address =
-                              reinterpret_cast<uintptr_t>(frame);
-                          return !codes_.Find(address).code &&
-                                 !codes_.Find(address - 1).code;
-                        }) -
+                        [this](void* frame) { return !IsCode(frame); }) -
          frames;
+}
+
+bool JsCallStacks::IsCode(void* frame) const {
+  const auto address = reinterpret_cast<uintptr_t>(frame);
+  std::lock_guard lock(mutex_);
+  return codes_.Find(address).code || codes_.Find(address - 1).code;
 }
 
 JsCallStacks::Place JsCallStacks::Locate(int script_id,

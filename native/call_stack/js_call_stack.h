@@ -98,6 +98,7 @@ class JsCallStacks {
   void TakeFrames();
   size_t SampleFrames(void** frames, VmState* state) const;
   size_t KeepCode(void** frames, size_t count) const;
+  bool IsCode(void* frame) const;
 
   v8::Isolate* const isolate_;
   FrameWalker walker_;

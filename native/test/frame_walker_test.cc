@@ -82,6 +82,9 @@ struct Walked {
   std::vector<uintptr_t> frames;
 };
 
+/// The address of C++.
+constexpr uintptr_t kCpp = 0x600;
+
 class Walking {
  public:
   explicit Walking(const FakeStack& stack)
@@ -98,7 +101,9 @@ class Walking {
     std::vector<void*> pointers;
     for (const uintptr_t frame : frames)
       pointers.push_back(reinterpret_cast<void*>(frame));
-    walker_.Learn(stack_.sp(), pointers.data(), pointers.size(), is_whole);
+    walker_.Learn(
+        stack_.sp(), pointers.data(), pointers.size(), is_whole,
+        [](void* frame) { return reinterpret_cast<uintptr_t>(frame) != kCpp; });
   }
   FrameWalker* operator->() { return &walker_; }
 
@@ -159,7 +164,7 @@ TEST("FrameWalker: JavaScript that C++ called that JavaScript called") {
   stack.CallBytecode(kTrampoline, kArray, 9);
   stack.Exit();
   Walking walking(stack);
-  walking.Learn({kArray + 9, kArray + 7, 0x400});
+  walking.Learn({kArray + 9, kCpp, kArray + 7, 0x400});
   EXPECT(walking.Walk().frames ==
          std::vector<uintptr_t>({kArray + 9, kArray + 7, 0x400}));
   EXPECT_EQUAL(walking.Walk(2).frames.size(), size_t{3});  // the same
@@ -201,6 +206,8 @@ TEST("FrameWalker: a stack that V8 does not tell in full teaches nothing") {
   walking.Learn({0x400});  // not that of the bytecode
   EXPECT(walking.Walk().result == Result::kUnknown);
   walking.Learn({kArray + 7, 0x400, 0x500});  // one that is not on the stack
+  EXPECT(walking.Walk().result == Result::kUnknown);
+  walking.Learn({kCpp, kArray + 7, 0x400});  // not where C++ is
   EXPECT(walking.Walk().result == Result::kUnknown);
   walking.Learn({kArray + 7}, false);
   EXPECT(walking.Walk().result == Result::kUnknown);
