@@ -7,6 +7,14 @@ const INSERTS = 200_000;
 
 const require = createRequire(import.meta.url);
 
+/**
+ * Their types are only there once they are installed.
+ *
+ * @param {string} name
+ * @returns {any}
+ */
+const load = (name) => require(name);
+
 /** @type {import('./index.mjs').Workload[]} */
 export const programWorkloads = [
   {
@@ -24,7 +32,7 @@ export const programWorkloads = [
     title: 'terser minifying acorn',
     needsPackages: true,
     prepare: () => {
-      const { minify } = require('terser');
+      const { minify } = load('terser');
       const text = readFileSync(require.resolve('acorn'), 'utf8');
       return () => minify(text);
     },
@@ -34,7 +42,7 @@ export const programWorkloads = [
     title: '200,000 inserts with better-sqlite3',
     needsPackages: true,
     prepare: () => {
-      const database = new (require('better-sqlite3'))(':memory:');
+      const database = new (load('better-sqlite3'))(':memory:');
       database.exec('CREATE TABLE notes (title TEXT, body BLOB)');
       const insert = database.prepare('INSERT INTO notes VALUES (?, ?)');
       const body = Buffer.alloc(100, 'x');
