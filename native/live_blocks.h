@@ -10,43 +10,35 @@ namespace memray_mocha {
 /// The blocks allocated since tracking began and not freed yet, by address:
 /// open addressing with linear probing and backward-shift deletion (Knuth, The
 /// Art of Computer Programming, vol. 3, 6.4, algorithm R). 16 bytes a slot.
+///
+/// Among them are those in which V8 notes the objects it samples: these stand
+/// for bytes of the JS heap.
 class LiveBlocks {
  public:
-  /// A number that counts up; only its lower 16 bits are kept.
-  using Window = uint16_t;
-
   struct Block {
     uint64_t address;  // 0: a free slot
-    uint64_t size_bytes : 47;
+    uint64_t bytes : 62;
+    uint64_t is_sample : 1;
     uint64_t is_of_other_thread : 1;
-    uint64_t window : 16;
   };
 
   LiveBlocks() : slots_(kInitialCapacity) {}
 
-  /// @param is_of_other_thread whether another thread than the one that began
-  /// to track allocated it.
-  void Insert(uint64_t address, uint64_t size_bytes, bool is_of_other_thread,
-              Window window) {
-    if ((count_ + 1) * 4 > slots_.size() * 3) Grow();
-    Block& slot = slots_[Find(address)];
-    if (slot.address == 0) {
-      ++count_;
-    } else {
-      Subtract(slot);
-    }
-    slot = {address, size_bytes, is_of_other_thread, window};
-    bytes_ += slot.size_bytes;
-    if (is_of_other_thread) other_threads_bytes_ += slot.size_bytes;
+  void Insert(uint64_t address, uint64_t bytes, bool is_of_other_thread) {
+    Insert({address, bytes, false, is_of_other_thread});
   }
 
-  /// @return the block at `address`; its address is 0 when there is none.
-  Block Get(uint64_t address) const { return slots_[Find(address)]; }
+  /// @param bytes what the sample stands for.
+  void InsertSample(uint64_t address, uint64_t bytes) {
+    Insert({address, bytes, true, false});
+  }
 
-  void Erase(uint64_t address) {
+  /// @return the block that was at `address`; its own is 0 when there was none.
+  Block Erase(uint64_t address) {
     size_t hole = Find(address);
-    if (slots_[hole].address == 0) return;
-    Subtract(slots_[hole]);
+    const Block erased = slots_[hole];
+    if (erased.address == 0) return erased;
+    SumOf(erased) -= erased.bytes;
     --count_;
     const size_t mask = slots_.size() - 1;
     for (size_t i = (hole + 1) & mask; slots_[i].address != 0;
@@ -58,12 +50,24 @@ class LiveBlocks {
       hole = i;
     }
     slots_[hole].address = 0;
+    return erased;
+  }
+
+  void EraseSamples() {
+    for (Block& block : slots_) {
+      if (block.is_sample && block.address != 0) {
+        block.address = 0;
+        --count_;
+      }
+    }
+    sampled_bytes_ = 0;
+    Rehash(slots_.size());
   }
 
   /// The sum of the blocks' sizes.
   uint64_t bytes() const { return bytes_; }
-  /// That of the other threads' part.
-  uint64_t other_threads_bytes() const { return other_threads_bytes_; }
+  /// What the samples stand for.
+  uint64_t sampled_bytes() const { return sampled_bytes_; }
 
  private:
   static constexpr size_t kInitialCapacity = 4096;  // a power of two
@@ -79,13 +83,24 @@ class LiveBlocks {
     return i;
   }
 
-  void Subtract(const Block& block) {
-    bytes_ -= block.size_bytes;
-    if (block.is_of_other_thread) other_threads_bytes_ -= block.size_bytes;
+  void Insert(const Block& block) {
+    if ((count_ + 1) * 4 > slots_.size() * 3) Rehash(slots_.size() * 2);
+    Block& slot = slots_[Find(block.address)];
+    if (slot.address == 0) {
+      ++count_;
+    } else {
+      SumOf(slot) -= slot.bytes;
+    }
+    slot = block;
+    SumOf(slot) += slot.bytes;
   }
 
-  void Grow() {
-    std::vector<Block> old(slots_.size() * 2);
+  uint64_t& SumOf(const Block& block) {
+    return block.is_sample ? sampled_bytes_ : bytes_;
+  }
+
+  void Rehash(size_t capacity) {
+    std::vector<Block> old(capacity);
     old.swap(slots_);
     for (const Block& block : old) {
       if (block.address != 0) slots_[Find(block.address)] = block;
@@ -95,7 +110,7 @@ class LiveBlocks {
   std::vector<Block> slots_;
   size_t count_ = 0;
   uint64_t bytes_ = 0;
-  uint64_t other_threads_bytes_ = 0;
+  uint64_t sampled_bytes_ = 0;
 };
 
 }  // namespace memray_mocha

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 
+#include "js_heap/heap.h"
 #include "recording.h"
 
 namespace memray_mocha {
@@ -15,74 +17,97 @@ namespace memray_mocha {
 /// there and counting what survives.
 ///
 /// Allocations tick; after some, the tracker has V8 interrupt the program, and
-/// Measure looks: is the raw total above the confirmed peak by more than a
-/// step? With a limit, which decides: has the raw total reached it? Then it
-/// collects, the young generation first.
-class PeakMeter {
+/// Look looks: has the raw total reached the limit? Then it collects, the young
+/// generation first. Without a limit, or below it, no verdict hangs on the
+/// peak: there only the young generation is collected, and little of the time
+/// is spent on that.
+///
+/// How much of the JS heap is the program's and live: V8 tells to the byte how
+/// much was allocated since tracking began, and the samples of that tell which
+/// part of it is live. So what was there before does not count, and whether it
+/// dies or not does not matter.
+class PeakMeter final : public heap::CollectionListener {
  public:
   /// @param lock guards the recording.
   PeakMeter(Recording* recording, std::mutex* lock, bool is_gc_exposed);
+  ~PeakMeter();
+  PeakMeter(const PeakMeter&) = delete;
+  PeakMeter& operator=(const PeakMeter&) = delete;
 
-  /// Takes note of memory allocated; for hooks, on any thread, with the lock
-  /// held.
-  /// @return whether Measure should run soon.
-  bool Tick(size_t size_bytes);
+  /// Takes note of memory that is about to be recorded; for hooks, on any
+  /// thread, with the lock held.
+  /// @return whether Look should run soon.
+  bool TickNative(size_t size_bytes) { return Tick(size_bytes, 0); }
+  bool TickJs(size_t size_bytes) { return Tick(0, size_bytes); }
 
-  /// Confirms only where the raw total reaches this; 0 lifts it. Where
-  /// JavaScript could run.
-  void SetLimit(uint64_t limit_bytes);
+  /// Where JavaScript could run, on the thread that started the tracker, as
+  /// what follows.
+  void SetLimit(uint64_t limit_bytes) { limit_bytes_ = limit_bytes; }
+  /// The sampler has forgotten what was allocated so far.
+  void Restart();
+  uint64_t JsBytes();
 
-  /// Where JavaScript could run, on the thread that started the tracker.
-  void Measure();
+  void Look();
   /// The same, when tracking ends.
-  void MeasureAtEnd();
+  void LookAtEnd();
+
+  void BeforeCollection() override;
+  void AfterCollection() override;
 
  private:
-  using Clock = std::chrono::steady_clock;
+  /// The processor's time that this thread takes.
+  struct Clock {
+    using duration = std::chrono::nanoseconds;
+    static duration now();
+  };
 
+  enum class Moment { kNow, kEnd };
+
+  bool Tick(size_t native_bytes, size_t js_bytes);
+  void LookAt(Moment moment, uint64_t js_bytes, uint64_t likely_js_bytes);
+  bool IsLimitOpen() const;
   uint64_t Threshold() const;
-  uint64_t JsBytes() const;
-  uint64_t NativeBytes();
-  uint64_t TotalBytes();
+  uint64_t LivePeakBytes();
+  uint64_t LikelyJsBytes(uint64_t js_bytes, double survival) const;
+  void Collect(heap::Collection kind);
   Recording::SampledHeap SumLiveSamples();
-  void Collect(bool full);
-  void FindBase();
-  void Confirm(uint64_t raw_bytes);
-  void TakeConfirmed(uint64_t raw_bytes);
-  void TakeLikelyPeak();
-  void NoteOtherThreads();
-  bool IsWorthConfirming(uint64_t raw_bytes) const;
+  void NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes);
+  void ConfirmAtLimit(uint64_t raw_bytes, uint64_t missed_js_bytes);
+  void CollectSome(uint64_t raw_bytes);
+  void TellCollected(uint64_t raw_bytes, records::HeapKind kind);
+  void TellLikely(uint64_t js_bytes);
+  void Tell(records::HeapKind kind, uint64_t js_bytes,
+            const Recording::SampledHeap& sampled);
+  bool IsWorthCollecting(uint64_t raw_bytes) const;
 
   Recording* const recording_;
   std::mutex* const lock_;
   const bool is_gc_exposed_;
-  size_t unmeasured_bytes_ = 0;
-  bool is_due_ = false;
   uint64_t limit_bytes_ = 0;
-  /// What the JS heap used before tracking began; until it is found, an upper
-  /// bound.
-  uint64_t base_bytes_;
-  bool has_base_ = false;
-  const uint64_t allocated_at_start_;
-  uint64_t peak_bytes_ = 0;  // confirmed, or raw where that had to do
-  // What the last collection left.
-  uint64_t confirmed_bytes_ = 0;
-  uint64_t confirmed_js_bytes_ = 0;
-  uint64_t confirmed_other_threads_bytes_ = 0;
-  Recording::SampledHeap confirmed_samples_;
-  /// The part that survived the last collection of what the JS heap had grown
-  /// by.
-  double js_survival_ = 1;
-  /// Whether what is added now is likely to be live: then, below the next
-  /// threshold, the raw peak is nearer to the truth than the last confirmed
-  /// one.
-  bool grows_by_live_memory_ = false;
+  uint64_t allocated_at_start_;
+  uint64_t used_at_start_;
+
+  // Of hooks, under the lock.
+  uint64_t js_bytes_ = 0;  // when last looked at, and what ticked since then
+  size_t unseen_bytes_ = 0;
+
+  bool is_looking_ = false;
+  uint64_t peak_bytes_ = 0;  // as told
   bool has_told_peak_ = false;
-  uint64_t raw_peak_bytes_ = 0;
-  /// The largest raw total that was confirmed, or found to be mostly garbage.
-  uint64_t largest_examined_bytes_ = 0;
   uint64_t threshold_bytes_;
-  const Clock::time_point started_at_ = Clock::now();
+  uint64_t raw_peak_bytes_ = 0;
+  /// The largest raw total at which garbage was collected.
+  uint64_t largest_examined_bytes_ = 0;
+  // Of the JS heap, before and after the latest collection.
+  uint64_t js_bytes_before_ = 0;
+  uint64_t js_bytes_left_ = 0;
+  /// The part of what it had grown by that survived.
+  std::optional<double> js_survival_;
+  /// What the latest collection of ours left, of both heaps.
+  uint64_t left_bytes_ = 0;
+  /// Whether of what had been added, more survived than died.
+  bool grows_by_live_memory_ = true;
+  const Clock::duration started_at_ = Clock::now();
   Clock::duration collecting_{};
 };
 

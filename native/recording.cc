@@ -26,10 +26,6 @@ std::unique_ptr<Sink> MakeSink(const TrackingOptions& options) {
 
 constexpr uint32_t kFirstThread = 1;
 
-bool IsOfOtherThread(const ThreadState& thread) {
-  return thread.id != kFirstThread;
-}
-
 CaptureHeader MakeHeader(const TrackingOptions& options) {
   uint16_t flags = 0;
   if (options.native) flags |= records::kFlagNative;
@@ -39,9 +35,10 @@ CaptureHeader MakeHeader(const TrackingOptions& options) {
 
 }  // namespace
 
-Recording::Recording(uint64_t id, const TrackingOptions& options)
+Recording::Recording(uint64_t id, const TrackingOptions& options,
+                     const SamplerSites* sampler)
     : id(id),
-      follows_live_memory_(options.js_sample_interval_bytes != 0),
+      sampler_(sampler),
       sink_(MakeSink(options)),
       writer_(sink_.get(), MakeHeader(options)),
       recorder_(&writer_, options.native, options.own_directory) {
@@ -66,26 +63,30 @@ void Recording::Allocate(ThreadState* thread, uintptr_t address,
   Enter(thread);
   const std::optional<uint32_t> stack = recorder_.Record(thread);
   if (!stack) return;
-  if (follows_live_memory_) {
-    // Another thread was given what the collection has just freed.
-    if (is_collecting_ && std::erase(dead_blocks_, address) > 0)
-      writer_.WriteDeallocation(address);
-    Grow(size_bytes);
-    live_.Insert(address, size_bytes, IsOfOtherThread(*thread), window_);
-  }
-  writer_.WriteAllocation(thread->id, address, size_bytes, allocator, *stack);
+  const uint64_t before = live_.bytes();
+  if (sampler_) live_.Insert(address, size_bytes, thread->id != kFirstThread);
+  Put({.kind = HeldEvents::Kind::kAllocation,
+       .allocator = allocator,
+       .thread = thread->id,
+       .stack = *stack,
+       .address = address,
+       .size_bytes = size_bytes,
+       .added_bytes = static_cast<int64_t>(live_.bytes() - before)});
 }
 
-void Recording::Deallocate(uintptr_t address) {
-  if (!follows_live_memory_) return writer_.WriteDeallocation(address);
-  const LiveBlocks::Block block = live_.Get(address);
+void Recording::Deallocate(uintptr_t address, bool by_collector) {
+  if (!sampler_) return writer_.WriteDeallocation(address);
+  if (address == newest_sample_) return CountNewestSample(false);
+  const LiveBlocks::Block block = live_.Erase(address);
   if (block.address == 0) return;  // from before, or not the program's
-  if (is_collecting_ && IsYoung(block.window)) {
-    dead_blocks_.push_back(address);
+  if (block.is_sample) {
+    dead_sampled_bytes_ += block.bytes;
     return;
   }
-  live_.Erase(address);
-  writer_.WriteDeallocation(address);
+  Put({.kind = HeldEvents::Kind::kDeallocation,
+       .is_garbage = by_collector && !block.is_of_other_thread,
+       .address = address,
+       .added_bytes = -static_cast<int64_t>(block.bytes)});
 }
 
 void Recording::Map(ThreadState* thread, uintptr_t address, size_t size_bytes,
@@ -98,22 +99,25 @@ void Recording::Map(ThreadState* thread, uintptr_t address, size_t size_bytes,
 void Recording::AddMapping(const ThreadState& thread, uintptr_t address,
                            size_t size_bytes, Allocator allocator,
                            uint32_t stack) {
-  EndMapping(address, address + size_bytes);
-  Grow(size_bytes);
-  const bool is_of_other_thread = IsOfOtherThread(thread);
-  mappings_[address] = {address + size_bytes, is_of_other_thread, window_};
+  const uint64_t ended_bytes = EndMapping(address, address + size_bytes);
+  mappings_[address] = address + size_bytes;
   mapped_bytes_ += size_bytes;
-  if (is_of_other_thread) mapped_by_other_threads_bytes_ += size_bytes;
-  writer_.WriteAllocation(thread.id, address, size_bytes, allocator, stack);
+  Put({.kind = HeldEvents::Kind::kAllocation,
+       .allocator = allocator,
+       .thread = thread.id,
+       .stack = stack,
+       .address = address,
+       .size_bytes = size_bytes,
+       .added_bytes = static_cast<int64_t>(size_bytes - ended_bytes)});
 }
 
-void Recording::Unmap(uintptr_t address, size_t size_bytes) {
-  if (is_collecting_ && HasYoungMapping(address, address + size_bytes)) {
-    dead_mappings_.emplace_back(address, size_bytes);
-    return;
-  }
-  EndMapping(address, address + size_bytes);
-  writer_.WriteUnmapping(address, size_bytes);
+void Recording::Unmap(uintptr_t address, size_t size_bytes, bool by_collector) {
+  const uint64_t ended_bytes = EndMapping(address, address + size_bytes);
+  Put({.kind = HeldEvents::Kind::kUnmapping,
+       .is_garbage = by_collector,
+       .address = address,
+       .size_bytes = size_bytes,
+       .added_bytes = -static_cast<int64_t>(ended_bytes)});
 }
 
 void Recording::SetWorkerHeap(ThreadState* thread, uint64_t used_bytes) {
@@ -131,7 +135,7 @@ void Recording::SetWorkerHeap(ThreadState* thread, uint64_t used_bytes) {
     AddMapping(*thread, begin + known.bytes, bytes - known.bytes,
                Allocator::kMmap, recorder_.WorkerHeapStack());
   } else if (bytes < known.bytes) {
-    Unmap(begin + bytes, known.bytes - bytes);
+    Unmap(begin + bytes, known.bytes - bytes, false);
   }
   known.bytes = bytes;
 }
@@ -140,61 +144,118 @@ void Recording::EndWorkerHeap(ThreadState* thread) {
   if (thread->worker_heap.capture == id) SetWorkerHeap(thread, 0);
 }
 
-/// A window is at least so much that was allocated one after the other.
-void Recording::Grow(uint64_t bytes) {
-  constexpr uint64_t kWindowBytes = uint64_t{256} << 10;
-  if (window_bytes_ >= kWindowBytes) BeginWindow();
-  window_bytes_ += bytes;
-}
-
-void Recording::BeginWindow() {
-  ++window_;
-  window_bytes_ = 0;
-}
-
-/// The last window may have just begun, so that the one before it is young,
-/// too.
-bool Recording::IsYoung(LiveBlocks::Window window) const {
-  return static_cast<LiveBlocks::Window>(window_ - window) <= 1;
-}
-
-bool Recording::HasYoungMapping(uintptr_t begin, uintptr_t end) const {
-  for (auto next = mappings_.lower_bound(begin);
-       next != mappings_.end() && next->first < end; ++next) {
-    if (IsYoung(next->second.window)) return true;
-  }
-  return false;
-}
-
-void Recording::EndMapping(uintptr_t begin, uintptr_t end) {
+/// @return how much of the range was mapped.
+uint64_t Recording::EndMapping(uintptr_t begin, uintptr_t end) {
+  uint64_t ended_bytes = 0;
   auto next = mappings_.upper_bound(begin);
-  if (next != mappings_.begin() && std::prev(next)->second.end > begin) --next;
+  if (next != mappings_.begin() && std::prev(next)->second > begin) --next;
   while (next != mappings_.end() && next->first < end) {
-    const auto [old_begin, old] = *next;
+    const auto [old_begin, old_end] = *next;
     next = mappings_.erase(next);
-    const uint64_t ended = std::min(end, old.end) - std::max(begin, old_begin);
-    mapped_bytes_ -= ended;
-    if (old.is_of_other_thread) mapped_by_other_threads_bytes_ -= ended;
-    if (old_begin < begin)
-      mappings_[old_begin] = {begin, old.is_of_other_thread, old.window};
-    if (end < old.end) mappings_[end] = old;
+    ended_bytes += std::min(end, old_end) - std::max(begin, old_begin);
+    if (old_begin < begin) mappings_[old_begin] = begin;
+    if (end < old_end) mappings_[end] = old_end;
+  }
+  mapped_bytes_ -= ended_bytes;
+  return ended_bytes;
+}
+
+void Recording::Put(const HeldEvents::Event& event) {
+  // Beyond that it would take more memory than it may tell of.
+  constexpr size_t kMaxHeldEvents = size_t{1} << 17;
+  if (!held_) return Write(event);
+  if (held_->count() >= kMaxHeldEvents) ReleaseEvents();
+  if (!held_) HoldEvents();
+  held_->Add(event);
+}
+
+void Recording::Write(const HeldEvents::Event& event) {
+  switch (event.kind) {
+    case HeldEvents::Kind::kAllocation:
+      return writer_.WriteAllocation(event.thread, event.address,
+                                     event.size_bytes, event.allocator,
+                                     event.stack);
+    case HeldEvents::Kind::kDeallocation:
+      return writer_.WriteDeallocation(event.address);
+    case HeldEvents::Kind::kUnmapping:
+      return writer_.WriteUnmapping(event.address, event.size_bytes);
   }
 }
 
-void Recording::Sample(ThreadState* thread) {
-  sample_stacks_.Add(
+void Recording::HoldEvents() {
+  if (!held_) held_.emplace(native_bytes());
+}
+
+uint64_t Recording::raw_peak_bytes() const {
+  return held_ ? held_->raw_peak_bytes() : native_bytes();
+}
+
+uint64_t Recording::FindPeakBytes() {
+  return held_ ? held_->FindPeak().bytes : native_bytes();
+}
+
+void Recording::ForgetGarbage() {
+  if (held_) held_->ForgetGarbage();
+}
+
+void Recording::TellPeak(records::HeapKind kind, uint64_t js_bytes,
+                         const SampledHeap& sampled) {
+  HoldEvents();
+  const size_t position = held_->FindPeak().position;
+  held_->WriteAll(
+      position, [this](const HeldEvents::Event& event) { Write(event); },
+      [&] { WriteHeap(kind, js_bytes, sampled); });
+  held_.reset();
+}
+
+void Recording::ReleaseEvents() {
+  if (!held_) return;
+  held_->ForgetGarbage();
+  held_->WriteAll(
+      0, [this](const HeldEvents::Event& event) { Write(event); }, [] {});
+  held_.reset();
+}
+
+void Recording::Sample(ThreadState* thread, uintptr_t block) {
+  const uint32_t stack =
       thread->vm_state == VmState::kOwnWork
           ? recorder_.CompilerStack()
-          : recorder_.Record(thread).value_or(SampleStacks::kNone));
+          : recorder_.Record(thread).value_or(SampleStacks::kNone);
+  sample_stacks_.Add(stack);
+  CountNewestSample(true);
+  newest_sample_ = block;
+  is_newest_sample_own_ = stack == SampleStacks::kNone;
 }
 
-void Recording::EndCollection() {
-  is_collecting_ = false;
-  for (const uintptr_t address : dead_blocks_) Deallocate(address);
-  for (const auto& [address, size_bytes] : dead_mappings_)
-    Unmap(address, size_bytes);
-  dead_blocks_.clear();
-  dead_mappings_.clear();
+void Recording::CountNewestSample(bool is_live) {
+  if (newest_sample_ == 0) return;
+  const SampleBlock& block = sampler_->block;
+  const size_t allocated = block.AllocatedBytes(newest_sample_);
+  const uint64_t bytes = object_sampler::BytesForSample(allocated);
+  uint64_t live_bytes = 0;
+  if (is_live && !is_newest_sample_own_) {
+    live_bytes = allocated == 0
+                     ? bytes
+                     : bytes * block.ObjectBytes(newest_sample_) / allocated;
+    live_.InsertSample(newest_sample_, live_bytes);
+  }
+  dead_sampled_bytes_ += bytes - live_bytes;
+  newest_sample_ = 0;
+}
+
+std::optional<double> Recording::FindLivePart() {
+  CountNewestSample(true);
+  const auto live = static_cast<double>(live_.sampled_bytes());
+  const auto dead = static_cast<double>(dead_sampled_bytes_);
+  if (live + dead == 0) return {};
+  return live / (live + dead);
+}
+
+void Recording::ForgetSamples() {
+  sample_stacks_.Clear();
+  live_.EraseSamples();
+  newest_sample_ = 0;
+  dead_sampled_bytes_ = 0;
 }
 
 Recording::SampledHeap Recording::SumLiveSamples() {
@@ -233,6 +294,7 @@ void Recording::WriteHeap(records::HeapKind kind, uint64_t js_bytes,
 }
 
 std::unique_ptr<Sink> Recording::Finish(const FindOriginals& find_originals) {
+  ReleaseEvents();
   recorder_.WriteSymbols(JsCallStacks::OfThisThread(), find_originals);
   writer_.Finish(std::chrono::duration_cast<std::chrono::milliseconds>(
                      Clock::now() - started_at)

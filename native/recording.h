@@ -13,8 +13,10 @@
 
 #include "capture/record_writer.h"
 #include "capture/sink.h"
+#include "held_events.h"
 #include "live_blocks.h"
 #include "sample_stacks.h"
+#include "sampler_calibration.h"
 #include "stack_recorder.h"
 #include "thread_state.h"
 #include "tracker.h"
@@ -26,49 +28,57 @@ namespace memray_mocha {
 class Recording {
  public:
   using Clock = std::chrono::steady_clock;
-
-  Recording(uint64_t id, const TrackingOptions& options);
-
-  void Allocate(ThreadState* thread, uintptr_t address, size_t size_bytes,
-                Allocator allocator);
-  void Deallocate(uintptr_t address);
-  void Map(ThreadState* thread, uintptr_t address, size_t size_bytes,
-           Allocator allocator);
-  void Unmap(uintptr_t address, size_t size_bytes);
-  /// Takes note of how much of its JS heap a worker uses now, in pages of
-  /// 256 KiB. What it used when this was first told does not count: that is
-  /// what Node needs to start it, or from before.
-  void SetWorkerHeap(ThreadState* thread, uint64_t used_bytes);
-  /// For a worker that ends.
-  void EndWorkerHeap(ThreadState* thread);
-
-  /// Takes note of the call stack that allocates the object V8 has just
-  /// sampled.
-  void Sample(ThreadState* thread);
-
-  void ForgetSamples() { sample_stacks_.Clear(); }
-
-  /// From here to EndCollection, what dies of the native memory that was
-  /// allocated a moment ago counts as live: it was, when the peak may have
-  /// been.
-  void BeginCollection() { is_collecting_ = true; }
-  void EndCollection();
-  /// To be called when that moment may be over because of what the JS heap has
-  /// grown by.
-  void BeginWindow();
-
-  uint64_t native_bytes() const { return live_.bytes() + mapped_bytes_; }
-  /// The part of it that other threads allocated than the one that began to
-  /// track.
-  uint64_t other_threads_bytes() const {
-    return live_.other_threads_bytes() + mapped_by_other_threads_bytes_;
-  }
   struct SampledMemory {
     double bytes = 0;
     double objects = 0;
   };
   using SampledHeap = std::unordered_map<uint32_t, SampledMemory>;
 
+  /// @param sampler nullptr when the JS heap is not measured.
+  Recording(uint64_t id, const TrackingOptions& options,
+            const SamplerSites* sampler);
+
+  void Allocate(ThreadState* thread, uintptr_t address, size_t size_bytes,
+                Allocator allocator);
+  /// @param by_collector whether a garbage collector frees it. What another
+  /// thread had allocated counts until then: no collection of ours confirms it.
+  void Deallocate(uintptr_t address, bool by_collector);
+  void Map(ThreadState* thread, uintptr_t address, size_t size_bytes,
+           Allocator allocator);
+  void Unmap(uintptr_t address, size_t size_bytes, bool by_collector);
+  /// Takes note of how much of its JS heap a worker uses now, in pages of
+  /// 256 KiB. What it used when this was first told does not count: that is
+  /// what Node needs to start it, or from before.
+  void SetWorkerHeap(ThreadState* thread, uint64_t used_bytes);
+  /// For a worker that ends.
+  void EndWorkerHeap(ThreadState* thread);
+  /// Takes note of the call stack that allocates the object V8 has just
+  /// sampled, and of the block that V8 is about to note the sample in.
+  void Sample(ThreadState* thread, uintptr_t block);
+
+  void ForgetSamples();
+
+  /// Of all that was allocated on the JS heap since the sampler was started,
+  /// the part that is live and the program's, as far as V8 has collected
+  /// garbage; nothing while there are no samples.
+  std::optional<double> FindLivePart();
+
+  /// From here on, what happens to native memory waits until a peak is told,
+  /// or is found to be none.
+  void HoldEvents();
+  bool is_holding() const { return held_.has_value(); }
+  /// The largest native total since then, garbage included.
+  uint64_t raw_peak_bytes() const;
+  /// The largest that was certainly live, after a collection.
+  uint64_t FindPeakBytes();
+  /// Writes that the peak so far was then, and what was held.
+  void TellPeak(records::HeapKind kind, uint64_t js_bytes,
+                const SampledHeap& sampled);
+  /// Writes what was held.
+  void ReleaseEvents();
+  void ForgetGarbage();
+
+  uint64_t native_bytes() const { return live_.bytes() + mapped_bytes_; }
   /// What is live of the program's objects, by call stack, as V8's live samples
   /// tell. On the thread that takes them, without the lock: V8 allocates on its
   /// heap here, and waits for its helper threads to sweep, while these may wait
@@ -91,33 +101,30 @@ class Recording {
  private:
   void AddMapping(const ThreadState& thread, uintptr_t address,
                   size_t size_bytes, Allocator allocator, uint32_t stack);
-  void Grow(uint64_t bytes);
-  bool IsYoung(LiveBlocks::Window window) const;
-  bool HasYoungMapping(uintptr_t begin, uintptr_t end) const;
-  void EndMapping(uintptr_t begin, uintptr_t end);
+  uint64_t EndMapping(uintptr_t begin, uintptr_t end);
+  void Put(const HeldEvents::Event& event);
+  void Write(const HeldEvents::Event& event);
+  void CountNewestSample(bool is_live);
 
-  /// Only the peak meter asks what is live: without it, the reader of the
-  /// capture finds that out, and the hot path need not.
-  const bool follows_live_memory_;
+  /// Only the peak meter asks what is live: without it, and so without the
+  /// sampler, the reader of the capture finds that out, and the hot path need
+  /// not.
+  const SamplerSites* const sampler_;
   std::unique_ptr<Sink> sink_;
   RecordWriter writer_;
   StackRecorder recorder_;
   uint32_t threads_ = 0;
 
   LiveBlocks live_;
-  struct Mapping {
-    uintptr_t end;
-    bool is_of_other_thread;
-    LiveBlocks::Window window;
-  };
-  std::map<uintptr_t, Mapping> mappings_;  // by address
+  std::map<uintptr_t, uintptr_t> mappings_;  // begin to end
   uint64_t mapped_bytes_ = 0;
-  uint64_t mapped_by_other_threads_bytes_ = 0;
-  LiveBlocks::Window window_ = 0;
-  uint64_t window_bytes_ = 0;
-  bool is_collecting_ = false;
-  std::vector<uintptr_t> dead_blocks_;
-  std::vector<std::pair<uintptr_t, size_t>> dead_mappings_;
+  std::optional<HeldEvents> held_;
+  // The block of the newest sample, which V8 fills in after it was allocated.
+  uintptr_t newest_sample_ = 0;
+  bool is_newest_sample_own_ = false;
+  /// What dead samples stand for, those of this package, and what V8 allocates
+  /// with an object and drops soon.
+  uint64_t dead_sampled_bytes_ = 0;
   SampleStacks sample_stacks_;
 };
 

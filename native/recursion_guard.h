@@ -1,6 +1,8 @@
 #ifndef NATIVE_RECURSION_GUARD_H_
 #define NATIVE_RECURSION_GUARD_H_
 
+#include <utility>
+
 namespace memray_mocha {
 
 /// Marks the current thread as working for the tracker itself, so that what the
@@ -16,6 +18,9 @@ class RecursionGuard {
   RecursionGuard& operator=(const RecursionGuard&) = delete;
 
   static bool IsActive() { return active_; }
+  /// Marks the current thread or not.
+  /// @return what it was before.
+  static bool Set(bool active) { return std::exchange(active_, active); }
 
   /// Leaves the current thread to itself for good.
   static void ActivateForever() { active_ = true; }

@@ -15,19 +15,20 @@ namespace {
 /// asked for.
 class OperatorNewCounter final : public AllocationListener {
  public:
-  using Counts = std::map<std::pair<uintptr_t, size_t>, int>;
+  /// The blocks, in their order.
+  using Calls = std::map<std::pair<uintptr_t, size_t>, std::vector<uintptr_t>>;
 
   OperatorNewCounter() { allocation_listener = this; }
-  Counts Finish() {
+  Calls Finish() {
     allocation_listener = nullptr;
-    return std::move(counts_);
+    return std::move(calls_);
   }
 
-  void OnAllocation(uintptr_t, size_t size_bytes, Allocator allocator,
+  void OnAllocation(uintptr_t address, size_t size_bytes, Allocator allocator,
                     uintptr_t caller) override {
     // Other threads must not touch the map.
     if (allocator == Allocator::kOperatorNew && pthread_self() == thread_)
-      ++counts_[{caller, size_bytes}];
+      calls_[{caller, size_bytes}].push_back(address);
   }
   void OnDeallocation(uintptr_t) override {}
   void OnMapping(uintptr_t, size_t, Allocator, uintptr_t) override {}
@@ -35,10 +36,10 @@ class OperatorNewCounter final : public AllocationListener {
 
  private:
   const pthread_t thread_ = pthread_self();
-  Counts counts_;
+  Calls calls_;
 };
 
-OperatorNewCounter::Counts CountWhileAllocating(int objects) {
+OperatorNewCounter::Calls CountWhileAllocating(size_t objects) {
   // Leaked on purpose: another thread may be in a hook still when this returns.
   auto& counter = *new OperatorNewCounter;
   object_sampler::AllocateObjects(objects);
@@ -48,21 +49,22 @@ OperatorNewCounter::Counts CountWhileAllocating(int objects) {
 SamplerSites Find() {
   // Enough for the sampler's hash table to grow some times, which is its third
   // site.
-  constexpr int kObjects = 500;
+  constexpr size_t kObjects = 500;
   const auto without = CountWhileAllocating(kObjects);
   object_sampler::Start(1);
   const auto with = CountWhileAllocating(kObjects);
-  object_sampler::Stop();
   SamplerSites sites;
-  for (const auto& [call, count] : with) {
+  for (const auto& [call, blocks] : with) {
     if (without.contains(call)) continue;
     const auto [caller, size_bytes] = call;
     sites.own.push_back(caller);
-    if (size_bytes != object_sampler::kSampleBytes || count < kObjects)
+    if (size_bytes != object_sampler::kSampleBytes || blocks.size() < kObjects)
       continue;
     // Two candidates are none: a wrong one would blame wrong lines.
     sites.sample = sites.sample == 0 ? caller : UINTPTR_MAX;
+    sites.block = SampleBlock(blocks);
   }
+  object_sampler::Stop();
   if (sites.sample == UINTPTR_MAX) sites.sample = 0;
   return sites;
 }

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "js_heap/sample_block.h"
+
 namespace memray_mocha {
 
 /// Where V8's object sampler calls operator new.
@@ -14,6 +16,8 @@ struct SamplerSites {
   /// Those of all its calls, this one and its bookkeeping: not the program's
   /// memory.
   std::vector<uintptr_t> own;
+  /// What is in the block that this call gets.
+  SampleBlock block;
 };
 
 /// The sites in this process, found when they are first asked for: by sampling

@@ -19,11 +19,22 @@
 namespace memray_mocha {
 namespace {
 
+// So many samples of what just reaches a limit make its standard error less
+// than 2%; but more than each two KiB would cost too much.
+constexpr uint64_t kSamplesAtLimit = 4096;
+constexpr uint64_t kMinInterval = 2048;
+
 // A forked child shares neither the tracker's lock nor its file: it goes
 // untracked. Its hooks must not take a lock either that another thread held.
 void StopInChild() {
   allocation_listener = nullptr;
   RecursionGuard::ActivateForever();
+}
+
+/// Whether this thread works for the garbage collector, its array-buffer
+/// sweeper included, as far as it frees anything of the program's.
+bool IsCollector() {
+  return heap::IsCollecting() || ThreadState::Get().is_v8_helper;
 }
 
 }  // namespace
@@ -50,7 +61,7 @@ std::string Tracker::Start(const TrackingOptions& options) {
       measures_js_heap ? &FindSamplerSites() : nullptr;
   const RecursionGuard guard;
   UnwindRule::ForgetAll();
-  auto recording = std::make_unique<Recording>(++last_id, options);
+  auto recording = std::make_unique<Recording>(++last_id, options, sampler);
   if (!recording->error().empty()) return recording->error();
   recording->Enter(&ThreadState::Get());
   settings_.native_frames = options.native;
@@ -66,6 +77,7 @@ std::string Tracker::Start(const TrackingOptions& options) {
     std::lock_guard lock(mutex_);
     recording_ = std::move(recording);
     meter_ = std::move(meter);
+    has_requested_look_ = false;
   }
   if (measures_js_heap) object_sampler::Start(options.js_sample_interval_bytes);
   allocation_listener = this;
@@ -77,16 +89,25 @@ void Tracker::SetSampleInterval(uint64_t interval_bytes) {
   if (!meter_ || interval_bytes >= settings_.js_sample_interval_bytes) return;
   // V8 forgets what it has sampled, and so do we.
   object_sampler::Stop();
-  recording_->ForgetSamples();
+  {
+    std::lock_guard lock(mutex_);
+    recording_->ForgetSamples();
+  }
+  meter_->Restart();
   object_sampler::Start(interval_bytes);
   settings_.js_sample_interval_bytes = interval_bytes;
 }
 
 void Tracker::SetMemoryLimit(uint64_t limit_bytes) {
-  if (meter_) meter_->SetLimit(limit_bytes);
+  if (!meter_) return;
+  meter_->SetLimit(limit_bytes);
+  // Not what V8 would have to forget samples of for it.
+  if (limit_bytes != 0 && meter_->JsBytes() == 0)
+    SetSampleInterval(std::max(limit_bytes / kSamplesAtLimit, kMinInterval));
 }
 
 void Tracker::Mark() {
+  if (meter_) meter_->Look();
   const RecursionGuard guard;
   Recording::SampledHeap live;
   if (meter_) live = recording_->SumLiveSamples();
@@ -95,7 +116,7 @@ void Tracker::Mark() {
 }
 
 std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
-  if (meter_) meter_->MeasureAtEnd();
+  if (meter_) meter_->LookAtEnd();
   const RecursionGuard guard;
   Recording::SampledHeap left;
   if (meter_) left = recording_->SumLiveSamples();
@@ -119,14 +140,15 @@ void Tracker::OnAllocation(uintptr_t address, size_t size_bytes,
   if (sampler && allocator == Allocator::kOperatorNew) {
     const auto& own = sampler->own;
     if (std::find(own.begin(), own.end(), caller) != own.end())
-      return OnSampledObject(caller == sampler->sample);
+      return caller == sampler->sample ? OnSampledObject(address) : void();
   }
   ThreadState* thread = TakeCallStack(caller, settings_.native_frames);
   if (!thread) return;
   std::unique_lock lock(mutex_);
   if (!recording_) return;
+  const bool is_due = meter_ && meter_->TickNative(size_bytes);
   recording_->Allocate(thread, address, size_bytes, allocator);
-  Tick(size_bytes, std::move(lock));
+  if (is_due) RequestLook(std::move(lock));
 }
 
 void Tracker::OnMapping(uintptr_t address, size_t size_bytes,
@@ -135,8 +157,9 @@ void Tracker::OnMapping(uintptr_t address, size_t size_bytes,
   if (!thread) return;
   std::unique_lock lock(mutex_);
   if (!recording_) return;
+  const bool is_due = meter_ && meter_->TickNative(size_bytes);
   recording_->Map(thread, address, size_bytes, allocator);
-  Tick(size_bytes, std::move(lock));
+  if (is_due) RequestLook(std::move(lock));
 }
 
 void Tracker::OnHeapPage() {
@@ -145,7 +168,7 @@ void Tracker::OnHeapPage() {
   // An isolate in the making would lose the request.
   if (!heap::IsInContext(isolate)) return;
   heap::RequestInterrupt(
-      isolate, [](void*) { LookAtWorkerHeap(); }, nullptr);
+      isolate, [](v8::Isolate*, void*) { LookAtWorkerHeap(); }, nullptr);
 }
 
 /// On the worker's thread, where its JavaScript could run, or has just been
@@ -172,13 +195,16 @@ void Tracker::EndWorkerHeap(ThreadState* thread) {
 }
 
 void Tracker::OnDeallocation(uintptr_t address) {
+  const bool by_collector = settings_.sampler && IsCollector();
   std::lock_guard lock(mutex_);
-  if (recording_) recording_->Deallocate(address);
+  if (recording_) recording_->Deallocate(address, by_collector);
 }
 
 void Tracker::OnUnmapping(uintptr_t address, size_t size_bytes) {
+  // On the sweeper's thread it may be another isolate's, of a worker.
+  const bool by_collector = heap::IsCollecting();
   std::lock_guard lock(mutex_);
-  if (recording_) recording_->Unmap(address, size_bytes);
+  if (recording_) recording_->Unmap(address, size_bytes, by_collector);
 }
 
 void Tracker::OnLibrary() { UnwindRule::ForgetAll(); }
@@ -207,35 +233,40 @@ ThreadState* Tracker::TakeCallStack(uintptr_t caller,
   return &thread;
 }
 
-/// The sampler calls operator new once for an object, and at times for its
-/// bookkeeping.
-void Tracker::OnSampledObject(bool is_sample) {
+void Tracker::OnSampledObject(uintptr_t block) {
   // Another isolate's sampler is not ours.
-  if (!is_sample || heap::Current() != settings_.isolate) return;
+  if (heap::Current() != settings_.isolate) return;
   ThreadState& thread = ThreadState::Get();
   TakeCallStack(0, false);
   thread.native_count = 0;
   std::unique_lock lock(mutex_);
   if (!recording_) return;
-  recording_->Sample(&thread);
-  Tick(settings_.js_sample_interval_bytes, std::move(lock));
+  recording_->Sample(&thread, block);
+  if (meter_->TickJs(settings_.js_sample_interval_bytes))
+    RequestLook(std::move(lock));
 }
 
-void Tracker::Tick(size_t size_bytes, std::unique_lock<std::mutex> lock) {
-  if (!meter_ || !meter_->Tick(size_bytes)) return;
+/// Only on the isolate's own thread, where it cannot end meanwhile, and once:
+/// what other threads do is looked at when it allocates next.
+void Tracker::RequestLook(std::unique_lock<std::mutex> lock) {
+  if (has_requested_look_ || heap::Current() != settings_.isolate) return;
+  has_requested_look_ = true;
   const uint64_t id = recording_->id;
   lock.unlock();
-  heap::RequestInterrupt(settings_.isolate, Measure,
-                         reinterpret_cast<void*>(id));
+  heap::RequestInterrupt(settings_.isolate, Look, reinterpret_cast<void*>(id));
 }
 
-void Tracker::Measure(void* recording_id) {
+void Tracker::Look(v8::Isolate*, void* recording_id) {
   Tracker& tracker = Get();
-  if (tracker.recording_ &&
-      tracker.recording_->id == reinterpret_cast<uint64_t>(recording_id)) {
-    tracker.meter_->Measure();
-    tracker.recording_->ForgetDeadSamples();
+  if (!tracker.recording_ ||
+      tracker.recording_->id != reinterpret_cast<uint64_t>(recording_id))
+    return;
+  {
+    std::lock_guard lock(tracker.mutex_);
+    tracker.has_requested_look_ = false;
   }
+  tracker.meter_->Look();
+  tracker.recording_->ForgetDeadSamples();
 }
 
 }  // namespace memray_mocha

@@ -57,7 +57,7 @@ class Tracker final : public AllocationListener {
   /// is less than it was.
   void SetSampleInterval(uint64_t interval_bytes);
 
-  /// Has the peak confirmed only where the raw total reaches this; 0 lifts it.
+  /// Has the peak confirmed where the raw total reaches this; 0 lifts it.
   void SetMemoryLimit(uint64_t limit_bytes);
 
   /// Has the capture's reader tell what is live now from what becomes live
@@ -86,9 +86,9 @@ class Tracker final : public AllocationListener {
   /// Takes the call stack of this thread, which has just allocated.
   /// @return nullptr when V8 allocates for itself.
   ThreadState* TakeCallStack(uintptr_t caller, bool with_native_frames) const;
-  void OnSampledObject(bool is_sample);
-  void Tick(size_t size_bytes, std::unique_lock<std::mutex> lock);
-  static void Measure(void* recording_id);
+  void OnSampledObject(uintptr_t block);
+  void RequestLook(std::unique_lock<std::mutex> lock);
+  static void Look(v8::Isolate*, void* recording_id);
   static void LookAtWorkerHeap();
   static void EndWorkerHeap(ThreadState* thread);
 
@@ -107,6 +107,7 @@ class Tracker final : public AllocationListener {
   std::mutex mutex_;
   std::unique_ptr<Recording> recording_;
   std::unique_ptr<PeakMeter> meter_;
+  bool has_requested_look_ = false;
 };
 
 }  // namespace memray_mocha

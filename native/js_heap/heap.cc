@@ -42,13 +42,59 @@ class CollectionFlags {
 constexpr auto kCollections =
     static_cast<v8::GCType>(v8::kGCTypeScavenge | v8::kGCTypeMarkSweepCompact);
 
+/// Of the isolate of this thread.
+struct State {
+  v8::Isolate* isolate = nullptr;
+  CollectionListener* listener = nullptr;
+  /// What was allocated up to the latest collection, less what that one left.
+  uint64_t balance = 0;
+  bool is_collecting = false;
+  bool is_in_callback = false;
+  bool was_guarded = false;
+};
+[[gnu::tls_model("initial-exec")]] thread_local State state;
+
+void BeginCollection() {
+  if (state.listener) state.listener->BeforeCollection();
+  state.balance += UsedBytes();
+  state.is_collecting = true;
+  // Also when the tracker's own work has V8 collect, the program's memory dies.
+  state.was_guarded = RecursionGuard::Set(false);
+}
+
+void EndCollection() {
+  RecursionGuard::Set(state.was_guarded);
+  state.is_collecting = false;
+  state.balance -= UsedBytes();
+  if (state.listener) state.listener->AfterCollection();
+}
+
+void Follow(v8::Isolate* isolate) {
+  if (state.isolate == isolate) return;
+  state = {.isolate = isolate};
+  isolate->AddGCPrologueCallback(
+      [](v8::Isolate*, v8::GCType, v8::GCCallbackFlags) { BeginCollection(); },
+      kCollections);
+  isolate->AddGCEpilogueCallback(
+      [](v8::Isolate*, v8::GCType, v8::GCCallbackFlags) {
+        state.is_in_callback = true;
+        EndCollection();
+        state.is_in_callback = false;
+      },
+      kCollections);
+}
+
 }  // namespace
 
 void Collect(Collection kind, bool is_gc_exposed) {
   const CollectionFlags flags(is_gc_exposed);
+  // V8 does not tell of a collection in the callback of another.
+  const bool is_untold = state.is_in_callback;
+  if (is_untold) BeginCollection();
   v8::Isolate::GetCurrent()->RequestGarbageCollectionForTesting(
       kind == Collection::kFull ? v8::Isolate::kFullGarbageCollection
                                 : v8::Isolate::kMinorGarbageCollection);
+  if (is_untold) EndCollection();
 }
 
 size_t UsedBytes() {
@@ -58,27 +104,9 @@ size_t UsedBytes() {
 }
 
 uint64_t AllocatedBytes() {
-  // What was allocated up to the latest collection, less what that one left.
-  static thread_local uint64_t balance = 0;
-  static thread_local v8::Isolate* counted = nullptr;
-  v8::Isolate* isolate = v8::Isolate::GetCurrent();
-  if (counted != isolate) {
-    counted = isolate;
-    isolate->AddGCPrologueCallback(
-        [](v8::Isolate*, v8::GCType, v8::GCCallbackFlags) {
-          balance += UsedBytes();
-        },
-        kCollections);
-    isolate->AddGCEpilogueCallback(
-        [](v8::Isolate*, v8::GCType, v8::GCCallbackFlags) {
-          balance -= UsedBytes();
-        },
-        kCollections);
-  }
-  return balance + UsedBytes();
+  Follow(v8::Isolate::GetCurrent());
+  return state.balance + UsedBytes();
 }
-
-v8::Isolate* Current() { return v8::Isolate::TryGetCurrent(); }
 
 bool IsInContext(v8::Isolate* isolate) { return isolate->InContext(); }
 
@@ -90,19 +118,18 @@ void FollowCollections(void (*callback)()) {
       reinterpret_cast<void*>(callback), kCollections);
 }
 
-void RequestInterrupt(v8::Isolate* isolate, void (*callback)(void*),
-                      void* data) {
-  struct Request {
-    void (*callback)(void*);
-    void* data;
-  };
-  isolate->RequestInterrupt(
-      [](v8::Isolate*, void* request_data) {
-        const auto* request = static_cast<Request*>(request_data);
-        request->callback(request->data);
-        delete request;
-      },
-      new Request{callback, data});
+void SetCollectionListener(CollectionListener* listener) {
+  Follow(v8::Isolate::GetCurrent());
+  state.listener = listener;
+}
+
+bool IsCollecting() { return state.is_collecting; }
+
+v8::Isolate* Current() { return v8::Isolate::TryGetCurrent(); }
+
+void RequestInterrupt(v8::Isolate* isolate,
+                      void (*callback)(v8::Isolate*, void*), void* data) {
+  isolate->RequestInterrupt(callback, data);
 }
 
 }  // namespace memray_mocha::heap

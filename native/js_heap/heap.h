@@ -23,6 +23,24 @@ void Collect(Collection kind, bool is_gc_exposed);
 ///     numbers are nonsense.
 size_t UsedBytes();
 
+/// Told of the collections of an isolate, on its thread, where JavaScript could
+/// run: it may collect garbage itself.
+class CollectionListener {
+ public:
+  virtual void BeforeCollection() = 0;
+  virtual void AfterCollection() = 0;
+
+ protected:
+  ~CollectionListener() = default;
+};
+
+/// Sets the listener of this thread's isolate; nullptr for none.
+void SetCollectionListener(CollectionListener* listener);
+
+/// @return whether this thread's isolate collects garbage right now, as far as
+/// it was asked for AllocatedBytes before.
+bool IsCollecting();
+
 /// @return the bytes that this thread's isolate has allocated on its heap since
 /// this was first asked.
 uint64_t AllocatedBytes();
@@ -38,10 +56,11 @@ bool IsInContext(v8::Isolate* isolate);
 /// garbage from now on, where UsedBytes may be asked.
 void FollowCollections(void (*callback)());
 
-/// Has `callback(data)` run on the isolate's thread soon, where JavaScript
-/// could. From any thread, even from a hook.
-void RequestInterrupt(v8::Isolate* isolate, void (*callback)(void*),
-                      void* data);
+/// Has `callback(isolate, data)` run soon, where JavaScript could. Only on the
+/// isolate's own thread, but even in a hook: V8 takes its lock for that, and
+/// makes its queue longer, which no other code on this thread is just doing.
+void RequestInterrupt(v8::Isolate* isolate,
+                      void (*callback)(v8::Isolate*, void*), void* data);
 
 }  // namespace memray_mocha::heap
 

@@ -33,6 +33,11 @@ void Start(uint64_t interval_bytes) {
 
 void Stop() { Profiler()->StopSamplingHeapProfiler(); }
 
+uint64_t BytesForSample(size_t size_bytes) {
+  if (size_bytes == 0) return static_cast<uint64_t>(mean_interval_bytes);
+  return std::llround(static_cast<double>(size_bytes) * CountFor(size_bytes));
+}
+
 std::vector<LiveSample> LiveSamples() {
   const v8::HandleScope scope(v8::Isolate::GetCurrent());
   const std::unique_ptr<v8::AllocationProfile> profile(
@@ -49,9 +54,9 @@ std::vector<LiveSample> LiveSamples() {
   return live;
 }
 
-void AllocateObjects(int count) {
+void AllocateObjects(size_t count) {
   v8::Isolate* isolate = v8::Isolate::GetCurrent();
-  for (int i = 0; i < count; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     const v8::HandleScope scope(isolate);
     v8::Object::New(isolate);
   }

@@ -28,12 +28,16 @@ struct LiveSample {
 void Start(uint64_t interval_bytes);
 void Stop();
 
+/// @return what a sampled object of that size stands for; of one whose size is
+/// not known, which is 0, what it does if it is small.
+uint64_t BytesForSample(size_t size_bytes);
+
 /// @return the samples whose object is still live, as far as V8 has collected
 /// garbage.
 std::vector<LiveSample> LiveSamples();
 
 /// Allocates objects on V8's heap, for calibration.
-void AllocateObjects(int count);
+void AllocateObjects(size_t count);
 
 }  // namespace object_sampler
 }  // namespace memray_mocha

@@ -9,20 +9,37 @@
 namespace memray_mocha::test {
 namespace {
 
-TEST("live blocks: sum up what lives, and other threads' part of it") {
+TEST("live blocks: sum up what lives, and what samples stand for") {
   LiveBlocks blocks;
-  blocks.Insert(64, 100, false, 1);
-  blocks.Insert(128, 30, true, 2);
-  EXPECT_EQUAL(blocks.bytes(), 130u);
-  EXPECT_EQUAL(blocks.other_threads_bytes(), 30u);
-  blocks.Insert(64, 7, true, 3);  // its deallocation was missed
-  EXPECT_EQUAL(blocks.bytes(), 37u);
-  EXPECT_EQUAL(blocks.other_threads_bytes(), 37u);
-  blocks.Erase(128);
-  blocks.Erase(128);
+  blocks.Insert(64, 100, false);
+  blocks.InsertSample(128, 3000);
+  EXPECT_EQUAL(blocks.bytes(), 100u);
+  EXPECT_EQUAL(blocks.sampled_bytes(), 3000u);
+  blocks.Insert(64, 7, true);  // its deallocation was missed
   EXPECT_EQUAL(blocks.bytes(), 7u);
-  EXPECT_EQUAL(blocks.Get(64).window, 3u);
-  EXPECT_EQUAL(blocks.Get(128).address, 0u);
+  EXPECT_EQUAL(blocks.Erase(64).is_of_other_thread, 1u);
+  EXPECT_EQUAL(blocks.Erase(64).address, 0u);
+  EXPECT_EQUAL(blocks.bytes(), 0u);
+  EXPECT_EQUAL(blocks.Erase(128).is_sample, 1u);
+  EXPECT_EQUAL(blocks.sampled_bytes(), 0u);
+}
+
+TEST("live blocks: all samples can be forgotten") {
+  LiveBlocks blocks;
+  for (uint64_t i = 1; i <= 3000; ++i) {
+    if (i % 3 == 0) {
+      blocks.Insert(16 * i, 10, false);
+    } else {
+      blocks.InsertSample(16 * i, 10);
+    }
+  }
+  blocks.EraseSamples();
+  EXPECT_EQUAL(blocks.bytes(), 10'000u);
+  EXPECT_EQUAL(blocks.sampled_bytes(), 0u);
+  size_t left = 0;
+  for (uint64_t i = 1; i <= 3000; ++i)
+    left += blocks.Erase(16 * i).address != 0;
+  EXPECT_EQUAL(left, 1000u);
 }
 
 TEST("live blocks: do what a map does, whatever comes and goes") {
@@ -40,16 +57,16 @@ TEST("live blocks: do what a map does, whatever comes and goes") {
       const uint64_t size = random() % 1000;
       bytes += size - model[address];
       model[address] = size;
-      blocks.Insert(address, size, false, 0);
+      blocks.Insert(address, size, false);
     }
   }
   EXPECT_EQUAL(blocks.bytes(), bytes);
   size_t wrong = 0;
   for (uint64_t address = 16; address <= 16 * 20'000; address += 16) {
     const auto found = model.find(address);
-    const auto block = blocks.Get(address);
+    const auto block = blocks.Erase(address);
     if (found == model.end() ? block.address != 0
-                             : block.size_bytes != found->second)
+                             : block.bytes != found->second)
       ++wrong;
   }
   EXPECT_EQUAL(wrong, 0u);

@@ -1,0 +1,65 @@
+#include "held_events.h"
+
+#include <algorithm>
+#include <map>
+
+namespace memray_mocha {
+
+void HeldEvents::Add(const Event& event) {
+  bytes_ += event.added_bytes;
+  raw_peak_bytes_ = std::max(raw_peak_bytes_, bytes_);
+  events_.push_back(event);
+}
+
+void HeldEvents::ForgetGarbage() {
+  for (Event& event : events_) event.is_garbage = false;
+}
+
+HeldEvents::Peak HeldEvents::FindPeak() {
+  uint64_t live = begin_bytes_ - FindGarbage();
+  Peak peak{0, live};
+  for (size_t i = 0; i < events_.size(); ++i) {
+    const Event& event = events_[i];
+    const uint64_t now = live + event.added_bytes;
+    if (!event.is_garbage) live = now;
+    if (event.kind == Kind::kAllocation && now > peak.bytes)
+      peak = {i + 1, now};
+  }
+  return peak;
+}
+
+/// Marks the allocations that the collector ended.
+/// @return the bytes of those from before that it ended.
+uint64_t HeldEvents::FindGarbage() {
+  uint64_t garbage_bytes = 0;
+  std::map<uint64_t, Event*> held;  // by address
+  for (Event& event : events_) {
+    if (event.kind == Kind::kAllocation) {
+      held[event.address] = &event;
+      continue;
+    }
+    uint64_t held_bytes = 0;
+    const uint64_t end =
+        event.address + std::max<uint64_t>(event.size_bytes, 1);
+    auto next = held.lower_bound(event.address);
+    while (next != held.end() && next->first < end) {
+      next->second->is_garbage = event.is_garbage;
+      held_bytes += next->second->size_bytes;
+      next = held.erase(next);
+    }
+    if (!event.is_garbage) continue;
+    const uint64_t ended_bytes = -event.added_bytes;
+    garbage_bytes += ended_bytes - std::min(ended_bytes, held_bytes);
+    event.ends_held = event.kind == Kind::kDeallocation && held_bytes > 0;
+  }
+  return garbage_bytes;
+}
+
+HeldEvents::Event HeldEvents::EndOf(const Event& allocation) {
+  Event end = allocation;
+  end.kind =
+      IsMapping(allocation.allocator) ? Kind::kUnmapping : Kind::kDeallocation;
+  return end;
+}
+
+}  // namespace memray_mocha

@@ -1,0 +1,86 @@
+#ifndef NATIVE_HELD_EVENTS_H_
+#define NATIVE_HELD_EVENTS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "allocator.h"
+
+namespace memray_mocha {
+
+/// What happened to native memory since the total may have reached a new peak,
+/// in its order and not written yet: how much of it was live is known only when
+/// garbage has been collected.
+///
+/// What the program frees was live until then. What the collector frees was
+/// garbage, nobody knows since when: it counts only at the very moment it was
+/// allocated, and its end is written ahead.
+class HeldEvents {
+ public:
+  enum class Kind : uint8_t { kAllocation, kDeallocation, kUnmapping };
+  struct Event {
+    Kind kind;
+    Allocator allocator;
+    /// Of an end: that the collector made it.
+    bool is_garbage;
+    /// Of an end: that what it ends is held, too.
+    bool ends_held;
+    uint32_t thread;
+    uint32_t stack;
+    uint64_t address;
+    uint64_t size_bytes;
+    /// By how much the native memory became more.
+    int64_t added_bytes;
+  };
+  struct Peak {
+    size_t position;  // so many events came before it
+    uint64_t bytes;
+  };
+
+  explicit HeldEvents(uint64_t native_bytes)
+      : begin_bytes_(native_bytes),
+        bytes_(native_bytes),
+        raw_peak_bytes_(native_bytes) {}
+
+  void Add(const Event& event);
+  size_t count() const { return events_.size(); }
+  /// The largest total so far, garbage included.
+  uint64_t raw_peak_bytes() const { return raw_peak_bytes_; }
+
+  /// From here on nothing is garbage.
+  void ForgetGarbage();
+  /// @return the largest total of what was certainly live.
+  Peak FindPeak();
+
+  /// Calls `write(const Event&)` for each event, and `write_peak()` at that
+  /// position.
+  template <typename Write, typename WritePeak>
+  void WriteAll(size_t position, Write write, WritePeak write_peak) const {
+    for (const Event& event : events_) {
+      const bool is_end = event.kind != Kind::kAllocation;
+      if (is_end && event.is_garbage && !event.ends_held) write(event);
+    }
+    if (position == 0) write_peak();
+    for (size_t i = 0; i < events_.size(); ++i) {
+      const Event& event = events_[i];
+      const bool is_allocation = event.kind == Kind::kAllocation;
+      if (is_allocation || !event.is_garbage) write(event);
+      if (position == i + 1) write_peak();
+      if (is_allocation && event.is_garbage) write(EndOf(event));
+    }
+  }
+
+ private:
+  static Event EndOf(const Event& allocation);
+  uint64_t FindGarbage();
+
+  const uint64_t begin_bytes_;
+  uint64_t bytes_;
+  uint64_t raw_peak_bytes_;
+  std::vector<Event> events_;
+};
+
+}  // namespace memray_mocha
+
+#endif  // NATIVE_HELD_EVENTS_H_

@@ -1,0 +1,115 @@
+#include "js_heap/sample_block.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <set>
+
+#include "js_heap/object_sampler.h"
+
+namespace memray_mocha {
+namespace {
+
+/// An AllocationMemento: map and site.
+constexpr size_t kMementoBytes = 16;
+constexpr size_t kWordBytes = sizeof(uintptr_t);
+
+template <typename Value>
+Value Read(uintptr_t address) {
+  return *reinterpret_cast<const Value*>(address);
+}
+
+/// One of the constants that V8 exports for debuggers.
+std::optional<int> FindConstant(const char* name) {
+  const void* constant = dlsym(RTLD_DEFAULT, name);
+  if (!constant) return {};
+  return *static_cast<const int*>(constant);
+}
+
+bool IsHeapObject(uintptr_t value) { return (value & 3) == 1; }
+
+bool IsPointer(uintptr_t value) {
+  return value >= 0x10000 && value % kWordBytes == 0;
+}
+
+/// @return the size that the map of the object says; 0 when it cannot be told.
+size_t InstanceBytes(uintptr_t object) {
+  static const auto size_in_words =
+      FindConstant("v8dbg_class_Map__instance_size_in_words__char");
+  if (!size_in_words || !IsHeapObject(object)) return 0;
+  const auto map = Read<uintptr_t>(object - 1);
+  if (!IsHeapObject(map)) return 0;
+  return Read<uint8_t>(map - 1 + *size_in_words) * kWordBytes;
+}
+
+/// @return the size of the elements of an array; nothing for other objects.
+std::optional<size_t> ElementsBytes(uintptr_t object) {
+  static const auto type_offset =
+      FindConstant("v8dbg_class_Map__instance_type__uint16_t");
+  static const auto array_type =
+      FindConstant("v8dbg_type_JSArray__JS_ARRAY_TYPE");
+  static const auto elements_offset =
+      FindConstant("v8dbg_class_JSObject__elements__Object");
+  static const auto length_offset =
+      FindConstant("v8dbg_class_FixedArrayBase__length__SMI");
+  if (!type_offset || !array_type || !elements_offset || !length_offset)
+    return {};
+  const auto map = Read<uintptr_t>(object - 1);
+  if (Read<uint16_t>(map - 1 + *type_offset) != *array_type) return {};
+  const auto elements = Read<uintptr_t>(object - 1 + *elements_offset);
+  if (!IsHeapObject(elements)) return {};
+  constexpr int kSmiShift = 32;
+  const auto length =
+      Read<uintptr_t>(elements - 1 + *length_offset) >> kSmiShift;
+  return (2 + length) * kWordBytes;
+}
+
+}  // namespace
+
+SampleBlock::SampleBlock(const std::vector<uintptr_t>& blocks) {
+  auto samples = object_sampler::LiveSamples();
+  std::erase_if(samples, [&](const auto& sample) {
+    return sample.index >= blocks.size();
+  });
+  if (samples.empty()) return;
+  for (size_t at = 0; at < object_sampler::kSampleBytes; at += kWordBytes) {
+    size_t sizes = 0;
+    std::set<uintptr_t> pointers;
+    for (const auto& sample : samples) {
+      const auto word = Read<uintptr_t>(blocks[sample.index] + at);
+      if (word == sample.bytes) ++sizes;
+      if (IsPointer(word)) pointers.insert(word);
+    }
+    if (sizes == samples.size()) size_offset_ = at;
+    // Of the pointers in it, only that to its handle is each sample's own.
+    if (pointers.size() < samples.size()) continue;
+    size_t objects = 0;
+    for (const auto& sample : samples) {
+      const auto handle = Read<uintptr_t>(blocks[sample.index] + at);
+      if (InstanceBytes(Read<uintptr_t>(handle)) == sample.bytes) ++objects;
+    }
+    // But for the few that are no plain objects.
+    if (objects * 10 >= samples.size() * 9) handle_offset_ = at;
+  }
+}
+
+size_t SampleBlock::AllocatedBytes(uintptr_t block) const {
+  return size_offset_ ? Read<size_t>(block + *size_offset_) : 0;
+}
+
+size_t SampleBlock::ObjectBytes(uintptr_t block) const {
+  const size_t allocated = AllocatedBytes(block);
+  if (!handle_offset_) return allocated;
+  const auto handle = Read<uintptr_t>(block + *handle_offset_);
+  if (!IsPointer(handle)) return allocated;
+  const auto object = Read<uintptr_t>(handle);
+  const size_t instance = InstanceBytes(object);
+  if (instance == 0) return allocated;
+  if (allocated == instance + kMementoBytes) return instance;
+  const auto elements = ElementsBytes(object);
+  if (elements && allocated == instance + *elements + kMementoBytes)
+    return instance + *elements;
+  return allocated;
+}
+
+}  // namespace memray_mocha

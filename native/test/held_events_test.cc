@@ -1,0 +1,121 @@
+#include "held_events.h"
+
+#include <cstdint>
+#include <string>
+
+#include "test/test_runner.h"
+
+namespace memray_mocha::test {
+namespace {
+
+using Kind = HeldEvents::Kind;
+
+HeldEvents::Event Allocation(uint64_t address, int64_t bytes,
+                             Allocator allocator = Allocator::kMalloc) {
+  return {.kind = Kind::kAllocation,
+          .allocator = allocator,
+          .address = address,
+          .size_bytes = static_cast<uint64_t>(bytes),
+          .added_bytes = bytes};
+}
+
+HeldEvents::Event Free(uint64_t address, int64_t bytes, bool by_collector) {
+  return {.kind = Kind::kDeallocation,
+          .is_garbage = by_collector,
+          .address = address,
+          .added_bytes = -bytes};
+}
+
+HeldEvents::Event Unmapping(uint64_t address, int64_t bytes,
+                            bool by_collector) {
+  return {.kind = Kind::kUnmapping,
+          .is_garbage = by_collector,
+          .address = address,
+          .size_bytes = static_cast<uint64_t>(bytes),
+          .added_bytes = -bytes};
+}
+
+/// `+16 -16 | +32`: what is written, with the peak.
+std::string WriteAll(const HeldEvents& events, size_t position) {
+  std::string text;
+  events.WriteAll(
+      position,
+      [&](const HeldEvents::Event& event) {
+        text += event.kind == Kind::kAllocation ? '+' : '-';
+        text += std::to_string(event.address) + ' ';
+      },
+      [&] { text += "| "; });
+  return text;
+}
+
+TEST("held events: what the program freed itself was live until then") {
+  HeldEvents events(100);
+  events.Add(Allocation(16, 1000));
+  events.Add(Free(16, 1000, false));
+  events.Add(Allocation(32, 10));
+  EXPECT_EQUAL(events.raw_peak_bytes(), 1100u);
+  const HeldEvents::Peak peak = events.FindPeak();
+  EXPECT_EQUAL(peak.bytes, 1100u);
+  EXPECT_EQUAL(WriteAll(events, peak.position), "+16 | -16 +32 ");
+}
+
+TEST("held events: garbage does not add up, and ends before the peak") {
+  HeldEvents events(100);
+  events.Add(Allocation(16, 1000));
+  events.Add(Allocation(32, 2000));
+  events.Add(Allocation(48, 1500));
+  events.Add(Free(64, 40, true));  // from before
+  events.Add(Free(16, 1000, true));
+  events.Add(Free(32, 2000, true));
+  events.Add(Free(48, 1500, true));
+  EXPECT_EQUAL(events.raw_peak_bytes(), 4600u);
+  const HeldEvents::Peak peak = events.FindPeak();
+  EXPECT_EQUAL(peak.bytes, 2060u);  // at the moment of its allocation
+  EXPECT_EQUAL(WriteAll(events, peak.position),
+               "-64 +16 -16 +32 | -32 +48 -48 ");
+}
+
+TEST("held events: an address that garbage had is used again") {
+  HeldEvents events(0);
+  events.Add(Allocation(16, 10));
+  events.Add(Free(16, 10, true));
+  events.Add(Allocation(16, 20));
+  events.Add(Allocation(32, 5));
+  events.Add(Free(16, 20, false));
+  const HeldEvents::Peak peak = events.FindPeak();
+  EXPECT_EQUAL(peak.bytes, 25u);
+  EXPECT_EQUAL(WriteAll(events, peak.position), "+16 -16 +16 +32 | -16 ");
+}
+
+TEST("held events: mappings that the collector ends, held and from before") {
+  HeldEvents events(4096);
+  events.Add(Allocation(8192, 4096, Allocator::kMprotect));
+  events.Add(Allocation(65536, 100));
+  events.Add(Unmapping(4096, 8192, true));
+  const HeldEvents::Peak peak = events.FindPeak();
+  EXPECT_EQUAL(peak.bytes, 4096u);
+  EXPECT_EQUAL(WriteAll(events, peak.position), "-4096 +8192 | -8192 +65536 ");
+}
+
+TEST("held events: the peak may be before all of them") {
+  HeldEvents events(100);
+  events.Add(Free(16, 60, false));
+  events.Add(Allocation(32, 50));
+  const HeldEvents::Peak peak = events.FindPeak();
+  EXPECT_EQUAL(peak.bytes, 100u);
+  EXPECT_EQUAL(WriteAll(events, peak.position), "| -16 +32 ");
+}
+
+TEST("held events: without garbage, all stays in its order") {
+  HeldEvents events(0);
+  events.Add(Allocation(16, 10));
+  events.Add(Allocation(32, 10));
+  events.Add(Free(16, 10, true));
+  events.ForgetGarbage();
+  const HeldEvents::Peak peak = events.FindPeak();
+  EXPECT_EQUAL(peak.bytes, 20u);
+  EXPECT_EQUAL(WriteAll(events, peak.position), "+16 +32 | -16 ");
+}
+
+}  // namespace
+}  // namespace memray_mocha::test
