@@ -23,6 +23,9 @@ constexpr uint64_t kStepDivisor = 20;  // 5%
 // taken for none.
 constexpr uint64_t kJsNoiseBytes = uint64_t{64} << 10;
 
+/// What part of less than this survives says nothing of more.
+constexpr uint64_t kEvidenceBytes = uint64_t{1} << 20;
+
 // Where no verdict hangs on the peak, collecting may not cost more than this,
 // but for each time that the raw total doubles. What is not paid for waits, or,
 // where nearly all that was added so far has stayed, is told as it is.
@@ -252,7 +255,7 @@ void PeakMeter::AfterCollection() {
   const uint64_t before = js_bytes_before_;
   const uint64_t likely = LikelyJsBytes(before, 0);
   const uint64_t js_bytes = JsBytes();
-  if (before >= js_bytes_left_ + kJsNoiseBytes) {
+  if (before >= js_bytes_left_ + kEvidenceBytes) {
     const uint64_t survived = js_bytes - std::min(js_bytes, js_bytes_left_);
     js_survival_ =
         std::min(1.0, static_cast<double>(survived) /
