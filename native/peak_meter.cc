@@ -98,33 +98,33 @@ uint64_t PeakMeter::JsBytes() {
 
 void PeakMeter::Look() {
   const uint64_t js_bytes = JsBytes();
-  LookAt(Moment::kNow, js_bytes, LikelyJsBytes(js_bytes, 0));
+  LookAt(Moment::kNow, js_bytes, MissedJsBytes(js_bytes));
 }
 
 void PeakMeter::LookAtEnd() {
   const uint64_t js_bytes = JsBytes();
-  LookAt(Moment::kEnd, js_bytes, LikelyJsBytes(js_bytes, 0));
+  LookAt(Moment::kEnd, js_bytes, MissedJsBytes(js_bytes));
 }
 
 /// @param js_bytes before V8 collected, if it just did.
-/// @param likely_js_bytes the part of them that is likely to have been live.
+/// @param missed_js_bytes what of them may have been live if this comes late.
 void PeakMeter::LookAt(Moment moment, uint64_t js_bytes,
-                       uint64_t likely_js_bytes) {
+                       uint64_t missed_js_bytes) {
   is_looking_ = true;
   uint64_t raw;
-  bool may_have_missed;
+  bool is_late;
   {
     std::lock_guard lock(*lock_);
     // What a loop held that nothing could interrupt may be gone at its end: it
     // can only be told from what was live of what it held before.
-    may_have_missed = unseen_bytes_ >= kLongStretchBytes;
+    is_late = unseen_bytes_ >= kLongStretchBytes;
     js_bytes_ = js_bytes;
     unseen_bytes_ = 0;
     raw = recording_->raw_peak_bytes() + js_bytes;
   }
   NoteRawPeak(raw, js_bytes);
   if (IsLimitOpen() && raw >= limit_bytes_) {
-    ConfirmAtLimit(raw, may_have_missed ? likely_js_bytes : 0);
+    ConfirmAtLimit(raw, is_late ? missed_js_bytes : 0);
   } else if (raw >= threshold_bytes_ && IsWorthCollecting(raw)) {
     CollectSome(raw);
   } else if (raw >= (moment == Moment::kEnd ? peak_bytes_ : threshold_bytes_)) {
@@ -196,7 +196,7 @@ void PeakMeter::TellCollected(uint64_t raw_bytes, HeapKind kind) {
 /// Tells the raw total, less what is likely to be garbage.
 void PeakMeter::TellLikely(uint64_t js_bytes) {
   if (!grows_by_live_memory_) return;
-  const uint64_t likely = LikelyJsBytes(js_bytes, 1);
+  const uint64_t likely = LikelyJsBytes(js_bytes);
   {
     std::lock_guard lock(*lock_);
     if (recording_->raw_peak_bytes() + likely <= peak_bytes_) return;
@@ -219,12 +219,16 @@ void PeakMeter::Tell(HeapKind kind, uint64_t js_bytes,
 
 /// Of what the JS heap has grown by since the latest collection, such a part is
 /// live as survived that one.
-/// @param survival the part while there was none.
-uint64_t PeakMeter::LikelyJsBytes(uint64_t js_bytes, double survival) const {
+uint64_t PeakMeter::LikelyJsBytes(uint64_t js_bytes) const {
   if (js_bytes <= js_bytes_left_) return js_bytes;
   const auto grown = static_cast<double>(js_bytes - js_bytes_left_);
   return js_bytes_left_ +
-         static_cast<uint64_t>(grown * js_survival_.value_or(survival));
+         static_cast<uint64_t>(grown * js_survival_.value_or(1));
+}
+
+/// The same, where it is known that more survives than dies: for a verdict.
+uint64_t PeakMeter::MissedJsBytes(uint64_t js_bytes) const {
+  return js_survival_.value_or(0) > 0.5 ? LikelyJsBytes(js_bytes) : 0;
 }
 
 /// After a collection.
@@ -253,7 +257,7 @@ void PeakMeter::BeforeCollection() { js_bytes_before_ = JsBytes(); }
 
 void PeakMeter::AfterCollection() {
   const uint64_t before = js_bytes_before_;
-  const uint64_t likely = LikelyJsBytes(before, 0);
+  const uint64_t missed = MissedJsBytes(before);
   const uint64_t js_bytes = JsBytes();
   if (before >= js_bytes_left_ + kEvidenceBytes) {
     const uint64_t survived = js_bytes - std::min(js_bytes, js_bytes_left_);
@@ -270,7 +274,7 @@ void PeakMeter::AfterCollection() {
     is_due = recording_->raw_peak_bytes() + before >= limit_bytes_;
   }
   // V8 did not get to interrupt the program, but it collects.
-  if (is_due && IsLimitOpen()) LookAt(Moment::kNow, before, likely);
+  if (is_due && IsLimitOpen()) LookAt(Moment::kNow, before, missed);
 }
 
 bool PeakMeter::IsWorthCollecting(uint64_t raw_bytes) const {

@@ -64,11 +64,12 @@ class PeakMeter final : public heap::CollectionListener {
   enum class Moment { kNow, kEnd };
 
   bool Tick(size_t native_bytes, size_t js_bytes);
-  void LookAt(Moment moment, uint64_t js_bytes, uint64_t likely_js_bytes);
+  void LookAt(Moment moment, uint64_t js_bytes, uint64_t missed_js_bytes);
   bool IsLimitOpen() const;
   uint64_t Threshold() const;
   uint64_t LivePeakBytes();
-  uint64_t LikelyJsBytes(uint64_t js_bytes, double survival) const;
+  uint64_t LikelyJsBytes(uint64_t js_bytes) const;
+  uint64_t MissedJsBytes(uint64_t js_bytes) const;
   void Collect(heap::Collection kind);
   Recording::SampledHeap SumLiveSamples();
   void NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes);

@@ -294,7 +294,6 @@ void Recording::WriteHeap(records::HeapKind kind, uint64_t js_bytes,
 }
 
 std::unique_ptr<Sink> Recording::Finish(const FindOriginals& find_originals) {
-  ReleaseEvents();
   recorder_.WriteSymbols(JsCallStacks::OfThisThread(), find_originals);
   writer_.Finish(std::chrono::duration_cast<std::chrono::milliseconds>(
                      Clock::now() - started_at)

@@ -112,6 +112,7 @@ void Tracker::Mark() {
   Recording::SampledHeap live;
   if (meter_) live = recording_->SumLiveSamples();
   std::lock_guard lock(mutex_);
+  recording_->ReleaseEvents();
   recording_->WriteHeap(records::HeapKind::kMark, 0, live);
 }
 
@@ -128,6 +129,7 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
     std::lock_guard lock(mutex_);
     recording = std::move(recording_);
     meter = std::move(meter_);
+    recording->ReleaseEvents();
     if (meter) recording->WriteHeap(records::HeapKind::kEnd, 0, left);
   }
   if (meter) object_sampler::Stop();

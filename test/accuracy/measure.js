@@ -20,6 +20,8 @@ async function measure(body) {
       : { jsHeap: true },
   );
   tracker.start();
+  // So that garbage that reaches it is collected.
+  if (body.atMostBytes) tracker.setMemoryLimit(body.atMostBytes);
   await body.run();
   if (body.leaks) {
     // As in src/mocha/tracked-test.ts.
