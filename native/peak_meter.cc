@@ -12,9 +12,9 @@ namespace {
 using records::HeapKind;
 
 constexpr size_t kTickBytes = size_t{256} << 10;
-/// V8 gets to interrupt the program each time it calls a function. When it did
-/// not for so long, there was a loop without any, or work in C++.
-constexpr size_t kLongStretchBytes = size_t{1} << 20;
+/// V8 gets to interrupt the program each time it calls a function. When so much
+/// was allocated before it did, there was a loop without any, or work in C++.
+constexpr size_t kLateBytes = size_t{128} << 10;
 constexpr uint64_t kMinStepBytes = uint64_t{1} << 20;
 constexpr uint64_t kStepDivisor = 20;  // 5%
 
@@ -65,9 +65,12 @@ PeakMeter::Clock::duration PeakMeter::Clock::now() {
 bool PeakMeter::Tick(size_t native_bytes, size_t js_bytes) {
   js_bytes_ += js_bytes;
   unseen_bytes_ += native_bytes + js_bytes;
+  if (is_due_) late_bytes_ += native_bytes + js_bytes;
   const uint64_t raw = recording_->native_bytes() + native_bytes + js_bytes_;
   if (raw >= Threshold()) recording_->HoldEvents();
-  return unseen_bytes_ >= kTickBytes || (IsLimitOpen() && raw >= limit_bytes_);
+  is_due_ |=
+      unseen_bytes_ >= kTickBytes || (IsLimitOpen() && raw >= limit_bytes_);
+  return is_due_;
 }
 
 bool PeakMeter::IsLimitOpen() const {
@@ -117,9 +120,11 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes,
     std::lock_guard lock(*lock_);
     // What a loop held that nothing could interrupt may be gone at its end: it
     // can only be told from what was live of what it held before.
-    is_late = unseen_bytes_ >= kLongStretchBytes;
+    is_late = late_bytes_ >= kLateBytes;
     js_bytes_ = js_bytes;
     unseen_bytes_ = 0;
+    late_bytes_ = 0;
+    is_due_ = false;
     raw = recording_->raw_peak_bytes() + js_bytes;
   }
   NoteRawPeak(raw, js_bytes);

@@ -91,6 +91,8 @@ class PeakMeter final : public heap::CollectionListener {
   // Of hooks, under the lock.
   uint64_t js_bytes_ = 0;  // when last looked at, and what ticked since then
   size_t unseen_bytes_ = 0;
+  bool is_due_ = false;
+  size_t late_bytes_ = 0;  // since it was due
 
   bool is_looking_ = false;
   uint64_t peak_bytes_ = 0;  // as told

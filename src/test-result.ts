@@ -53,7 +53,15 @@ export interface TestResult {
   /** How often the body ran and was measured: more than once with `repeat`. */
   runs: number;
   /** At the high-water mark. */
-  peak: { bytes: number; jsHeapBytes: number; nativeBytes: number; rawBytes: number };
+  peak: {
+    bytes: number;
+    jsHeapBytes: number;
+    nativeBytes: number;
+    /** The largest total there was, garbage that nobody had collected included. */
+    rawBytes: number;
+    /** There when all garbage was collected at the peak: then no garbage is among the bytes. */
+    confirmed?: true;
+  };
   /**
    * Everything ever allocated. `sizeHistogram[i]` counts allocations of 2^i bytes or more and less
    * than 2^(i+1).

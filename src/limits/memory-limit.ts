@@ -70,6 +70,7 @@ function parsePercent(text: string): number {
  *
  * @param actualBytes the peak
  * @param rows what was live then
+ * @param isConfirmed whether garbage was collected at it
  * @returns the verdict when the limit is reached (greater or equal), nothing when it is kept
  */
 export function judgeMemory(
@@ -77,6 +78,7 @@ export function judgeMemory(
   actualBytes: number,
   rows: AllocationRecord[],
   options: TextOptions,
+  isConfirmed = true,
 ): Verdict | undefined {
   if (actualBytes < limit.bytes) return undefined;
   return createVerdict(
@@ -84,7 +86,7 @@ export function judgeMemory(
       kind: 'limitMemory',
       limitBytes: limit.bytes,
       actualBytes,
-      summary: `Test was limited to ${formatMemorySize(limit.bytes)} but allocated ${formatMemorySize(actualBytes)}${inBytes(actualBytes, limit.bytes)}`,
+      summary: `Test was limited to ${formatMemorySize(limit.bytes)} but allocated ${formatMemorySize(actualBytes)}${inBytes(actualBytes, limit.bytes)}${isConfirmed ? '' : ' (raw, not confirmed)'}`,
       title: 'List of allocations:',
       sums: sumAllocations(rows, options),
       remedy: 'Allocate less at once, or raise the limit.',

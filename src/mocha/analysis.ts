@@ -1,5 +1,5 @@
 import type { CallStack } from '../call-stack';
-import type { AllocationRecord, CaptureReader } from '../capture/capture-reader';
+import type { AllocationRecord, CaptureReader, CaptureStatistics } from '../capture/capture-reader';
 import { measureGrowth } from '../limits/growth';
 import { judgeIncrease } from '../limits/increase';
 import { judgeLeaks } from '../limits/leak-limit';
@@ -27,6 +27,7 @@ export class Analysis {
   readonly #limits: Limits;
   readonly #options: TextOptions;
   readonly #peakRows: AllocationRecord[] = [];
+  readonly #isPeakConfirmed: boolean = true;
   readonly #leakRows: AllocationRecord[] = [];
 
   constructor(reader: CaptureReader, limits: Limits, options: TextOptions) {
@@ -39,7 +40,9 @@ export class Analysis {
       this.#peakRows = currentThreadOnly
         ? reader.highWaterMark({ currentThreadOnly, native })
         : rows;
-      this.limitedPeakBytes = reader.statistics({ currentThreadOnly }).peakBytes;
+      const limited = reader.statistics({ currentThreadOnly });
+      this.limitedPeakBytes = limited.peakBytes;
+      this.#isPeakConfirmed = limited.peakJsHeapBytes === 0 || isConfirmed(limited);
     }
     if (limits.leaks) {
       const { currentThreadOnly } = limits.leaks;
@@ -53,6 +56,7 @@ export class Analysis {
         jsHeapBytes: statistics.peakJsHeapBytes,
         nativeBytes: statistics.peakNativeBytes,
         rawBytes: statistics.rawPeakBytes,
+        ...(isConfirmed(statistics) && { confirmed: true }),
       },
       allocations: {
         count: statistics.allocationCount,
@@ -88,10 +92,16 @@ export class Analysis {
     const { memory, increase, leaks } = this.#limits;
     const peak = [this.limitedPeakBytes, this.#peakRows, this.#options] as const;
     return [
-      (memory && judgeMemory(memory, ...peak)) ?? (increase && judgeIncrease(increase, ...peak)),
+      (memory && judgeMemory(memory, ...peak, this.#isPeakConfirmed)) ??
+        (increase && judgeIncrease(increase, ...peak)),
       leaks && judgeLeaks(leaks, this.#leakRows, this.#options),
     ].filter((verdict) => verdict !== undefined);
   }
+}
+
+/** Whether the peak is what was left when garbage was collected. */
+function isConfirmed({ peakBytes, confirmedPeakBytes }: CaptureStatistics): boolean {
+  return confirmedPeakBytes > 0 && confirmedPeakBytes === peakBytes;
 }
 
 /** Objects that V8 makes for itself, as it compiles, are no leak of the test's. */

@@ -4,6 +4,9 @@ import { formatMemorySize } from '../memory-size';
 import type { TestResult } from '../test-result';
 import { drawHistogram } from './histogram';
 
+/** When the raw peak is that many times the peak, it is worth a word. */
+const MUCH_LARGER = 2;
+
 /** What the report of a run needs besides its results. */
 export interface ReportOptions {
   /** How many tests to show, 0 for all. */
@@ -58,9 +61,14 @@ function reportTest(result: TestResult): string {
 }
 
 /** Says no more than was measured. */
-export function describePeak({ jsHeapBytes, nativeBytes }: TestResult['peak']): string {
-  const native = `native ${formatMemorySize(nativeBytes)}`;
-  return jsHeapBytes > 0 ? `JS heap ${formatMemorySize(jsHeapBytes)}, ${native}` : 'native';
+export function describePeak(peak: TestResult['peak']): string {
+  const { bytes, jsHeapBytes, nativeBytes, rawBytes, confirmed } = peak;
+  const heaps =
+    jsHeapBytes > 0
+      ? `JS heap ${formatMemorySize(jsHeapBytes)}, native ${formatMemorySize(nativeBytes)}${confirmed ? '' : '; raw, not confirmed'}`
+      : 'native';
+  if (rawBytes < MUCH_LARGER * bytes) return heaps;
+  return `${heaps}; ${formatMemorySize(rawBytes)} with garbage`;
 }
 
 function describeCaptures(

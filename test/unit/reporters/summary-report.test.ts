@@ -55,8 +55,20 @@ describe('reportSummary', function () {
   it('tells JS heap and native memory apart when both were measured', function () {
     const peak = { bytes: 3 << 20, jsHeapBytes: 1 << 20, nativeBytes: 2 << 20, rawBytes: 3 << 20 };
     assert.match(
-      report([createResult('a', 1, { peak })]),
+      report([createResult('a', 1, { peak: { ...peak, confirmed: true } })]),
       /Peak memory: 3\.0MiB \(JS heap 1\.0MiB, native 2\.0MiB\)\n/,
+    );
+    assert.match(
+      report([createResult('a', 1, { peak })]),
+      /\(JS heap 1\.0MiB, native 2\.0MiB; raw, not confirmed\)\n/,
+    );
+  });
+
+  it('shows the raw total when it is much larger', function () {
+    const peak = { bytes: 1 << 20, jsHeapBytes: 0, nativeBytes: 1 << 20, rawBytes: 64 << 20 };
+    assert.match(
+      report([createResult('a', 1, { peak })]),
+      /Peak memory: 1\.0MiB \(native; 64\.0MiB with garbage\)\n/,
     );
   });
 

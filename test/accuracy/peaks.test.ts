@@ -1,0 +1,87 @@
+// What garbage, memory from before and code that cannot be interrupted make of a peak: with the real Mocha.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestResult } from '../../dist/test-result';
+import { node } from './run-body';
+
+const root = join(__dirname, '..', '..');
+const MIB = 1024 * 1024;
+
+describe('the peak', function () {
+  this.timeout(120_000);
+  let results: Map<string, TestResult>;
+  let output: string;
+
+  before('run the fixture', function () {
+    const folder = mkdtempSync(join(tmpdir(), 'memray-mocha-peaks-'));
+    const file = join(folder, 'results.json');
+    const parameters = [
+      join(root, 'node_modules/mocha/bin/mocha.js'),
+      '--no-config',
+      '--memray-js-heap',
+      `--require=${join(root, 'dist/register.js')}`,
+      `--memray-json=${file}`,
+      join(root, 'test/fixtures/js-heap/peaks.test.js'),
+    ];
+    const env = { ...process.env, TEST_COUNTS_FILE: '' };
+    const { stdout, stderr } = spawnSync(node, parameters, { encoding: 'utf8', env });
+    output = stdout + stderr;
+    const { tests } = JSON.parse(readFileSync(file, 'utf8')) as { tests: TestResult[] };
+    rmSync(folder, { recursive: true });
+    results = new Map(tests.map((test) => [test.titlePath.at(-1)!, test]));
+  });
+
+  const result = (title: string) => {
+    const found = results.get(title);
+    assert.ok(found, `no result of "${title}" in:\n${output}`);
+    return found;
+  };
+  const assertPasses = (title: string) => {
+    assert.equal(result(title).state, 'passed', output);
+  };
+  const assertFails = (title: string, megabytes: number) => {
+    const { violations } = result(title);
+    assert.deepEqual(
+      violations.map(({ kind }) => kind),
+      ['limitMemory'],
+      output,
+    );
+    const off = violations[0]!.actualBytes / MIB / megabytes - 1;
+    assert.ok(Math.abs(off) < 0.05, `${violations[0]!.message}\nis ${off} off`);
+    return violations[0]!.message;
+  };
+
+  it('counts what is held although as much from before dies', () => {
+    const megabytes = (33_000 * (32 + 16 + 125 * 8 + 8)) / MIB;
+    const message = assertFails('makes no room by its death', megabytes);
+    assert.doesNotMatch(message, /not confirmed/);
+  });
+
+  it('counts what is allocated and freed within one native call', () => {
+    assertFails('frees within one native call what it allocates there', 32);
+  });
+
+  it('counts it without the garbage around it', () => {
+    assertPasses('does the same amid garbage');
+    assert.ok(result('does the same amid garbage').peak.bytes >= 32 * MIB);
+  });
+
+  it('is inferred where nothing could interrupt, and the failure says so', () => {
+    const megabytes = (3000 * (32 + 16 + 2000 * 8)) / MIB;
+    const message = assertFails('holds for the time of a loop that nothing interrupts', megabytes);
+    assert.match(message, /^Test was limited to 40\.0MiB but allocated [\d.]+MiB/);
+    if (!result('holds for the time of a loop that nothing interrupts').peak.confirmed) {
+      assert.match(message, /\(raw, not confirmed\)/);
+    }
+  });
+
+  it('is not inferred from garbage', () => assertPasses('holds nothing in such a loop'));
+
+  it('costs no full collection without a limit, or below it', () => {
+    assertPasses('collects no garbage without a limit');
+    assertPasses('collects no garbage below its limit');
+  });
+});
