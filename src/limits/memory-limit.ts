@@ -70,7 +70,7 @@ function parsePercent(text: string): number {
  *
  * @param actualBytes the peak
  * @param rows what was live then
- * @param isConfirmed whether garbage was collected at it
+ * @param isConfirmed whether so much was left when garbage was collected
  * @returns the verdict when the limit is reached (greater or equal), nothing when it is kept
  */
 export function judgeMemory(

@@ -27,7 +27,7 @@ export class Analysis {
   readonly #limits: Limits;
   readonly #options: TextOptions;
   readonly #peakRows: AllocationRecord[] = [];
-  readonly #isPeakConfirmed: boolean = true;
+  readonly #isExcessConfirmed: boolean = true;
   readonly #leakRows: AllocationRecord[] = [];
 
   constructor(reader: CaptureReader, limits: Limits, options: TextOptions) {
@@ -42,7 +42,8 @@ export class Analysis {
         : rows;
       const limited = reader.statistics({ currentThreadOnly });
       this.limitedPeakBytes = limited.peakBytes;
-      this.#isPeakConfirmed = limited.peakJsHeapBytes === 0 || isConfirmed(limited);
+      this.#isExcessConfirmed =
+        limited.peakJsHeapBytes === 0 || limited.confirmedPeakBytes >= limits.memory.bytes;
     }
     if (limits.leaks) {
       const { currentThreadOnly } = limits.leaks;
@@ -92,7 +93,7 @@ export class Analysis {
     const { memory, increase, leaks } = this.#limits;
     const peak = [this.limitedPeakBytes, this.#peakRows, this.#options] as const;
     return [
-      (memory && judgeMemory(memory, ...peak, this.#isPeakConfirmed)) ??
+      (memory && judgeMemory(memory, ...peak, this.#isExcessConfirmed)) ??
         (increase && judgeIncrease(increase, ...peak)),
       leaks && judgeLeaks(leaks, this.#leakRows, this.#options),
     ].filter((verdict) => verdict !== undefined);
