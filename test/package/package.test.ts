@@ -143,7 +143,7 @@ describe('the published package', function () {
     });
 
     it('has a reporter, which wraps others', () => {
-      const reporter = ['mocha', '--reporter', 'memray-mocha/reporter'];
+      const reporter = ['mocha', '--no-color', '--reporter', 'memray-mocha/reporter'];
       const report = (...args: string[]) =>
         spawnSync('npx', [...reporter, ...args, 'test/'], { cwd: folder, encoding: 'utf8' }).stdout;
       assert.match(report(), /✔ uses memory \[\d[^]*MEMRAY REPORT/);
