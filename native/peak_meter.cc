@@ -38,7 +38,8 @@ uint64_t Step(uint64_t bytes) {
 
 }  // namespace
 
-PeakMeter::PeakMeter(Recording* recording, std::mutex* lock, bool is_gc_exposed)
+PeakMeter::PeakMeter(Recording* recording, SpinningMutex* lock,
+                     bool is_gc_exposed)
     : recording_(recording),
       lock_(lock),
       is_gc_exposed_(is_gc_exposed),

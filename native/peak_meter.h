@@ -9,6 +9,7 @@
 
 #include "js_heap/heap.h"
 #include "recording.h"
+#include "spinning_mutex.h"
 
 namespace memray_mocha {
 
@@ -29,7 +30,7 @@ namespace memray_mocha {
 class PeakMeter final : public heap::CollectionListener {
  public:
   /// @param lock guards the recording.
-  PeakMeter(Recording* recording, std::mutex* lock, bool is_gc_exposed);
+  PeakMeter(Recording* recording, SpinningMutex* lock, bool is_gc_exposed);
   ~PeakMeter();
   PeakMeter(const PeakMeter&) = delete;
   PeakMeter& operator=(const PeakMeter&) = delete;
@@ -82,7 +83,7 @@ class PeakMeter final : public heap::CollectionListener {
   bool IsWorthCollecting(uint64_t raw_bytes) const;
 
   Recording* const recording_;
-  std::mutex* const lock_;
+  SpinningMutex* const lock_;
   const bool is_gc_exposed_;
   uint64_t limit_bytes_ = 0;
   uint64_t allocated_at_start_;

@@ -250,7 +250,7 @@ void Tracker::OnSampledObject(uintptr_t block) {
 
 /// Only on the isolate's own thread, where it cannot end meanwhile, and once:
 /// what other threads do is looked at when it allocates next.
-void Tracker::RequestLook(std::unique_lock<std::mutex> lock) {
+void Tracker::RequestLook(std::unique_lock<SpinningMutex> lock) {
   if (has_requested_look_ || heap::Current() != settings_.isolate) return;
   has_requested_look_ = true;
   const uint64_t id = recording_->id;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "interposition/listener.h"
+#include "spinning_mutex.h"
 #include "stack_recorder.h"
 
 namespace v8 {
@@ -87,7 +88,7 @@ class Tracker final : public AllocationListener {
   /// @return nullptr when V8 allocates for itself.
   ThreadState* TakeCallStack(uintptr_t caller, bool with_native_frames) const;
   void OnSampledObject(uintptr_t block);
-  void RequestLook(std::unique_lock<std::mutex> lock);
+  void RequestLook(std::unique_lock<SpinningMutex> lock);
   static void Look(v8::Isolate*, void* recording_id);
   static void LookAtWorkerHeap();
   static void EndWorkerHeap(ThreadState* thread);
@@ -104,7 +105,7 @@ class Tracker final : public AllocationListener {
   std::mutex start_mutex_;
   // One lock for all threads: records stand in the order in which things
   // happened.
-  std::mutex mutex_;
+  SpinningMutex mutex_;
   std::unique_ptr<Recording> recording_;
   std::unique_ptr<PeakMeter> meter_;
   bool has_requested_look_ = false;
