@@ -13,9 +13,14 @@ import type { Failure, ParserExports, ParserNumbers } from './parser-exports';
 /** The part of it that is used here: its types come with a browser's only. */
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object) => { exports: object };
+  Instance: new (module: object, imports: object) => { exports: object };
+  Memory: new (limits: { initial: number }) => Memory;
   RuntimeError: new () => Error;
 };
+
+interface Memory {
+  readonly buffer: ArrayBuffer;
+}
 
 /** How a capture is to be summed up. */
 export interface ParserOptions {
@@ -43,6 +48,12 @@ export interface ParserOutput {
 const { readFileSync } = fs;
 let parserModule: object | undefined;
 
+const PAGE_BYTES = 65_536;
+/** What reading the capture of a small test takes. */
+const MEMORY_PAGES = 4;
+// For the next capture: new memory for each test costs more than to read what a small one did.
+let spareMemory: Memory | undefined;
+
 /**
  * Reads a whole capture.
  *
@@ -54,7 +65,8 @@ export function parseCapture(
   name: string,
   options: ParserOptions,
 ): ParserOutput {
-  const parser = instantiate();
+  const memory = takeMemory();
+  const parser = instantiate(memory);
   try {
     if (options.mainThreadOnly) parser.countMainThreadOnly();
     const failure = feedAll(parser, source) || parser.finish();
@@ -64,13 +76,29 @@ export function parseCapture(
     // Nothing in the module can trap but the end of its memory.
     if (error instanceof WebAssembly.RuntimeError) throw createCaptureTooLargeError(name, error);
     throw error;
+  } finally {
+    putBack(memory);
   }
 }
 
-/** An instance per capture: WebAssembly memory can only be given back as a whole. */
-function instantiate(): ParserExports {
+/** An instance per capture. */
+function instantiate(memory: Memory): ParserExports {
   parserModule ??= new WebAssembly.Module(readFileSync(join(__dirname, 'parser.wasm')));
-  return new WebAssembly.Instance(parserModule).exports as ParserExports;
+  return new WebAssembly.Instance(parserModule, { env: { memory } }).exports as ParserExports;
+}
+
+function takeMemory(): Memory {
+  const memory = spareMemory ?? new WebAssembly.Memory({ initial: MEMORY_PAGES });
+  // It is in use until it is put back: a source may read another capture meanwhile.
+  spareMemory = undefined;
+  return memory;
+}
+
+/** Memory that has grown can only be given back as a whole. */
+function putBack(memory: Memory): void {
+  if (memory.buffer.byteLength !== MEMORY_PAGES * PAGE_BYTES) return;
+  new Uint8Array(memory.buffer).fill(0);
+  spareMemory = memory;
 }
 
 function feedAll(parser: ParserExports, source: CaptureSource): number {
