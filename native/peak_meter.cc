@@ -139,7 +139,9 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes,
   {
     const RecursionGuard guard;
     std::lock_guard lock(*lock_);
-    recording_->ReleaseEvents();
+    // What other threads reached meanwhile is for the next look.
+    const uint64_t now = recording_->raw_peak_bytes() + js_bytes;
+    if (now <= raw || now < Threshold()) recording_->ReleaseEvents();
   }
   is_looking_ = false;
 }
