@@ -25,6 +25,7 @@
       'native/call_stack/js_call_stack.cc',
       'native/environment.cc',
       'native/js_heap/heap.cc',
+      'native/js_heap/object_ids.cc',
       'native/js_heap/object_sampler.cc',
       'native/js_heap/sample_block.cc',
       'native/peak_meter.cc',

@@ -25,6 +25,20 @@ const walls = [
     because: 'The tracker only records; what is done with a capture is decided above it.',
   },
   {
+    part: ['objects'],
+    mustNotImport: [
+      'capture',
+      'native',
+      'limits',
+      'mocha',
+      'reporters',
+      'cli',
+      'register.ts',
+      'index.ts',
+    ],
+    because: 'A snapshot of the heap is read without tracker or Mocha: from JSON to objects.',
+  },
+  {
     part: ['limits'],
     mustNotImport: ['baseline', 'native', 'mocha', 'reporters', 'cli', 'register.ts', 'index.ts'],
     because: 'A limit is pure: from a capture to a verdict that owns its texts.',

@@ -7,6 +7,7 @@
 #include "environment.h"
 #include "interposition/installer.h"
 #include "js_heap/heap.h"
+#include "js_heap/object_ids.h"
 #include "tracker.h"
 
 namespace memray_mocha {
@@ -74,6 +75,19 @@ void CollectAllGarbage(const Napi::CallbackInfo& info) {
   heap::Collect(heap::Collection::kFull, info[0].ToBoolean());
 }
 
+/// assignObjectIds() -> the largest one given so far
+Napi::Value AssignObjectIds(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), object_ids::AssignAll());
+}
+
+/// takeHeapSnapshot() -> Buffer of JSON
+Napi::Value TakeHeapSnapshot(const Napi::CallbackInfo& info) {
+  const std::string json = object_ids::TakeSnapshot();
+  return Napi::Buffer<char>::Copy(info.Env(), json.data(), json.size());
+}
+
+void ForgetObjectIds(const Napi::CallbackInfo&) { object_ids::Forget(); }
+
 Napi::Value TakeNotice(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), JsCallStacks::TakeNotice());
 }
@@ -94,6 +108,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["readCapture"] = Napi::Function::New(env, ReadCapture);
   exports["closeCapture"] = Napi::Function::New(env, CloseCapture);
   exports["collectGarbage"] = Napi::Function::New(env, CollectAllGarbage);
+  exports["assignObjectIds"] = Napi::Function::New(env, AssignObjectIds);
+  exports["takeHeapSnapshot"] = Napi::Function::New(env, TakeHeapSnapshot);
+  exports["forgetObjectIds"] = Napi::Function::New(env, ForgetObjectIds);
   exports["takeNotice"] = Napi::Function::New(env, TakeNotice);
   exports["uninstall"] = Napi::Function::New(env, Uninstall);
   return exports;

@@ -10,10 +10,15 @@ export type {
 export type { CallStack, Frame, FrameKind } from './call-stack';
 export { MemoryLimitError, MemrayMochaError, type ErrorCode } from './errors';
 export type { LeaksFilterFunction, LimitLeaksOptions } from './limits/leak-limit';
+export type {
+  LeakedObjectsFilterFunction,
+  LimitLeakedObjectsOptions,
+} from './limits/leaked-objects-limit';
 export type { LimitMemoryOptions } from './limits/memory-limit';
 export { formatMemorySize, parseMemorySize } from './memory-size';
-export { limitLeaks, limitMemory, type LimitMethods } from './mocha/context';
+export { limitLeakedObjects, limitLeaks, limitMemory, type LimitMethods } from './mocha/context';
 export type { MemrayOptions } from './mocha/options';
+export type { LeakedObject } from './objects/leaked-objects';
 export { Tracker, type TrackerOptions } from './native/tracker';
 export type {
   AllocationResult,

@@ -112,7 +112,8 @@ function isUsersOwn(frame: Frame): boolean {
   return isUserFrame(frame) && !isHarnessFile(frame.filename);
 }
 
-function isHarnessFile(filename: string): boolean {
+/** Whether a file is Mocha's or this package's. */
+export function isHarnessFile(filename: string): boolean {
   const path = toPath(filename);
   return path.startsWith(OWN_FOLDER) || HARNESS.test(path);
 }

@@ -2,13 +2,13 @@ import type { Frame } from './call-stack';
 
 /** What a test did that its limits do not allow. */
 export interface Violation {
-  kind: 'limitMemory' | 'limitLeaks' | 'increase';
-  /** Of an increase: what the test may use, by its peak before. */
+  kind: 'limitMemory' | 'limitLeaks' | 'limitLeakedObjects' | 'increase';
+  /** Of an increase: what the test may use, by its peak before; of leaked objects 0: none may be. */
   limitBytes: number;
-  /** The peak, or the bytes leaked by the call stack that leaked most. */
+  /** The peak, the bytes leaked by the call stack that leaked most, or those of all leaked objects. */
   actualBytes: number;
   message: string;
-  /** The user's calls in the call stack that counts most, most recent first. */
+  /** The user's calls in the call stack that counts most, most recent first; of leaked objects none. */
   stack: Frame[];
 }
 

@@ -7,6 +7,12 @@ import {
   type LimitLeaksOptions,
 } from '../limits/leak-limit';
 import {
+  createLeakedObjectsLimit,
+  type LeakedObjectsFilterFunction,
+  type LeakedObjectsLimit,
+  type LimitLeakedObjectsOptions,
+} from '../limits/leaked-objects-limit';
+import {
   createMemoryLimit,
   type LimitMemoryOptions,
   type MemoryLimit,
@@ -42,6 +48,16 @@ export interface LimitMethods {
     limit: string | number | false,
     filterOrOptions?: LeaksFilterFunction | LimitLeaksOptions,
   ): this;
+  /**
+   * Fails the test when objects that were made while it ran can still be reached after it and a full
+   * garbage collection.
+   *
+   * @param filterOrOptions `(leaked) => boolean`, where `false` ignores an object; options; or
+   *   `false` to lift an outer limit
+   */
+  limitLeakedObjects(
+    filterOrOptions?: LeakedObjectsFilterFunction | LimitLeakedObjectsOptions | false,
+  ): this;
 }
 
 declare global {
@@ -63,10 +79,14 @@ declare global {
 }
 
 type Method = keyof LimitMethods;
-type ReadLimit = () => MemoryLimit | LeakLimit | false;
+type ReadLimit = () => MemoryLimit | LeakLimit | LeakedObjectsLimit | false;
 type Declare<Scope> = (scope: Scope, method: Method, read: ReadLimit) => void;
 
-const KINDS = { limitMemory: 'memory', limitLeaks: 'leaks' } as const;
+const KINDS = {
+  limitMemory: 'memory',
+  limitLeaks: 'leaks',
+  limitLeakedObjects: 'leakedObjects',
+} as const;
 const untrackedBodies = new WeakSet<Mocha.Test>();
 
 /** Says that the body of a test runs without tracker: a limit declared in it comes too late. */
@@ -119,6 +139,22 @@ export function limitLeaks(
   );
 }
 
+/**
+ * `this.limitLeakedObjects` for functions without a `this`, as {@link limitMemory} is.
+ *
+ * @param filterOrOptions `(leaked) => boolean`, where `false` ignores an object; options; or `false`
+ *   to lift an outer limit
+ * @throws MemrayMochaError as {@link limitMemory} does
+ */
+export function limitLeakedObjects(
+  filterOrOptions?: LeakedObjectsFilterFunction | LimitLeakedObjectsOptions | false,
+): void {
+  declareWhereActive(
+    'limitLeakedObjects',
+    () => filterOrOptions !== false && createLeakedObjectsLimit(filterOrOptions),
+  );
+}
+
 function declareWhereActive(method: Method, read: ReadLimit): void {
   const place = findActivePlace(method);
   if ('suites' in place) declareOnSuite(place, keepError(method, read));
@@ -133,6 +169,14 @@ function install<Scope>(prototype: Scope, declare: Declare<Scope>): void {
     },
     limitLeaks(limit, filterOrOptions) {
       declare(this, 'limitLeaks', () => limit !== false && createLeakLimit(limit, filterOrOptions));
+      return this;
+    },
+    limitLeakedObjects(filterOrOptions) {
+      declare(
+        this,
+        'limitLeakedObjects',
+        () => filterOrOptions !== false && createLeakedObjectsLimit(filterOrOptions),
+      );
       return this;
     },
   };

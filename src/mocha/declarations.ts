@@ -1,6 +1,7 @@
 import type Mocha from 'mocha';
 import type { IncreaseLimit } from '../limits/increase';
 import type { LeakLimit } from '../limits/leak-limit';
+import type { LeakedObjectsLimit } from '../limits/leaked-objects-limit';
 import type { MemoryLimit } from '../limits/memory-limit';
 
 /** A limit; `false`, which lifts an outer one; or the error its declaration made. */
@@ -10,6 +11,7 @@ export type Declared<Limit> = Limit | false | TypeError;
 export interface Declarations {
   memory?: Declared<MemoryLimit>;
   leaks?: Declared<LeakLimit>;
+  leakedObjects?: Declared<LeakedObjectsLimit>;
 }
 
 /** The limits that hold for a test. */
@@ -18,6 +20,7 @@ export interface Limits {
   /** By the baseline, of a test with a memory limit. */
   increase?: IncreaseLimit;
   leaks?: LeakLimit;
+  leakedObjects?: LeakedObjectsLimit;
 }
 
 /** Holds for tests of which nothing else declares this kind. */
@@ -81,7 +84,11 @@ export function findLimits(test: Mocha.Test): Limits {
   const memory = unwrap(places.find((place) => place?.memory !== undefined)?.memory);
   const leaks = unwrap(places.find((place) => place?.leaks !== undefined)?.leaks);
   if (memory) limits.memory = memory;
+  const leakedObjects = unwrap(
+    places.find((place) => place?.leakedObjects !== undefined)?.leakedObjects,
+  );
   if (leaks) limits.leaks = leaks;
+  if (leakedObjects) limits.leakedObjects = leakedObjects;
   return limits;
 }
 

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type Mocha from 'mocha';
 import { createLeakLimit } from '../limits/leak-limit';
 import { createMemoryLimit } from '../limits/memory-limit';
+import { ObjectTracker } from '../native/object-tracker';
 import { Tracker } from '../native/tracker';
 import { stripOwnFrames } from '../stack-trace';
 import type { TestResult } from '../test-result';
@@ -60,6 +61,7 @@ export class Run {
       options: this.options,
       cwd: this.cwd,
       Tracker,
+      ObjectTracker,
       reserveCapture: (id, attempt) => this.#reserveCapture(id, attempt),
       noteUnmeasured: (id, reason) => this.#send({ unmeasured: { id, reason: String(reason) } }),
     };

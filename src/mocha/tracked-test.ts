@@ -1,9 +1,13 @@
 import type Mocha from 'mocha';
-import { MemoryLimitError } from '../errors';
+import { createLimitTooLateError, MemoryLimitError } from '../errors';
 import { runsBeforeMark } from '../limits/growth';
+import { judgeLeakedObjects } from '../limits/leaked-objects-limit';
 import type { Verdict } from '../limits/verdict';
+import type { ObjectTracker } from '../native/object-tracker';
 import type { Tracker, TrackerOptions } from '../native/tracker';
-import { displayPath } from '../stack-trace';
+import { HeapSnapshot, type SnapshotJson } from '../objects/heap-snapshot';
+import { findLeakedObjects, type LeakedObject } from '../objects/leaked-objects';
+import { displayPath, isHarnessFile } from '../stack-trace';
 import type { TestResult } from '../test-result';
 import { Analysis } from './analysis';
 import type { BaselineKeeper } from './baseline-keeper';
@@ -32,6 +36,7 @@ export interface Tracking {
   options: Options;
   cwd: string;
   Tracker: TrackerClass;
+  ObjectTracker: new () => Pick<ObjectTracker, 'takeSnapshot' | 'dispose'>;
   baseline: Pick<BaselineKeeper, 'hold' | 'note'>;
   /** Where this attempt's capture is kept: an absolute path, or null for nowhere. */
   reserveCapture(id: string, attempt: number): string | null;
@@ -39,8 +44,12 @@ export interface Tracking {
   noteUnmeasured(id: string, reason: unknown): void;
 }
 
-const MENTIONS_LIMIT = /\blimit(?:Memory|Leaks)\b/;
+const MENTIONS_LIMIT = /\blimit(?:Memory|Leaks|LeakedObjects)\b/;
 const MENTIONS_LEAK_LIMIT = /\blimitLeaks\b/;
+const MENTIONS_OBJECTS_LIMIT = /\blimitLeakedObjects\b/;
+
+/** Of a body whose leak limit does not say more, or that has none. */
+const ONE_RUN = { repeat: 1, warmup: 0 };
 
 /** Until a body that mentions a leak limit says which. */
 const USUAL_LEAK_LIMIT_BYTES = 1024 * 1024;
@@ -58,6 +67,8 @@ export class TrackedTest {
   readonly #tracking: Tracking;
   #clock: BodyClock | undefined;
   #tracker: InstanceType<TrackerClass> | undefined;
+  /** There while objects that are made are told from those before. */
+  #objects: InstanceType<Tracking['ObjectTracker']> | undefined;
   #native = false;
   #capture: string | null = null;
   /** Of the body: those that are measured, the one under way included. */
@@ -106,6 +117,7 @@ export class TrackedTest {
   finish(): TestResult | undefined {
     this.#restoreBody();
     this.#stop();
+    this.#forgetObjects();
     this.#clock?.remove();
     if (!this.#result) return undefined;
     const { state, pending, duration } = this.#test;
@@ -162,6 +174,11 @@ export class TrackedTest {
     this.#capture ??= this.#tracking.reserveCapture(this.#name.id, currentRetry(this.#test));
     this.#native =
       options.native || limits.leaks !== undefined || MENTIONS_LEAK_LIMIT.test(this.#test.body);
+    this.#forgetObjects();
+    // Before the tracker: what V8 needs to know all objects by is not the test's.
+    if (limits.leakedObjects || MENTIONS_OBJECTS_LIMIT.test(this.#test.body)) {
+      this.#objects = new this.#tracking.ObjectTracker();
+    }
     const tracker = new this.#tracking.Tracker({
       path: this.#capture ?? '',
       native: this.#native,
@@ -174,7 +191,13 @@ export class TrackedTest {
   }
 
   /** What is limited is measured more closely. */
-  #applyLimits({ memory, increase, leaks }: Limits): void {
+  #applyLimits({ memory, increase, leaks, leakedObjects }: Limits): void {
+    if (leakedObjects && !this.#objects) {
+      throw createLimitTooLateError(
+        'limitLeakedObjects',
+        'by a function the test calls, when objects had been made already',
+      );
+    }
     const limitBytes = Math.min(memory?.bytes ?? Infinity, increase?.allowedBytes ?? Infinity);
     this.#tracker?.setMemoryLimit(Number.isFinite(limitBytes) ? limitBytes : 0);
     if (leaks) this.#tracker?.setSampleInterval(leaks.exact ? 1 : sampleIntervalFor(leaks.bytes));
@@ -190,7 +213,7 @@ export class TrackedTest {
     // With --async-only, Mocha fails a body that just returns: not ours to hide behind a promise.
     if (this.#isOver || (asyncOnly && style === 'return')) {
       this.#stop();
-    } else if (limits.leaks) {
+    } else if (limits.leaks || limits.leakedObjects) {
       return this.#judgeLeaks(limits, runAgain);
     } else {
       this.#stop(limits);
@@ -199,7 +222,9 @@ export class TrackedTest {
 
   async #judgeLeaks(limits: Limits, runAgain: RunAgain): Promise<void> {
     try {
-      await repeatBody(runAgain, limits.leaks!, (...run) => this.#prepareRun(limits, ...run));
+      await repeatBody(runAgain, limits.leaks ?? ONE_RUN, (...run) =>
+        this.#prepareRun(limits, ...run),
+      );
     } catch (error) {
       this.#stop();
       throw error;
@@ -284,6 +309,7 @@ export class TrackedTest {
     const capture = this.#capture && displayPath(this.#capture, cwd);
     const reader = tracker.stop();
     try {
+      const leaked = judged.leakedObjects && this.#findLeakedObjects();
       const analysis = new Analysis(reader, judged, { ...options, cwd, capture });
       const result: TestResult = {
         ...this.#name,
@@ -298,12 +324,30 @@ export class TrackedTest {
       this.#result = result;
       showResult(this.#test, result);
       const verdicts = analysis.judge();
+      const ofObjects = leaked && judgeLeakedObjects(judged.leakedObjects!, leaked, options);
+      if (ofObjects) verdicts.push(ofObjects);
       result.violations = verdicts.map(({ violation }) => violation);
       if (verdicts.length > 0) throw toError(verdicts);
       this.#kept = { limits: judged, peakBytes: analysis.limitedPeakBytes };
     } finally {
+      this.#forgetObjects();
       reader.close();
     }
+  }
+
+  #forgetObjects(): void {
+    this.#objects?.dispose();
+    this.#objects = undefined;
+  }
+
+  /** After the tracker: a snapshot takes much memory. */
+  #findLeakedObjects(): LeakedObject[] {
+    if (!this.#objects) return [];
+    const { json, lastOldId } = this.#objects.takeSnapshot();
+    return findLeakedObjects(new HeapSnapshot(JSON.parse(json) as SnapshotJson), lastOldId, {
+      isHarness: isHarnessFile,
+      displayPath: (file) => displayPath(file, this.#tracking.cwd),
+    });
   }
 }
 
@@ -329,7 +373,8 @@ function toError(verdicts: Verdict[]): MemoryLimitError {
 }
 
 function hasLimit(limits: Limits): boolean {
-  return limits.memory !== undefined || limits.leaks !== undefined;
+  const { memory, leaks, leakedObjects } = limits;
+  return memory !== undefined || leaks !== undefined || leakedObjects !== undefined;
 }
 
 function currentRetry(test: Mocha.Test): number {

@@ -49,6 +49,12 @@ export interface Addon {
    * @param isExposed whether the program itself asked V8 for `--expose-gc`, which then stays
    */
   collectGarbage(isExposed: boolean): void;
+  /** Collects garbage and gives each object of V8's heap an identity. @returns the largest one */
+  assignObjectIds(): number;
+  /** Collects garbage. @returns all objects that can be reached, as JSON; larger identities are newer */
+  takeHeapSnapshot(): Buffer;
+  /** Has V8 follow objects no longer. */
+  forgetObjectIds(): void;
   /** @returns what the user should know of how this process is tracked, said once; empty when there is nothing */
   takeNotice(): string;
   /** Takes the allocator's interposition out of the process again. */

@@ -2,6 +2,15 @@ import type { AllocationRecord, CaptureReader } from '../../dist/capture/capture
 import type { TrackerClass } from '../../dist/mocha/tracked-test';
 import type { TrackerOptions } from '../../dist/native/tracker';
 
+/** Tells no objects. */
+export class FakeObjectTracker {
+  takeSnapshot(): never {
+    throw new Error('no heap to take a snapshot of');
+  }
+
+  dispose(): void {}
+}
+
 /** What a fake tracker has seen, in order: `start`, `collect`, `mark`, `stop`, `close`. */
 export interface FakeTracker {
   Tracker: TrackerClass;

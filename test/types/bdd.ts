@@ -4,7 +4,7 @@ import type { CallStack } from 'memray-mocha';
 const isOurs = ({ frames }: CallStack): boolean => frames[0]?.functionName === 'keep';
 
 describe('suite', function () {
-  this.limitMemory('24 MB').limitLeaks(1024, isOurs).timeout(1000);
+  this.limitMemory('24 MB').limitLeaks(1024, isOurs).limitLeakedObjects().timeout(1000);
   // @ts-expect-error a limit is a text, a number or false
   this.limitMemory(true);
 
@@ -37,6 +37,7 @@ describe('suite', function () {
 }).limitMemory('24 MB');
 
 context.only('chained', () => {}).limitLeaks('1 MB');
+it('chained', () => {}).limitLeakedObjects({ filterFn: (leaked) => leaked.sizeBytes > 1 });
 it('chained', () => {})
   .limitMemory('24 MB')
   .limitLeaks('1 MB')

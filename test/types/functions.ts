@@ -1,11 +1,16 @@
 // Limits by import.
-import { limitLeaks, limitMemory } from 'memray-mocha';
+import { limitLeakedObjects, limitLeaks, limitMemory } from 'memray-mocha';
 
 limitMemory('24 MB');
 limitMemory('baseline', { tolerance: '10%' });
 limitMemory(false);
 limitLeaks(1024, ({ frames }) => frames.length > 1);
 limitLeaks('1 MB', { exact: true });
+limitLeakedObjects();
+limitLeakedObjects(({ constructorName, retainers }) => constructorName !== retainers[0]);
+limitLeakedObjects(false);
+// @ts-expect-error a filter answers with true or false
+limitLeakedObjects(() => 1);
 // @ts-expect-error a limit has to be given
 limitMemory();
 // @ts-expect-error a limit is a text, a number or false

@@ -5,7 +5,7 @@ import type { Limits } from '../../../dist/mocha/declarations';
 import { resolveOptions, type Options } from '../../../dist/mocha/options';
 import { TrackedTest } from '../../../dist/mocha/tracked-test';
 import type { TestResult } from '../../../dist/test-result';
-import { createFakeTracker, type FakeTracker } from '../../helpers/fake-tracker';
+import { createFakeTracker, FakeObjectTracker, type FakeTracker } from '../../helpers/fake-tracker';
 import { row } from '../../helpers/rows';
 
 installLimitMethods(Mocha);
@@ -40,6 +40,7 @@ async function run(body: TestBody, setting: Setting = {}) {
     options: { ...resolveOptions(inRoot), ...setting.options },
     cwd: '/app',
     Tracker: fake.Tracker,
+    ObjectTracker: FakeObjectTracker,
     baseline: {
       hold: (_, limits) => setting.hold?.(limits) ?? limits,
       note: (_, limits, bytes) => void noted.push({ limits, bytes }),

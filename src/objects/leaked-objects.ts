@@ -1,0 +1,281 @@
+import type { Edge, HeapSnapshot } from './heap-snapshot';
+
+/** An object that a test made and left behind. */
+export interface LeakedObject {
+  /** `Array`, `Map`, the name of a class; `Function` for functions. */
+  constructorName: string;
+  /** Of a function; empty when it has none. */
+  functionName?: string;
+  /** With its elements, properties, strings and memory outside the heap; without other objects. */
+  sizeBytes: number;
+  /**
+   * The shortest way to it from a variable or a global, without weak references:
+   * `["cache (test/a.test.js)", "Map[]", "Session.listeners"]`. Of a long way, the end.
+   */
+  retainers: readonly string[];
+}
+
+/** Which scripts are whose. */
+export interface ScriptOwners {
+  /** Whether a file is Mocha's or this package's. */
+  isHarness(file: string): boolean;
+  /** How texts show a file. */
+  displayPath(file: string): string;
+}
+
+/**
+ * How an object is reached, the best first. What is held by Node may be Node's own: there only
+ * functions and instances of classes that users wrote count. What only Mocha or this package
+ * holds is theirs.
+ */
+const BY = { user: 1, node: 2, harness: 3 } as const;
+type Holder = (typeof BY)[keyof typeof BY];
+
+const MAX_RETAINERS = 8;
+/** V8's own, and what `import()` gives, which is made when it is first asked for. */
+const NO_OBJECT = /^(?:system \/|Module$)/;
+const STACK = /^\((?:Stack roots|Handle scope)\)$/;
+const GLOBAL = /^global\b/;
+const SYMBOL = /^<symbol /;
+const ES_MODULE = /^system \/ (?:SourceText|Synthetic)Module$/;
+const MODULE = /^Module(?:Job|Wrap)?$/;
+
+// What Node makes of a global when it is first used is not the user's.
+const NODE_GLOBALS = new Set(Object.getOwnPropertyNames(globalThis));
+
+/**
+ * Finds what is new in a snapshot and is the user's.
+ *
+ * @param lastOldId the largest identity of an object that is not new
+ */
+export function findLeakedObjects(
+  snapshot: HeapSnapshot,
+  lastOldId: number,
+  owners: ScriptOwners,
+): LeakedObject[] {
+  return new Search(snapshot, lastOldId, owners).run();
+}
+
+/** A breadth-first search from the root, so that the first way to an object is the shortest. */
+class Search {
+  readonly #snapshot: HeapSnapshot;
+  readonly #lastOldId: number;
+  readonly #owners: ScriptOwners;
+  readonly #files: Map<number, string>;
+  readonly #holders: Uint8Array;
+  readonly #parents: Uint32Array;
+  readonly #viaEdges: Uint32Array;
+  /** What users can tell as an object of its own, each before what it holds. */
+  readonly #leaked: number[] = [];
+  readonly #isLeaked: Uint8Array;
+  readonly #waiting: Record<Holder, number[]> = { 1: [], 2: [], 3: [] };
+
+  constructor(snapshot: HeapSnapshot, lastOldId: number, owners: ScriptOwners) {
+    this.#snapshot = snapshot;
+    this.#lastOldId = lastOldId;
+    this.#owners = owners;
+    this.#files = findScriptFiles(snapshot);
+    this.#holders = new Uint8Array(snapshot.nodeCount);
+    this.#parents = new Uint32Array(snapshot.nodeCount);
+    this.#viaEdges = new Uint32Array(snapshot.nodeCount);
+    this.#isLeaked = new Uint8Array(snapshot.nodeCount);
+  }
+
+  run(): LeakedObject[] {
+    const order = this.#visit();
+    const sizes = new Map(this.#leaked.map((node) => [node, 0]));
+    const owners = new Uint32Array(this.#snapshot.nodeCount);
+    for (const node of order) {
+      const owner = this.#isLeaked[node] ? node : owners[this.#parents[node]!]!;
+      if (owner === 0 || !this.#isNew(node)) continue;
+      owners[node] = owner;
+      sizes.set(owner, sizes.get(owner)! + this.#snapshot.sizeBytes(node));
+    }
+    return this.#leaked.map((node) => ({
+      ...this.#nameObject(node),
+      sizeBytes: sizes.get(node)!,
+      retainers: this.#listRetainers(node),
+    }));
+  }
+
+  /** @returns the nodes that count, each behind the one it was reached from */
+  #visit(): number[] {
+    const order: number[] = [];
+    const queues = [this.#waiting[BY.user], this.#waiting[BY.node], this.#waiting[BY.harness]];
+    const heads = [0, 0, 0];
+    this.#holders[0] = BY.node;
+    this.#waiting[BY.node].push(0);
+    for (;;) {
+      const rank = queues.findIndex((queue, index) => heads[index]! < queue.length);
+      if (rank < 0) return order;
+      const node = queues[rank]![heads[rank]!++]!;
+      // A better way to it was found meanwhile.
+      if (this.#holders[node] !== rank + 1) continue;
+      order.push(node);
+      this.#noteLeaked(node);
+      const [begin, end] = this.#snapshot.edgeRange(node);
+      for (let index = begin; index < end; index++) this.#follow(node, index);
+    }
+  }
+
+  #follow(from: number, index: number): void {
+    const edge = this.#snapshot.edge(index);
+    if (this.#holders[edge.to] === BY.user || !this.#isFollowed(edge)) return;
+    const holder = this.#findHolder(from, edge);
+    const known = this.#holders[edge.to]!;
+    if (holder === undefined || (known !== 0 && known <= holder)) return;
+    this.#holders[edge.to] = holder;
+    this.#parents[edge.to] = from;
+    this.#viaEdges[edge.to] = index;
+    this.#waiting[holder].push(edge.to);
+  }
+
+  /** Leaves out V8's own: the stack (ours), code with the literals it copies, and shapes. */
+  #isFollowed({ type, name, to }: Edge): boolean {
+    if (type === 'weak' || name === '__proto__') return false;
+    const target = this.#snapshot.type(to);
+    if (target === 'code' || target === 'object shape') return false;
+    const targetName = this.#snapshot.name(to);
+    return targetName !== 'system / NativeContext' && !STACK.test(targetName);
+  }
+
+  /** @returns undefined for what does not count at all, as far as it is reached this way */
+  #findHolder(from: number, { type, name, to }: Edge): Holder | undefined {
+    const snapshot = this.#snapshot;
+    const holder = this.#holders[from] as Holder;
+    const file = this.#file(from);
+    // A module's variables are what its functions close over.
+    if (type === 'internal' && name === 'context' && file !== undefined) return this.#ownerOf(file);
+    const targetType = snapshot.type(to);
+    const targetFile = this.#file(to);
+    if (this.#isGlobal(from)) {
+      const isOfNode =
+        type !== 'property' ||
+        NODE_GLOBALS.has(String(name).replace(/^[gs]et /, '')) ||
+        (isNodeFile(targetFile) && SYMBOL.test(String(name)));
+      return isOfNode ? BY.node : BY.user;
+    }
+    const targetName = snapshot.name(to);
+    // Loading a module is no leak, nor is what it is made of.
+    if (ES_MODULE.test(targetName)) {
+      if (this.#isNew(to)) return undefined;
+      return targetName.includes('Synthetic') ? BY.node : holder;
+    }
+    if (isNodeFile(targetFile) && MODULE.test(targetName)) {
+      return this.#isNew(to) ? undefined : BY.node;
+    }
+    if (targetType !== 'object' && targetType !== 'closure') return holder;
+    if (name === 'exports' && isNodeFile(file) && snapshot.name(from) === 'Module') return BY.user;
+    if (targetFile === undefined || isNodeFile(targetFile)) {
+      const isOfNode = targetType === 'closure' && targetFile !== undefined && !this.#isNew(to);
+      return (isOfNode || targetName === 'process') && holder === BY.user ? BY.node : holder;
+    }
+    if (this.#owners.isHarness(targetFile)) {
+      return this.#isThisOfTests(to) ? BY.user : BY.harness;
+    }
+    return holder === BY.harness && this.#isNew(to) ? undefined : BY.user;
+  }
+
+  #isGlobal(node: number): boolean {
+    return this.#snapshot.type(node) === 'object' && GLOBAL.test(this.#snapshot.name(node));
+  }
+
+  /** Mocha makes it, and users fill it. */
+  #isThisOfTests(node: number): boolean {
+    return this.#snapshot.name(node) === 'Context' && this.#snapshot.type(node) === 'object';
+  }
+
+  #ownerOf(file: string): Holder {
+    if (isNodeFile(file)) return BY.node;
+    return this.#owners.isHarness(file) ? BY.harness : BY.user;
+  }
+
+  #noteLeaked(node: number): void {
+    if (this.#holders[node] !== BY.user || !this.#isNew(node)) return;
+    const type = this.#snapshot.type(node);
+    if (type !== 'object' && type !== 'closure' && type !== 'regexp') return;
+    if (NO_OBJECT.test(this.#snapshot.name(node)) || this.#isPart(node)) return;
+    this.#isLeaked[node] = 1;
+    this.#leaked.push(node);
+  }
+
+  /** What belongs to an object that may be old, and is made when that is used. */
+  #isPart(node: number): boolean {
+    const { name } = this.#snapshot.edge(this.#viaEdges[node]!);
+    const isPrototype =
+      name === 'prototype' && this.#snapshot.type(this.#parents[node]!) === 'closure';
+    // An EventEmitter makes this anew whenever its last listener goes.
+    return isPrototype || name === '_events';
+  }
+
+  #isNew(node: number): boolean {
+    return this.#snapshot.id(node) > this.#lastOldId;
+  }
+
+  #file(node: number): string | undefined {
+    const id = this.#snapshot.scriptId(node);
+    return id === undefined ? undefined : this.#files.get(id);
+  }
+
+  #nameObject(node: number): Pick<LeakedObject, 'constructorName' | 'functionName'> {
+    const name = this.#snapshot.name(node);
+    const type = this.#snapshot.type(node);
+    if (type === 'closure') return { constructorName: 'Function', functionName: name };
+    return { constructorName: type === 'regexp' ? 'RegExp' : name };
+  }
+
+  #listRetainers(leaked: number): string[] {
+    const steps: string[] = [];
+    for (let node = leaked; node !== 0; node = this.#parents[node]!) {
+      if (steps.length === MAX_RETAINERS) return ['...', ...steps];
+      const parent = this.#parents[node]!;
+      const edge = this.#snapshot.edge(this.#viaEdges[node]!);
+      if (edge.type === 'context') {
+        const file = this.#file(this.#parents[parent]!);
+        return [`${edge.name}${file ? ` (${this.#owners.displayPath(file)})` : ''}`, ...steps];
+      }
+      if (this.#isGlobal(parent)) return [`(global).${edge.name}`, ...steps];
+      if (this.#holders[parent] === BY.harness) return steps;
+      const step = this.#describeStep(parent, edge);
+      if (step) steps.unshift(step);
+    }
+    return steps;
+  }
+
+  #describeStep(holder: number, { type, name }: Edge): string | undefined {
+    const snapshot = this.#snapshot;
+    const holderType = snapshot.type(holder);
+    if (holderType !== 'object' && holderType !== 'closure') return undefined;
+    const holderName = snapshot.name(holder);
+    if (NO_OBJECT.test(holderName)) return undefined;
+    const label = holderType === 'closure' ? `${holderName || '(anonymous)'}()` : holderName;
+    if (type === 'element') return `${label}[${name}]`;
+    if (type === 'property') return `${label}.${name}`;
+    return name === 'context' ? label : `${label}[]`;
+  }
+}
+
+/** The file of each script of which there is a function. */
+function findScriptFiles(snapshot: HeapSnapshot): Map<number, string> {
+  const files = new Map<number, string>();
+  for (let node = 0; node < snapshot.nodeCount; node++) {
+    const id = snapshot.scriptId(node);
+    if (id === undefined || files.has(id) || snapshot.type(node) !== 'closure') continue;
+    const shared = findEdge(snapshot, node, /^shared$/);
+    const script = shared && findEdge(snapshot, shared.to, /^script/);
+    if (script) files.set(id, snapshot.name(script.to));
+  }
+  return files;
+}
+
+function findEdge(snapshot: HeapSnapshot, node: number, name: RegExp): Edge | undefined {
+  for (const edge of snapshot.edges(node)) {
+    if (edge.type === 'internal' && name.test(String(edge.name))) return edge;
+  }
+  return undefined;
+}
+
+/** Also code without a file, which V8 brings. */
+function isNodeFile(file: string | undefined): boolean {
+  return file !== undefined && /^(?:$|node:|wasm:)/.test(file);
+}

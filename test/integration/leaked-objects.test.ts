@@ -1,0 +1,176 @@
+// `limitLeakedObjects`, with the tests of pytest-memray's test_object_tracking.py by name.
+import assert from 'node:assert/strict';
+import { withProject, type MeasuredRun } from '../helpers/mocha-project';
+
+const measure = (source: string, files: Record<string, string> = {}, args: string[] = []) =>
+  withProject(`const kept = [];\n${source}`, (project) => {
+    for (const [path, text] of Object.entries(files)) project.write(path, text);
+    return project.measure(args);
+  });
+
+/** What each test failed with, by its title; undefined of one that passed. */
+const failuresOf = ({ tests }: MeasuredRun) =>
+  Object.fromEntries(
+    tests.map(({ titlePath, violations }) => [titlePath.at(-1)!, violations[0]?.message]),
+  );
+
+describe('limitLeakedObjects', function () {
+  it('does what the original checks', function () {
+    const leak = `this.test.fn.leaked = [[1, 2, 3], new Map([['key', 'value']])];`;
+    const run = measure(`
+      class CustomClass { constructor(value) { this.value = value; } }
+      it('objects_are_tracked_and_reported', function () { this.limitLeakedObjects(); ${leak} });
+      it('ignoring_some_leaked_objects', function () {
+        this.limitLeakedObjects({ filterFn: ({ constructorName }) => constructorName !== 'Map' });
+        ${leak}
+      });
+      it('ignoring_all_leaked_objects', function () { this.limitLeakedObjects(() => false); ${leak} });
+      it('no_frames_leak', function () {
+        this.limitLeakedObjects();
+        const list = [1, 2, 3];
+        const map = new Map([['temp', list]]);
+        if (map.size !== 1) throw new Error();
+      });
+      it('complex_object_types', function () {
+        this.limitLeakedObjects();
+        this.test.fn.leaks = { custom: new CustomClass(42), set: new Set([1]), bytes: Buffer.alloc(5000),
+          nested: { list: [1, [2, 3]] } };
+      });
+      it('large_number_of_leaks', function () {
+        this.limitLeakedObjects();
+        for (let i = 0; i < 100; i++) kept.push({ id: i, data: 'Object ' + i, tags: [i] });
+      });`);
+    const failures = failuresOf(run);
+    assert.match(failures.objects_are_tracked_and_reported!, /^Test leaked 3 objects \(/);
+    assert.match(failures.objects_are_tracked_and_reported!, /- 1 Map \(.*\) held by:\n.*\.leaked/);
+    assert.match(failures.ignoring_some_leaked_objects!, /^Test leaked 2 objects \(/);
+    assert.doesNotMatch(failures.ignoring_some_leaked_objects!, /Map \(/);
+    assert.equal(failures.ignoring_all_leaked_objects, undefined);
+    assert.equal(failures.no_frames_leak, undefined);
+    for (const name of ['CustomClass', 'Set', 'Buffer', 'Object', 'Array']) {
+      assert.match(failures.complex_object_types!, new RegExp(`- \\d ${name} \\(`));
+    }
+    assert.match(failures.large_number_of_leaks!, /- 100 Object \(.* in all\) held by:\n +kept \(/);
+    assert.match(failures.large_number_of_leaks!, /- 100 Array .*\n +kept .* -> Object\.tags/);
+    assert.match(run.stdout, /MemoryLimitError: Test leaked 3 objects/);
+    assert.equal(run.result('no_frames_leak').state, 'passed');
+    assert.equal(run.code, 4);
+  });
+
+  it('reports nothing of bodies that clean up', function () {
+    const run = measure(
+      `const { EventEmitter } = require('node:events');
+       const bus = new EventEmitter();
+       function Old() {}
+       describe('clean', function () {
+         this.limitLeakedObjects();
+         it('garbage', () => { new Old(); for (let i = 0; i < 100; i++) [i, { i }, /x/.exec('x')]; });
+         it('async', async () => {
+           await new Promise((resolve) => setTimeout(resolve, 2));
+           await Promise.all([1, 2].map(async (each) => each));
+         });
+         it('done', (done) => { setImmediate(() => process.nextTick(done)); });
+         it('timers', () => { clearInterval(setInterval(() => {}, 77)); });
+         it('listeners', () => { const f = () => {}; bus.on('x', f).off('x', f); });
+         it('modules', async () => {
+           require('./fresh.js').get();
+           (await import('./fresh.mjs')).get();
+           require('node:zlib').gzipSync('x');
+           new URL('http://a');
+         });
+         it('output', () => { console.error('some'); });
+         it('server', async () => {
+           const server = require('node:http').createServer();
+           await new Promise((resolve) => server.listen(0, resolve));
+           await new Promise((resolve) => server.close(resolve));
+         });
+       });`,
+      {
+        'fresh.js': 'const made = [{}]; exports.get = () => made;',
+        'fresh.mjs': 'const made = [{}]; export const get = () => made;',
+      },
+    );
+    assert.deepEqual(Object.values(failuresOf(run)).filter(Boolean), []);
+    assert.equal(run.code, 0, run.stdout);
+    assert.equal(run.tests.length, 8);
+  });
+
+  it('names what holds: variables, globals, emitters, timers', function () {
+    const failures = failuresOf(
+      measure(`
+        const bus = new (require('node:events').EventEmitter)();
+        const byKey = new Map();
+        class Listener {}
+        describe('leaks', function () {
+          this.limitLeakedObjects();
+          it('map', () => { byKey.set('a', new Listener()); });
+          it('global', () => { global.cache = new Listener(); });
+          it('emitter', () => { bus.on('change', function onChange() {}); });
+          it('timer', () => { setInterval(function tick() {}, 1e6).unref(); });
+          it('context', function () { this.session = new Listener(); });
+          it('weak', () => { kept.push(new WeakRef(new Listener())); });
+        });`),
+    );
+    assert.match(failures.map!, /1 Listener .*\n +byKey \(a\.test\.js\) -> Map\[\]/);
+    assert.match(failures.global!, /1 Listener .*\n +\(global\)\.cache/);
+    assert.match(failures.emitter!, /1 Function onChange .*\n +bus .*_events -> Object\.change/);
+    assert.match(failures.timer!, /1 Function tick .*\n.*Timeout\._onTimeout/);
+    assert.match(failures.context!, /1 Listener .*\n +Context\.session/);
+    assert.match(failures.weak!, /^Test leaked 1 object \(/);
+  });
+
+  it('is declared as other limits are, beside them', function () {
+    const run = measure(
+      `const { limitLeakedObjects } = require(${JSON.stringify(require.resolve('../..'))});
+       const leak = () => kept.push({});
+       it('chained', leak).limitLeakedObjects();
+       it('import', () => { limitLeakedObjects(); leak(); });
+       it('none', leak);
+       describe('hook', function () {
+         beforeEach(function () { this.limitLeakedObjects(); });
+         it('by hook', leak);
+         it('lifted', function () { this.limitLeakedObjects(false); leak(); });
+       });
+       it('all', function () {
+         this.limitMemory('1 MB').limitLeaks('1 MB').limitLeakedObjects();
+         kept.push(new ArrayBuffer(2 ** 21));
+       });
+       it('filter throws', function () { this.limitLeakedObjects(() => { throw new RangeError('mine'); }); leak(); });
+       it('bad', function () { this.limitLeakedObjects('1 MB'); });
+       it('fails by itself', function () { this.limitLeakedObjects(); leak(); throw new Error('own'); });
+       const declare = (context) => context.limitLeakedObjects();
+       const later = declare;
+       it('late', function () { later(this); });
+       let attempts = 0;
+       it('retried', function () { this.retries(1); this.limitLeakedObjects(); if (attempts++ === 0) leak(); });`,
+    );
+    const kinds = Object.fromEntries(
+      run.tests.map(({ titlePath, violations }) => [
+        titlePath.at(-1)!,
+        violations.map(({ kind }) => kind).join(),
+      ]),
+    );
+    const leaked = 'limitLeakedObjects';
+    assert.deepEqual(kinds, {
+      chained: leaked,
+      import: leaked,
+      none: '',
+      'by hook': leaked,
+      lifted: '',
+      all: `limitMemory,limitLeaks,${leaked}`,
+      'filter throws': '',
+      bad: '',
+      'fails by itself': '',
+      late: '',
+      retried: '',
+    });
+    assert.match(run.stdout, /RangeError: mine/);
+    assert.match(
+      run.stdout,
+      /TypeError: Expected the argument of limitLeakedObjects to be a filter/,
+    );
+    assert.match(run.stdout, /Error: own/);
+    assert.match(run.stdout, /`limitLeakedObjects` was called by a function the test calls/);
+    assert.equal(run.code, 8, run.stdout);
+  });
+});

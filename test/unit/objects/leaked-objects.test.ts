@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { HeapSnapshot, type SnapshotJson } from '../../../dist/objects/heap-snapshot';
+import { findLeakedObjects } from '../../../dist/objects/leaked-objects';
+
+const NODE_TYPES = ['object', 'closure', 'hidden', 'code', 'array', 'string', 'synthetic'];
+const EDGE_TYPES = ['property', 'element', 'context', 'internal', 'weak'];
+
+/** Of type, name and what it refers to; the larger the index, the newer. */
+interface NodeText {
+  is: `${string}:${string}`;
+  edges?: [type: string, name: string | number, to: number][];
+  script?: number;
+}
+
+/** A snapshot as V8 writes it; nodes have the sizes and identities 10, 11, 12... */
+function write(nodes: NodeText[]): HeapSnapshot {
+  const strings: string[] = [];
+  const intern = (text: string) => strings.push(text) - 1;
+  const json: SnapshotJson = {
+    snapshot: {
+      meta: {
+        node_fields: ['type', 'name', 'id', 'self_size', 'edge_count'],
+        node_types: [NODE_TYPES],
+        edge_fields: ['type', 'name_or_index', 'to_node'],
+        edge_types: [EDGE_TYPES],
+        location_fields: ['object_index', 'script_id', 'line', 'column'],
+      },
+    },
+    nodes: [],
+    edges: [],
+    locations: [],
+    strings,
+  };
+  nodes.forEach(({ is, edges = [], script }, index) => {
+    const [type, ...name] = is.split(':');
+    const id = index + 10;
+    json.nodes.push(NODE_TYPES.indexOf(type!), intern(name.join(':')), id, id, edges.length);
+    for (const [type, name, to] of edges) {
+      const text = typeof name === 'string' ? intern(name) : name;
+      json.edges.push(EDGE_TYPES.indexOf(type), text, to * 5);
+    }
+    if (script !== undefined) json.locations.push(index * 5, script, 0, 0);
+  });
+  return new HeapSnapshot(json);
+}
+
+const owners = {
+  isHarness: (file: string) => file === '/mocha.js',
+  displayPath: (file: string) => file.slice(1),
+};
+
+/** Old: a global `cache`, and a test's function in `file` with the variable `kept`. */
+const old = (file: string): NodeText[] => [
+  { is: 'synthetic:', edges: [['property', 'global', 1], ['element', 1, 3]] }, // prettier-ignore
+  { is: 'object:global', edges: [['property', 'cache', 2]] },
+  { is: 'object:Map', edges: [['internal', 'table', 9]] },
+  { is: 'closure:test', edges: [['internal', 'shared', 4], ['internal', 'context', 6]], script: 1 }, // prettier-ignore
+  { is: 'code:test', edges: [['internal', 'script', 5]] },
+  { is: `code:${file}` },
+  { is: 'object:system / Context', edges: [['context', 'kept', 7]] },
+  { is: 'object:Array', edges: [['element', 0, 11], ['weak', 1, 13], ['element', 2, 14]] }, // prettier-ignore
+  { is: 'object:Object' },
+];
+const LAST_OLD_ID = 18;
+const made: NodeText[] = [
+  { is: 'array:', edges: [['internal', '3', 10]] },
+  { is: 'object:Object', edges: [['property', 'text', 12]] },
+  { is: 'closure:onTick', edges: [['property', 'prototype', 13]], script: 1 },
+  { is: 'string:a' },
+  { is: 'object:Prototype' },
+  { is: 'object:system / Context' },
+];
+
+const find = (file: string) =>
+  findLeakedObjects(write([...old(file), ...made]), LAST_OLD_ID, owners);
+
+describe('leaked objects', () => {
+  it('are new, of the user, and have what leads to them', () => {
+    assert.deepEqual(find('/a.test.js'), [
+      { constructorName: 'Function', functionName: 'onTick', sizeBytes: 21 + 23, retainers: ['kept (a.test.js)', 'Array[0]'] }, // prettier-ignore
+      { constructorName: 'Object', sizeBytes: 20 + 22, retainers: ['(global).cache', 'Map[]'] },
+    ]);
+  });
+
+  it('are not what only Mocha or Node holds', () => {
+    for (const file of ['/mocha.js', 'node:fs']) {
+      assert.deepEqual(
+        find(file).map(({ constructorName }) => constructorName),
+        ['Object'],
+      );
+    }
+  });
+
+  it('are none where nothing is new', () => {
+    assert.deepEqual(findLeakedObjects(write([...old('/a.js'), ...made]), 100, owners), []);
+  });
+});
