@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string>
 
-/// The identities that V8 gives this thread's of heap objects, which follow
-/// them as they move: what is new in a snapshot is what has a larger one than
+/// The identities that V8 gives the objects of this thread's heap, and which
+/// follow them as they move: new in a snapshot is what has a larger one than
 /// any object had before.
 namespace memray_mocha::object_ids {
 
