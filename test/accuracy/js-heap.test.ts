@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { ResultLookup } from '../helpers/result-lookup';
 import type { TestResult } from '../../dist/test-result';
 
 const root = join(__dirname, '..', '..');
@@ -35,15 +36,8 @@ describe('the JS heap, with Mocha', function () {
     results = new Map(tests.map((test) => [test.titlePath[0]!, test]));
   });
 
-  const result = (title: string) => {
-    const found = results.get(title);
-    assert.ok(found, `no result of "${title}" in:\n${output}`);
-    return found;
-  };
-  const states = (title: string) => {
-    const { state, violations } = result(title);
-    return [state, ...violations.map(({ kind }) => kind)];
-  };
+  const result = (title: string) => new ResultLookup(results, output).result(title);
+  const states = (title: string) => new ResultLookup(results, output).states(title);
 
   it('garbage reaches no limit', () => {
     assert.deepEqual(states('makes garbage under its limit'), ['passed']);

@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { ResultLookup } from '../helpers/result-lookup';
 import type { TestResult } from '../../dist/test-result';
 import { cachedPackage } from '../../scripts/cached-package.mjs';
 import { nodeBinary, nodeMajors } from '../../scripts/node-majors.mjs';
@@ -40,15 +41,8 @@ for (const { node, mocha } of chosen) {
 
     after(() => rmSync(folder, { recursive: true, force: true }));
 
-    const result = (title: string) => {
-      const found = results.get(title);
-      assert.ok(found, `no result of "${title}" in:\n${output}`);
-      return found;
-    };
-    const states = (title: string) => {
-      const { state, violations } = result(title);
-      return [state, ...violations.map(({ kind }) => kind)];
-    };
+    const result = (title: string) => new ResultLookup(results, output).result(title);
+    const states = (title: string) => new ResultLookup(results, output).states(title);
 
     it('measures 31.25 MiB of Buffers within 3%, and names their line', function () {
       const { peak, topAllocations } = result('under the limit');
