@@ -4,6 +4,7 @@ import {
   end,
   fail,
   openBlock,
+  peekByte,
   position,
   readByte,
   readLength,
@@ -14,22 +15,19 @@ import { COUNT_MISMATCH, DATA_AFTER_END, RECORD_TOO_LONG, UNDEFINED_TAG } from '
 import { defineCallStack, defineJsFrame, defineNativeFrame, defineSymbol } from './frame-tree';
 import { readHeap, readSamples } from './js-heap';
 import {
-  allocate,
-  applyEvents,
   allocationRecords,
+  applyRecords,
   changeThread,
-  deallocate,
+  collectRecords,
   deallocationRecords,
   unmap,
 } from './live-memory';
 import { defineMetadata } from './metadata';
 import {
-  ALLOCATION,
   CODE,
-  DEALLOCATION,
-  DEALLOCATION_END,
   END,
   HEAP,
+  isHotTag,
   JS_FRAME,
   METADATA,
   NATIVE_FRAME,
@@ -55,12 +53,10 @@ export function readBlock(payload: usize, length: u32): void {
   openBlock(payload, length);
   if (complete) fail(DATA_AFTER_END);
   while (position < end) {
-    const tag = readByte();
-    if (tag >= ALLOCATION) allocate(tag);
-    else if (tag - DEALLOCATION < DEALLOCATION_END - DEALLOCATION) deallocate(tag);
-    else readOther(tag);
+    if (isHotTag(peekByte())) collectRecords();
+    else readOther(readByte());
   }
-  applyEvents();
+  applyRecords();
   if (position > end) fail(RECORD_TOO_LONG);
 }
 
@@ -112,6 +108,7 @@ function readEnd(): void {
   const allocations = readVarint();
   const deallocations = readVarint();
   durationMs = <f64>readVarint();
+  applyRecords();
   if (position < end) return fail(DATA_AFTER_END);
   if (allocations != allocationRecords) fail(COUNT_MISMATCH, allocations);
   if (deallocations != deallocationRecords) fail(COUNT_MISMATCH, deallocations);

@@ -8,8 +8,6 @@ import { VALUE_OUT_OF_RANGE, VARINT_TOO_LONG, RECORD_TOO_LONG, OK } from './erro
 /** How far behind a block's end its last, broken record may make a reader look. */
 export const READ_AHEAD: u32 = 256;
 
-const MAX_VARINT_LENGTH: u32 = 10;
-
 export let position: usize = 0;
 export let end: usize = 0;
 
@@ -25,12 +23,26 @@ export function openBlock(payload: usize, length: u32): void {
 
 /** Stops reading: the block counts as read, what has been read of it must not be used. */
 export function fail(code: u32, detail: u64 = 0): void {
+  failAt(position, code, detail);
+}
+
+/** The same, for what was found where the cursor is not. */
+export function failAt(address: usize, code: u32, detail: u64 = 0): void {
   if (failure == OK) {
     failure = code;
     failureDetail = <f64>detail;
-    failurePosition = position;
+    failurePosition = address;
   }
   position = end;
+}
+
+/** Goes on behind what was read without the cursor, unless that failed. */
+export function continueAt(address: usize): void {
+  if (failure == OK) position = address;
+}
+
+export function peekByte(): u32 {
+  return load<u8>(position);
 }
 
 export function readByte(): u32 {
@@ -46,46 +58,54 @@ export function readAddress(): u64 {
 }
 
 export function readVarint(): u64 {
-  const first = load<u8>(position);
-  if (first < 0x80) {
-    position += 1;
-    return first;
-  }
-  return readLongVarint();
+  const length = Varint.findLength(position);
+  const value = Varint.decode(position, length);
+  position += length;
+  return value;
 }
 
 /**
- * Up to eight bytes at once, without a branch per byte (their number is hard to predict): finds
- * the first byte without a continuation bit, then closes the gaps between the groups of seven bits.
+ * Varints in memory. They are static methods, not functions, since a formatter of TypeScript knows
+ * decorators of those only; and inlined, since every hot record has one or two.
  */
-function readLongVarint(): u64 {
-  let bits = load<u64>(position);
-  const ends = ~bits & 0x8080808080808080;
-  if (ends == 0) return readLongestVarint();
-  position += ((<usize>ctz(ends)) >> 3) + 1;
-  bits &= (ends ^ (ends - 1)) & 0x7f7f7f7f7f7f7f7f;
-  bits = (bits & 0x007f007f007f007f) | ((bits & 0x7f007f007f007f00) >> 1);
-  bits = (bits & 0x00003fff00003fff) | ((bits & 0x3fff00003fff0000) >> 2);
-  return (bits & 0x000000000fffffff) | ((bits & 0x0fffffff00000000) >> 4);
+export class Varint {
+  /**
+   * How many bytes there are: finds the first without a continuation bit among eight at once. A
+   * branch for each would be slower, as their number is hard to predict.
+   */
+  @inline static findLength(address: usize): u32 {
+    const ends = ~load<u64>(address) & 0x8080808080808080;
+    return ends != 0 ? ((<u32>ctz(ends)) >> 3) + 1 : findLongVarintLength(address);
+  }
+
+  /** Closes the gaps between the groups of seven bits. */
+  @inline static decode(address: usize, length: u32): u64 {
+    if (length > 8) return decodeLongVarint(address, length);
+    let bits = load<u64>(address) & ((<u64>0x7f7f7f7f7f7f7f7f) >> (64 - 8 * length));
+    bits = (bits & 0x007f007f007f007f) | ((bits & 0x7f007f007f007f00) >> 1);
+    bits = (bits & 0x00003fff00003fff) | ((bits & 0x3fff00003fff0000) >> 2);
+    return (bits & 0x000000000fffffff) | ((bits & 0x0fffffff00000000) >> 4);
+  }
 }
 
-function readLongestVarint(): u64 {
+function findLongVarintLength(address: usize): u32 {
+  if (load<u8>(address, 8) < 0x80) return 9;
+  if (load<u8>(address, 9) > 1) failAt(address, VARINT_TOO_LONG);
+  return 10;
+}
+
+function decodeLongVarint(address: usize, length: u32): u64 {
   let value: u64 = 0;
-  for (let i: u32 = 0; i < MAX_VARINT_LENGTH; i++) {
-    const byte = load<u8>(position + i);
-    if (i == MAX_VARINT_LENGTH - 1 && byte > 1) break;
-    value |= (<u64>(byte & 0x7f)) << (7 * i);
-    if (byte < 0x80) {
-      position += i + 1;
-      return value;
-    }
-  }
-  fail(VARINT_TOO_LONG);
-  return 0;
+  for (let i: u32 = 0; i < length; i++) value |= (<u64>(load<u8>(address + i) & 0x7f)) << (7 * i);
+  return value;
 }
 
 export function readZigZag(): i64 {
-  const value = readVarint();
+  return toSigned(readVarint());
+}
+
+/** What a zig-zag number stands for. */
+export function toSigned(value: u64): i64 {
   return (<i64>(value >> 1)) ^ -(<i64>(value & 1));
 }
 

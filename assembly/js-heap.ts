@@ -7,7 +7,7 @@ import { fail, readByte, readVarint, readVarintUpTo } from './byte-cursor';
 import { VALUE_OUT_OF_RANGE } from './error-codes';
 import { lastCallStack } from './frame-tree';
 import { addLeaked, changeJsHeap, notePeak, peakIsHere, takePeak } from './high-water-mark';
-import { applyEvents } from './live-memory';
+import { applyRecords } from './live-memory';
 import { mainThread } from './metadata';
 import { HEAP_CONFIRMED, HEAP_END, HEAP_MARK, HEAP_RAW } from './records';
 
@@ -20,7 +20,7 @@ export function readHeap(): void {
   kind = readByte();
   if (kind > HEAP_MARK) return fail(VALUE_OUT_OF_RANGE, kind);
   const bytes = readVarint();
-  applyEvents();
+  applyRecords();
   if (kind == HEAP_END) return noteAllPeaks();
   if (kind == HEAP_MARK) return markAll();
   changeJsHeap(bytes);

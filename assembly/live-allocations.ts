@@ -29,6 +29,8 @@ class Segment {
 
 const FIRST_SLOTS: u32 = 16;
 const SLOT_BYTES: u32 = offsetof<Slot>();
+/** Segments of so many slots are all in the processor's cache, however empty they are. */
+const CACHED_SLOTS: u32 = 512;
 const SEGMENT_BITS: u32 = 6;
 const SEGMENTS: u32 = 1 << SEGMENT_BITS;
 const SEGMENT_BYTES: u32 = offsetof<Segment>();
@@ -105,10 +107,10 @@ function fillGap(segment: Segment, gap: u32): void {
   at(segment, gap).site = 0;
 }
 
-/** At three quarters, segments grow. */
+/** A segment that is too full grows. */
 function countBlock(segment: Segment): void {
   const slotCount = segment.mask + 1;
-  if (++segment.blocks <= slotCount - slotCount / 4) return;
+  if (++segment.blocks <= maxBlocks(slotCount)) return;
   const old = segment.slots;
   const oldEnd = old + <usize>slotCount * SLOT_BYTES;
   setSlots(segment, slotCount * 2);
@@ -117,6 +119,11 @@ function countBlock(segment: Segment): void {
     if (slot.site != 0) copySlot(at(segment, find(segment, slot.address)), slot);
   }
   heap.free(old);
+}
+
+/** Few blocks to a slot make searches short; many, the table small. */
+function maxBlocks(slotCount: u32): u32 {
+  return slotCount <= CACHED_SLOTS ? slotCount / 4 : slotCount - slotCount / 4;
 }
 
 function setSlots(segment: Segment, count: u32): void {

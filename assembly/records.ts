@@ -74,12 +74,18 @@ export const STATE_CODE: u32 = 3;
 export const MAX_CODE_NAME_LENGTH: u32 = 512;
 
 /** Allocators: 1 to 10 give blocks, 16 to 18 mappings, 64 and above are the JS heap's. */
+export const NO_ALLOCATOR: u32 = 0;
 const FIRST_BLOCK_ALLOCATOR: u32 = 1;
 const LAST_BLOCK_ALLOCATOR: u32 = 10;
 const FIRST_MAPPING_ALLOCATOR: u32 = 16;
 const LAST_MAPPING_ALLOCATOR: u32 = 18;
 const FIRST_JS_ALLOCATOR: u32 = 64;
 export const ALLOCATORS: u32 = 256;
+
+/** Whether a tag is an ALLOCATION's or a DEALLOCATION's. */
+export function isHotTag(tag: u32): bool {
+  return tag >= ALLOCATION || tag - DEALLOCATION < DEALLOCATION_END - DEALLOCATION;
+}
 
 export function isMappingAllocator(allocator: u32): bool {
   return allocator - FIRST_MAPPING_ALLOCATOR <= LAST_MAPPING_ALLOCATOR - FIRST_MAPPING_ALLOCATOR;
