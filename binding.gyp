@@ -17,6 +17,7 @@
       'native/interposition/hooks.cc',
       'native/interposition/library_search.cc',
       'native/interposition/reservations.cc',
+      'native/sample_memory.cc',
     ],
     # What includes <napi.h> or <v8.h>.
     'addon_sources': [
@@ -49,13 +50,14 @@
       'native/test/inline_allocation_test.cc',
       'native/test/library/c23.cc',
       'native/test/live_blocks_test.cc',
+      'native/test/live_samples_test.cc',
       'native/test/main.cc',
       'native/test/native_call_stack_test.cc',
       'native/test/native_symbols_test.cc',
       'native/test/record_reader.cc',
       'native/test/record_writer_test.cc',
       'native/test/reservations_test.cc',
-      'native/test/sample_stacks_test.cc',
+      'native/test/sample_memory_test.cc',
       'native/test/sink_test.cc',
       'native/test/stack_table_test.cc',
       'native/test/test_runner.cc',

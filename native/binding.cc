@@ -92,7 +92,7 @@ Napi::Value TakeNotice(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), JsCallStacks::TakeNotice());
 }
 
-void Uninstall(const Napi::CallbackInfo&) { installer::Uninstall(); }
+void Uninstall(const Napi::CallbackInfo&) { Tracker::Get().Uninstall(); }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment(env));

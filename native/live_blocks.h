@@ -10,27 +10,26 @@ namespace memray_mocha {
 /// The blocks allocated since tracking began and not freed yet, by address:
 /// open addressing with linear probing and backward-shift deletion (Knuth, The
 /// Art of Computer Programming, vol. 3, 6.4, algorithm R). 16 bytes a slot.
-///
-/// Among them are those in which V8 notes the objects it samples: these stand
-/// for bytes of the JS heap.
 class LiveBlocks {
  public:
   struct Block {
     uint64_t address;  // 0: a free slot
-    uint64_t bytes : 62;
-    uint64_t is_sample : 1;
+    uint64_t bytes : 63;
     uint64_t is_of_other_thread : 1;
   };
 
   LiveBlocks() : slots_(kInitialCapacity) {}
 
   void Insert(uint64_t address, uint64_t bytes, bool is_of_other_thread) {
-    Insert({address, bytes, false, is_of_other_thread});
-  }
-
-  /// @param bytes what the sample stands for.
-  void InsertSample(uint64_t address, uint64_t bytes) {
-    Insert({address, bytes, true, false});
+    if ((count_ + 1) * 4 > slots_.size() * 3) Grow();
+    Block& slot = slots_[Find(address)];
+    if (slot.address == 0) {
+      ++count_;
+    } else {
+      bytes_ -= slot.bytes;
+    }
+    slot = {address, bytes, is_of_other_thread};
+    bytes_ += bytes;
   }
 
   /// @return the block that was at `address`; its own is 0 when there was none.
@@ -38,7 +37,7 @@ class LiveBlocks {
     size_t hole = Find(address);
     const Block erased = slots_[hole];
     if (erased.address == 0) return erased;
-    SumOf(erased) -= erased.bytes;
+    bytes_ -= erased.bytes;
     --count_;
     const size_t mask = slots_.size() - 1;
     for (size_t i = (hole + 1) & mask; slots_[i].address != 0;
@@ -53,21 +52,8 @@ class LiveBlocks {
     return erased;
   }
 
-  void EraseSamples() {
-    for (Block& block : slots_) {
-      if (block.is_sample && block.address != 0) {
-        block.address = 0;
-        --count_;
-      }
-    }
-    sampled_bytes_ = 0;
-    Rehash(slots_.size());
-  }
-
   /// The sum of the blocks' sizes.
   uint64_t bytes() const { return bytes_; }
-  /// What the samples stand for.
-  uint64_t sampled_bytes() const { return sampled_bytes_; }
 
  private:
   static constexpr size_t kInitialCapacity = 4096;  // a power of two
@@ -83,24 +69,8 @@ class LiveBlocks {
     return i;
   }
 
-  void Insert(const Block& block) {
-    if ((count_ + 1) * 4 > slots_.size() * 3) Rehash(slots_.size() * 2);
-    Block& slot = slots_[Find(block.address)];
-    if (slot.address == 0) {
-      ++count_;
-    } else {
-      SumOf(slot) -= slot.bytes;
-    }
-    slot = block;
-    SumOf(slot) += slot.bytes;
-  }
-
-  uint64_t& SumOf(const Block& block) {
-    return block.is_sample ? sampled_bytes_ : bytes_;
-  }
-
-  void Rehash(size_t capacity) {
-    std::vector<Block> old(capacity);
+  void Grow() {
+    std::vector<Block> old(slots_.size() * 2);
     old.swap(slots_);
     for (const Block& block : old) {
       if (block.address != 0) slots_[Find(block.address)] = block;
@@ -110,7 +80,6 @@ class LiveBlocks {
   std::vector<Block> slots_;
   size_t count_ = 0;
   uint64_t bytes_ = 0;
-  uint64_t sampled_bytes_ = 0;
 };
 
 }  // namespace memray_mocha

@@ -52,6 +52,7 @@ void Recording::Enter(ThreadState* thread) {
   thread->id = ++threads_;
   thread->last_count = 0;
   thread->last_js_stack = 0;
+  thread->last_sample_js = 0;
   thread->known_stacks.fill({});
   char name[16];
   if (pthread_getname_np(pthread_self(), name, sizeof name) == 0)
@@ -76,13 +77,8 @@ void Recording::Allocate(ThreadState* thread, uintptr_t address,
 
 void Recording::Deallocate(uintptr_t address, bool by_collector) {
   if (!sampler_) return writer_.WriteDeallocation(address);
-  if (address == newest_sample_) return CountNewestSample(false);
   const LiveBlocks::Block block = live_.Erase(address);
   if (block.address == 0) return;  // from before, or not the program's
-  if (block.is_sample) {
-    dead_sampled_bytes_ += block.bytes;
-    return;
-  }
   Put({.kind = HeldEvents::Kind::kDeallocation,
        .is_garbage = by_collector && !block.is_of_other_thread,
        .address = address,
@@ -216,79 +212,65 @@ void Recording::ReleaseEvents() {
   held_.reset();
 }
 
-void Recording::Sample(ThreadState* thread, uintptr_t block) {
-  const uint32_t stack =
-      thread->vm_state == VmState::kOwnWork
-          ? recorder_.CompilerStack()
-          : recorder_.Record(thread).value_or(SampleStacks::kNone);
-  sample_stacks_.Add(stack);
-  CountNewestSample(true);
-  newest_sample_ = block;
-  is_newest_sample_own_ = stack == SampleStacks::kNone;
+uint32_t Recording::FindSampleStack(ThreadState* thread) {
+  return thread->vm_state == VmState::kOwnWork
+             ? recorder_.CompilerStack()
+             : recorder_.Record(thread).value_or(Sample::kNoStack);
 }
 
-void Recording::CountNewestSample(bool is_live) {
-  if (newest_sample_ == 0) return;
+uint64_t Recording::AddSample(Sample* sample, uint32_t stack) {
+  const uint64_t bytes = CountNewestSample();
+  sample->stack = stack;
+  newest_sample_ = sample;
+  return bytes;
+}
+
+void Recording::RemoveSample(const Sample* sample) {
+  if (sample != newest_sample_) return samples_.Remove(*sample);
+  // What it dropped cannot be told any more, and need not.
+  const auto address = reinterpret_cast<uintptr_t>(sample->block);
+  samples_.AddDead(
+      object_sampler::MemoryOf(sampler_->block.AllocatedBytes(address)));
+  newest_sample_ = nullptr;
+}
+
+uint64_t Recording::CountNewestSample() {
+  if (!newest_sample_) return 0;
   const SampleBlock& block = sampler_->block;
-  const size_t allocated = block.AllocatedBytes(newest_sample_);
-  const uint64_t bytes = object_sampler::BytesForSample(allocated);
-  uint64_t live_bytes = 0;
-  if (is_live && !is_newest_sample_own_) {
-    live_bytes = allocated == 0
-                     ? bytes
-                     : bytes * block.ObjectBytes(newest_sample_) / allocated;
-    live_.InsertSample(newest_sample_, live_bytes);
-  }
-  dead_sampled_bytes_ += bytes - live_bytes;
-  newest_sample_ = 0;
+  const auto address = reinterpret_cast<uintptr_t>(newest_sample_->block);
+  const size_t size_bytes = block.AllocatedBytes(address);
+  const SampledMemory memory = object_sampler::MemoryOf(size_bytes);
+  uint64_t dropped_bytes = block.DroppedBytes(address);
+  if (dropped_bytes > 0)
+    dropped_bytes = memory.bytes * dropped_bytes / size_bytes;
+  samples_.Add(newest_sample_, memory, dropped_bytes);
+  newest_sample_ = nullptr;
+  return memory.bytes;
 }
 
 std::optional<double> Recording::FindLivePart() {
-  CountNewestSample(true);
-  const auto live = static_cast<double>(live_.sampled_bytes());
-  const auto dead = static_cast<double>(dead_sampled_bytes_);
+  CountNewestSample();
+  const auto live = static_cast<double>(samples_.live_bytes());
+  const auto dead = static_cast<double>(samples_.dead_bytes());
   if (live + dead == 0) return {};
   return live / (live + dead);
 }
 
 void Recording::ForgetSamples() {
-  sample_stacks_.Clear();
-  live_.EraseSamples();
-  newest_sample_ = 0;
-  dead_sampled_bytes_ = 0;
+  samples_.Clear();
+  newest_sample_ = nullptr;
 }
 
 Recording::SampledHeap Recording::SumLiveSamples() {
-  const auto samples = object_sampler::LiveSamples();
-  SampledHeap by_stack;
-  std::vector<uint64_t> live;
-  live.reserve(samples.size());
-  for (const auto& sample : samples) {
-    live.push_back(sample.index);
-    const uint32_t stack = sample_stacks_.Get(sample.index);
-    if (stack == SampleStacks::kNone) continue;
-    SampledMemory& sum = by_stack[stack];
-    sum.bytes += sample.bytes;
-    sum.objects += sample.objects;
-  }
-  // To list them, V8 makes a string or two on its heap, which may be sampled as
-  // well, but while the recursion guard keeps that from us. They are the last
-  // ones.
-  sample_stacks_.KeepOnly(live);
-  return by_stack;
-}
-
-void Recording::ForgetDeadSamples() {
-  if (!sample_stacks_.IsCrowded()) return;
-  const RecursionGuard guard;
-  SumLiveSamples();
+  CountNewestSample();
+  return samples_.SumByStack();
 }
 
 void Recording::WriteHeap(records::HeapKind kind, uint64_t js_bytes,
                           const SampledHeap& sampled) {
   writer_.WriteHeap(kind, js_bytes);
   for (const auto& [stack, memory] : sampled) {
-    writer_.WriteSamples(stack, static_cast<uint64_t>(memory.bytes + 0.5),
+    writer_.WriteSamples(stack, memory.bytes,
                          static_cast<uint64_t>(memory.objects + 0.5));
   }
 }

@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -15,7 +14,7 @@
 #include "capture/sink.h"
 #include "held_events.h"
 #include "live_blocks.h"
-#include "sample_stacks.h"
+#include "live_samples.h"
 #include "sampler_calibration.h"
 #include "stack_recorder.h"
 #include "thread_state.h"
@@ -28,11 +27,7 @@ namespace memray_mocha {
 class Recording {
  public:
   using Clock = std::chrono::steady_clock;
-  struct SampledMemory {
-    double bytes = 0;
-    double objects = 0;
-  };
-  using SampledHeap = std::unordered_map<uint32_t, SampledMemory>;
+  using SampledHeap = LiveSamples::ByStack;
 
   /// @param sampler nullptr when the JS heap is not measured.
   Recording(uint64_t id, const TrackingOptions& options,
@@ -52,16 +47,8 @@ class Recording {
   void SetWorkerHeap(ThreadState* thread, uint64_t used_bytes);
   /// For a worker that ends.
   void EndWorkerHeap(ThreadState* thread);
-  /// Takes note of the call stack that allocates the object V8 has just
-  /// sampled, and of the block that V8 is about to note the sample in.
-  void Sample(ThreadState* thread, uintptr_t block);
-
-  void ForgetSamples();
-
-  /// Of all that was allocated on the JS heap since the sampler was started,
-  /// the part that is live and the program's, as far as V8 has collected
-  /// garbage; nothing while there are no samples.
-  std::optional<double> FindLivePart();
+  /// @return the call stack of the object V8 is about to sample.
+  uint32_t FindSampleStack(ThreadState* thread);
 
   /// From here on, what happens to native memory waits until a peak is told,
   /// or is found to be none.
@@ -79,14 +66,6 @@ class Recording {
   void ForgetGarbage();
 
   uint64_t native_bytes() const { return live_.bytes() + mapped_bytes_; }
-  /// What is live of the program's objects, by call stack, as V8's live samples
-  /// tell. On the thread that takes them, without the lock: V8 allocates on its
-  /// heap here, and waits for its helper threads to sweep, while these may wait
-  /// for the lock in a hook.
-  SampledHeap SumLiveSamples();
-  /// Gives the memory of dead samples back when there are many, by the same
-  /// way.
-  void ForgetDeadSamples();
   void WriteHeap(records::HeapKind kind, uint64_t js_bytes,
                  const SampledHeap& sampled);
 
@@ -98,13 +77,29 @@ class Recording {
   /// Numbers this thread when it is new to the capture.
   void Enter(ThreadState* thread);
 
+  // What follows is for the thread on which V8 samples, also without the lock.
+
+  /// Takes note of a sample, in which V8 is about to note the object.
+  /// @return what the one before stands for.
+  uint64_t AddSample(Sample* sample, uint32_t stack);
+  /// The object has died.
+  void RemoveSample(const Sample* sample);
+  void ForgetSamples();
+
+  /// Of all that was allocated on the JS heap since the sampler was started,
+  /// the part that is live and the program's, as far as V8 has collected
+  /// garbage; nothing while there are no samples.
+  std::optional<double> FindLivePart();
+  /// What is live of the program's objects, by call stack.
+  SampledHeap SumLiveSamples();
+
  private:
   void AddMapping(const ThreadState& thread, uintptr_t address,
                   size_t size_bytes, Allocator allocator, uint32_t stack);
   uint64_t EndMapping(uintptr_t begin, uintptr_t end);
   void Put(const HeldEvents::Event& event);
   void Write(const HeldEvents::Event& event);
-  void CountNewestSample(bool is_live);
+  uint64_t CountNewestSample();
 
   /// Only the peak meter asks what is live: without it, and so without the
   /// sampler, the reader of the capture finds that out, and the hot path need
@@ -119,13 +114,9 @@ class Recording {
   std::map<uintptr_t, uintptr_t> mappings_;  // begin to end
   uint64_t mapped_bytes_ = 0;
   std::optional<HeldEvents> held_;
-  // The block of the newest sample, which V8 fills in after it was allocated.
-  uintptr_t newest_sample_ = 0;
-  bool is_newest_sample_own_ = false;
-  /// What dead samples stand for, those of this package, and what V8 allocates
-  /// with an object and drops soon.
-  uint64_t dead_sampled_bytes_ = 0;
-  SampleStacks sample_stacks_;
+  LiveSamples samples_;
+  /// Not among them yet: V8 fills it in after it was allocated.
+  Sample* newest_sample_ = nullptr;
 };
 
 }  // namespace memray_mocha

@@ -2,70 +2,90 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "interposition/listener.h"
 #include "js_heap/object_sampler.h"
+#include "sample_memory.h"
 
 namespace memray_mocha {
 namespace {
 
 /// Counts this thread's calls of operator new by who calls and how much is
-/// asked for.
+/// asked for, and what it frees.
 class OperatorNewCounter final : public AllocationListener {
  public:
   /// The blocks, in their order.
   using Calls = std::map<std::pair<uintptr_t, size_t>, std::vector<uintptr_t>>;
 
   OperatorNewCounter() { allocation_listener = this; }
-  Calls Finish() {
-    allocation_listener = nullptr;
-    return std::move(calls_);
-  }
+  void Finish() { allocation_listener = nullptr; }
 
   void OnAllocation(uintptr_t address, size_t size_bytes, Allocator allocator,
                     uintptr_t caller) override {
     // Other threads must not touch the map.
     if (allocator == Allocator::kOperatorNew && pthread_self() == thread_)
-      calls_[{caller, size_bytes}].push_back(address);
+      calls[{caller, size_bytes}].push_back(address);
   }
-  void OnDeallocation(uintptr_t) override {}
+  void OnDeallocation(uintptr_t address) override {
+    if (pthread_self() == thread_) freed.insert(address);
+  }
   void OnMapping(uintptr_t, size_t, Allocator, uintptr_t) override {}
   void OnUnmapping(uintptr_t, size_t) override {}
 
+  Calls calls;
+  std::set<uintptr_t> freed;
+
  private:
   const pthread_t thread_ = pthread_self();
-  Calls calls_;
 };
 
-OperatorNewCounter::Calls CountWhileAllocating(size_t objects) {
+template <typename Action>
+const OperatorNewCounter& CountDuring(Action action) {
   // Leaked on purpose: another thread may be in a hook still when this returns.
   auto& counter = *new OperatorNewCounter;
-  object_sampler::AllocateObjects(objects);
-  return counter.Finish();
+  action();
+  counter.Finish();
+  return counter;
 }
 
 SamplerSites Find() {
   // Enough for the sampler's hash table to grow some times, which is its third
   // site.
   constexpr size_t kObjects = 500;
-  const auto without = CountWhileAllocating(kObjects);
+  const auto allocate = [] { object_sampler::AllocateObjects(kObjects); };
+  const auto& without = CountDuring(allocate).calls;
   object_sampler::Start(1);
-  const auto with = CountWhileAllocating(kObjects);
+  const OperatorNewCounter& sampled = CountDuring(allocate);
   SamplerSites sites;
-  for (const auto& [call, blocks] : with) {
+  std::vector<uintptr_t> samples;
+  for (const auto& [call, blocks] : sampled.calls) {
     if (without.contains(call)) continue;
     const auto [caller, size_bytes] = call;
     sites.own.push_back(caller);
-    if (size_bytes != object_sampler::kSampleBytes || blocks.size() < kObjects)
-      continue;
-    // Two candidates are none: a wrong one would blame wrong lines.
-    sites.sample = sites.sample == 0 ? caller : UINTPTR_MAX;
-    sites.block = SampleBlock(blocks);
+    if (blocks.size() < kObjects) continue;
+    if (size_bytes == Sample::kBlockBytes) {
+      // Two candidates are none: a wrong one would blame wrong lines.
+      sites.sample = sites.sample == 0 ? caller : UINTPTR_MAX;
+      samples = blocks;
+    } else if (size_bytes <= SampleMemory::kEntryBytes) {
+      sites.entry = caller;
+      sites.entry_bytes = size_bytes;
+    }
   }
-  object_sampler::Stop();
-  if (sites.sample == UINTPTR_MAX) sites.sample = 0;
+  const auto& freed = CountDuring([&] {
+                        sites.block = SampleBlock(samples);
+                        object_sampler::Stop();
+                      }).freed;
+  const bool are_freed =
+      std::all_of(samples.begin(), samples.end(), [&](uintptr_t block) {
+        return sampled.freed.contains(block) || freed.contains(block);
+      });
+  if (sites.sample == UINTPTR_MAX || !sites.block.IsKnown() || !are_freed)
+    sites.sample = 0;
   return sites;
 }
 

@@ -10,9 +10,13 @@ namespace memray_mocha {
 
 /// Where V8's object sampler calls operator new.
 struct SamplerSites {
-  /// The return address of the call that is made once for each sample; 0 when
-  /// it was not found.
+  /// The return address of the call that is made once for each sample, and
+  /// whose block is freed by way of the hooks; 0 when it was not found.
   uintptr_t sample = 0;
+  /// That of another call that is made once for each sample, for bookkeeping;
+  /// 0 when there is none.
+  uintptr_t entry = 0;
+  size_t entry_bytes = 0;
   /// Those of all its calls, this one and its bookkeeping: not the program's
   /// memory.
   std::vector<uintptr_t> own;

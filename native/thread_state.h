@@ -55,6 +55,10 @@ struct ThreadState {
   uint64_t last_version = 0;
   uint64_t last_js_stack = 0;  // the id of the JsCallStack
 
+  // The call stack of the last sampled object, for that of the JsCallStack.
+  uint64_t last_sample_js = 0;
+  uint32_t last_sample_stack;
+
   // Call stacks of the capture by the one of their JavaScript and the
   // allocator's caller, who are few.
   struct KnownStack {

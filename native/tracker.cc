@@ -13,6 +13,7 @@
 #include "peak_meter.h"
 #include "recording.h"
 #include "recursion_guard.h"
+#include "sample_memory.h"
 #include "sampler_calibration.h"
 #include "thread_state.h"
 
@@ -23,6 +24,9 @@ namespace {
 // than 2%; but more than each two KiB would cost too much.
 constexpr uint64_t kSamplesAtLimit = 4096;
 constexpr uint64_t kMinInterval = 2048;
+
+// What is sampled counts in steps of this: each takes the lock.
+constexpr uint64_t kJsTickBytes = uint64_t{4} << 10;
 
 // A forked child shares neither the tracker's lock nor its file: it goes
 // untracked. Its hooks must not take a lock either that another thread held.
@@ -80,8 +84,21 @@ std::string Tracker::Start(const TrackingOptions& options) {
     has_requested_look_ = false;
   }
   if (measures_js_heap) object_sampler::Start(options.js_sample_interval_bytes);
+  if (sampler && sampler->sample != 0) ProvideSamples();
   allocation_listener = this;
   return "";
+}
+
+/// Has V8 note its samples in memory of ours, from where they are known.
+void Tracker::ProvideSamples() {
+  if (!sample_memory_) {
+    sample_memory_ = SampleMemory::Reserve(kRangeBytes);
+    if (!sample_memory_) return;
+    SetOwner(this, reinterpret_cast<uintptr_t>(sample_memory_->begin()));
+  }
+  sampling_thread_ = pthread_self();
+  unseen_js_bytes_ = 0;
+  block_provider = this;
 }
 
 void Tracker::SetSampleInterval(uint64_t interval_bytes) {
@@ -133,7 +150,14 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
     if (meter) recording->WriteHeap(records::HeapKind::kEnd, 0, left);
   }
   if (meter) object_sampler::Stop();
+  block_provider = nullptr;
+  if (sample_memory_) sample_memory_->Trim();
   return recording->Finish(find_originals);
+}
+
+void Tracker::Uninstall() {
+  std::lock_guard start_lock(start_mutex_);
+  if (!recording_) installer::Uninstall();
 }
 
 void Tracker::OnAllocation(uintptr_t address, size_t size_bytes,
@@ -141,8 +165,7 @@ void Tracker::OnAllocation(uintptr_t address, size_t size_bytes,
   const SamplerSites* sampler = settings_.sampler;
   if (sampler && allocator == Allocator::kOperatorNew) {
     const auto& own = sampler->own;
-    if (std::find(own.begin(), own.end(), caller) != own.end())
-      return caller == sampler->sample ? OnSampledObject(address) : void();
+    if (std::find(own.begin(), own.end(), caller) != own.end()) return;
   }
   ThreadState* thread = TakeCallStack(caller, settings_.native_frames);
   if (!thread) return;
@@ -235,17 +258,47 @@ ThreadState* Tracker::TakeCallStack(uintptr_t caller,
   return &thread;
 }
 
-void Tracker::OnSampledObject(uintptr_t block) {
-  // Another isolate's sampler is not ours.
-  if (heap::Current() != settings_.isolate) return;
+void* Tracker::Provide(size_t size_bytes, uintptr_t caller) {
+  const SamplerSites* sites = settings_.sampler;
+  if (!sites || (caller != sites->sample && caller != sites->entry) ||
+      // Another isolate's sampler is not ours.
+      heap::Current() != settings_.isolate) {
+    return nullptr;
+  }
+  if (caller == sites->entry) {
+    return size_bytes == sites->entry_bytes ? sample_memory_->AllocateEntry()
+                                            : nullptr;
+  }
+  if (size_bytes != Sample::kBlockBytes) return nullptr;
+  Sample* sample = sample_memory_->AllocateSample();
+  if (sample) OnSampledObject(sample);
+  return sample;
+}
+
+void Tracker::TakeBack(void* block) {
+  // V8 frees its samples where it took them. Were it ever different, some
+  // memory would be lost, and nothing else.
+  if (pthread_self() != sampling_thread_) return;
+  const Sample* sample = sample_memory_->FindSample(block);
+  if (sample && recording_) recording_->RemoveSample(sample);
+  sample_memory_->Deallocate(block);
+}
+
+/// Without the lock, unless there is something that concerns other threads.
+void Tracker::OnSampledObject(Sample* sample) {
   ThreadState& thread = ThreadState::Get();
-  TakeCallStack(0, false);
-  thread.native_count = 0;
+  const bool is_program = TakeCallStack(0, false) != nullptr;
+  const uint64_t js = is_program && thread.js_stack ? thread.js_stack->id : 0;
+  if (js == 0 || js != thread.last_sample_js) {
+    std::lock_guard lock(mutex_);
+    thread.last_sample_stack = recording_->FindSampleStack(&thread);
+    thread.last_sample_js = js;
+  }
+  unseen_js_bytes_ += recording_->AddSample(sample, thread.last_sample_stack);
+  if (unseen_js_bytes_ < kJsTickBytes) return;
   std::unique_lock lock(mutex_);
-  if (!recording_) return;
-  recording_->Sample(&thread, block);
-  if (meter_->TickJs(settings_.js_sample_interval_bytes))
-    RequestLook(std::move(lock));
+  const bool is_due = meter_->TickJs(std::exchange(unseen_js_bytes_, 0));
+  if (is_due) RequestLook(std::move(lock));
 }
 
 /// Only on the isolate's own thread, where it cannot end meanwhile, and once:
@@ -268,7 +321,6 @@ void Tracker::Look(v8::Isolate*, void* recording_id) {
     tracker.has_requested_look_ = false;
   }
   tracker.meter_->Look();
-  tracker.recording_->ForgetDeadSamples();
 }
 
 }  // namespace memray_mocha

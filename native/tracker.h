@@ -1,6 +1,8 @@
 #ifndef NATIVE_TRACKER_H_
 #define NATIVE_TRACKER_H_
 
+#include <pthread.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -9,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "interposition/block_provider.h"
 #include "interposition/listener.h"
 #include "spinning_mutex.h"
 #include "stack_recorder.h"
@@ -20,8 +23,10 @@ class Isolate;
 namespace memray_mocha {
 
 class PeakMeter;
+struct Sample;
 struct SamplerSites;
 class Recording;
+class SampleMemory;
 struct ThreadState;
 class Sink;
 
@@ -47,7 +52,7 @@ struct TrackingOptions {
 
 /// Records what the process allocates from Start() to Stop(). There is one for
 /// the process, as there is one allocator, and it is never destroyed.
-class Tracker final : public AllocationListener {
+class Tracker final : public AllocationListener, public BlockProvider {
  public:
   static Tracker& Get();
 
@@ -71,6 +76,10 @@ class Tracker final : public AllocationListener {
   /// was recorded.
   std::unique_ptr<Sink> Stop(const FindOriginals& find_originals);
 
+  /// Takes the hooks out of the process, unless a tracker is running: then
+  /// there are blocks that only they know to free.
+  void Uninstall();
+
   void OnAllocation(uintptr_t address, size_t size_bytes, Allocator allocator,
                     uintptr_t caller) override;
   void OnDeallocation(uintptr_t address) override;
@@ -80,6 +89,10 @@ class Tracker final : public AllocationListener {
   void OnLibrary() override;
   void OnHeapPage() override;
 
+  /// Blocks for what V8's sampler notes of each sample.
+  void* Provide(size_t size_bytes, uintptr_t caller) override;
+  void TakeBack(void* block) override;
+
  private:
   Tracker();
   ~Tracker() = delete;
@@ -87,7 +100,8 @@ class Tracker final : public AllocationListener {
   /// Takes the call stack of this thread, which has just allocated.
   /// @return nullptr when V8 allocates for itself.
   ThreadState* TakeCallStack(uintptr_t caller, bool with_native_frames) const;
-  void OnSampledObject(uintptr_t block);
+  void ProvideSamples();
+  void OnSampledObject(Sample* sample);
   void RequestLook(std::unique_lock<SpinningMutex> lock);
   static void Look(v8::Isolate*, void* recording_id);
   static void LookAtWorkerHeap();
@@ -109,6 +123,11 @@ class Tracker final : public AllocationListener {
   std::unique_ptr<Recording> recording_;
   std::unique_ptr<PeakMeter> meter_;
   bool has_requested_look_ = false;
+
+  // Of the thread that samples.
+  std::unique_ptr<SampleMemory> sample_memory_;
+  pthread_t sampling_thread_;
+  uint64_t unseen_js_bytes_ = 0;
 };
 
 }  // namespace memray_mocha

@@ -4,6 +4,7 @@
 #include <cstdarg>
 #include <cstdint>
 
+#include "interposition/block_provider.h"
 #include "interposition/installer.h"
 #include "interposition/listener.h"
 #include "interposition/reservations.h"
@@ -81,6 +82,30 @@ template <typename Allocate>
     return allocate();
   RecursionGuard guard;
   return allocate();
+}
+
+/// @return a block in place of the allocator's; nullptr for none.
+[[gnu::always_inline]] inline void* Provide(size_t size, const void* caller) {
+  BlockProvider* provider = block_provider.load(std::memory_order_acquire);
+  if (provider == nullptr || RecursionGuard::IsActive()) [[likely]]
+    return nullptr;
+  const int saved_errno = errno;
+  void* block;
+  {
+    RecursionGuard guard;
+    block = provider->Provide(size, Value(caller));
+  }
+  errno = saved_errno;
+  return block;
+}
+
+/// @return whether it was a provided block. Whoever provides blocks knows when
+/// they end: no listener is told.
+[[gnu::always_inline]] inline bool TakeBack(void* address) {
+  if (!BlockProvider::IsProvided(address)) [[likely]]
+    return false;
+  BlockProvider::Owner()->TakeBack(address);
+  return true;
 }
 
 // Never destroyed: other threads may still map memory while the process exits.
@@ -176,11 +201,13 @@ void* reallocarray(void* address, size_t count, size_t size) {
 }
 
 void free(void* address) {
+  if (TakeBack(address)) return;
   NotifyDeallocation(address);
   ::free(address);
 }
 
 void free_sized(void* address, size_t size) {
+  if (TakeBack(address)) return;
   NotifyDeallocation(address);
   ::free_sized(address, size);
 }
@@ -221,6 +248,7 @@ void* pvalloc(size_t size) {
 }
 
 void* _Znwm(size_t size) {
+  if (void* block = Provide(size, __builtin_return_address(0))) return block;
   return NotifyAllocation(AllocateQuietly([=] { return ::_Znwm(size); }), size,
                           Allocator::kOperatorNew, __builtin_return_address(0));
 }

@@ -3,6 +3,7 @@
 #include <v8-profiler.h>
 #include <v8.h>
 
+#include <array>
 #include <cmath>
 #include <memory>
 
@@ -11,13 +12,18 @@ namespace {
 
 double mean_interval_bytes = 1;
 
-/// How many objects of its size a sample stands for. V8 tells that as well, but
-/// as a whole number: a quarter too few where there ought to be 1.3.
-double CountFor(size_t size_bytes) {
-  if (mean_interval_bytes <= 1) return 1;
-  return -1 /
-         std::expm1(-static_cast<double>(size_bytes) / mean_interval_bytes);
+/// V8 tells how many objects a sample stands for as well, but as a whole
+/// number: a quarter too few where there ought to be 1.3.
+SampledMemory ComputeMemoryOf(size_t size_bytes) {
+  if (mean_interval_bytes <= 1) return {size_bytes, 1};
+  const auto size = static_cast<double>(size_bytes);
+  const double count = -1 / std::expm1(-size / mean_interval_bytes);
+  return {static_cast<uint64_t>(std::llround(size * count)), count};
 }
+
+/// Of the small objects, which are most, by size in words.
+std::array<SampledMemory, 512> memory_of_small;
+constexpr size_t kWordBytes = sizeof(uintptr_t);
 
 v8::HeapProfiler* Profiler() {
   return v8::Isolate::GetCurrent()->GetHeapProfiler();
@@ -27,29 +33,29 @@ v8::HeapProfiler* Profiler() {
 
 void Start(uint64_t interval_bytes) {
   mean_interval_bytes = static_cast<double>(interval_bytes);
+  for (size_t words = 1; words < memory_of_small.size(); ++words)
+    memory_of_small[words] = ComputeMemoryOf(words * kWordBytes);
   constexpr int kStackDepth = 0;
   Profiler()->StartSamplingHeapProfiler(interval_bytes, kStackDepth);
 }
 
 void Stop() { Profiler()->StopSamplingHeapProfiler(); }
 
-uint64_t BytesForSample(size_t size_bytes) {
-  if (size_bytes == 0) return static_cast<uint64_t>(mean_interval_bytes);
-  return std::llround(static_cast<double>(size_bytes) * CountFor(size_bytes));
+SampledMemory MemoryOf(size_t size_bytes) {
+  const size_t words = size_bytes / kWordBytes;
+  return words < memory_of_small.size() ? memory_of_small[words]
+                                        : ComputeMemoryOf(size_bytes);
 }
 
-std::vector<LiveSample> LiveSamples() {
+std::vector<SampledObject> LiveObjects() {
   const v8::HandleScope scope(v8::Isolate::GetCurrent());
   const std::unique_ptr<v8::AllocationProfile> profile(
       Profiler()->GetAllocationProfile());
-  std::vector<LiveSample> live;
+  std::vector<SampledObject> live;
   if (!profile) return live;
-  live.reserve(profile->GetSamples().size());
   for (const v8::AllocationProfile::Sample& sample : profile->GetSamples()) {
-    const double count = CountFor(sample.size);
     // Ids count up from 1 in the order in which samples are taken.
-    live.push_back({sample.sample_id - 1,
-                    static_cast<double>(sample.size) * count, count});
+    live.push_back({sample.sample_id - 1, sample.size});
   }
   return live;
 }

@@ -5,22 +5,21 @@
 #include <cstdint>
 #include <vector>
 
+#include "live_samples.h"
+
 namespace memray_mocha {
 
 /// V8's sampling heap profiler, without its call stacks: for each sampled
-/// object it makes one operator new(kSampleBytes) from one call site, which is
-/// where ours are taken. It samples by a Poisson process over the bytes
-/// allocated, and scales what it has to what there is. All of it on the
+/// object it makes one operator new(Sample::kBlockBytes) from one call site,
+/// which is where ours are taken. It samples by a Poisson process over the
+/// bytes allocated, and scales what it has to what there is. All of it on the
 /// isolate's thread, and where JavaScript could run.
 namespace object_sampler {
 
-inline constexpr size_t kSampleBytes = 40;
-
-/// What the sample that was taken as the `index`-th since Start stands for.
-struct LiveSample {
+/// The size of an object that was sampled as the `index`-th since Start.
+struct SampledObject {
   uint64_t index;  // from 0
-  double bytes;
-  double objects;
+  size_t size_bytes;
 };
 
 /// @param interval_bytes the mean distance of two samples; 1 samples every
@@ -28,13 +27,11 @@ struct LiveSample {
 void Start(uint64_t interval_bytes);
 void Stop();
 
-/// @return what a sampled object of that size stands for; of one whose size is
-/// not known, which is 0, what it does if it is small.
-uint64_t BytesForSample(size_t size_bytes);
+/// @return what a sampled object of that size stands for. Also in a hook.
+SampledMemory MemoryOf(size_t size_bytes);
 
-/// @return the samples whose object is still live, as far as V8 has collected
-/// garbage.
-std::vector<LiveSample> LiveSamples();
+/// @return those that are still live, as far as V8 has collected garbage.
+std::vector<SampledObject> LiveObjects();
 
 /// Allocates objects on V8's heap, for calibration.
 void AllocateObjects(size_t count);

@@ -67,17 +67,17 @@ std::optional<size_t> ElementsBytes(uintptr_t object) {
 }  // namespace
 
 SampleBlock::SampleBlock(const std::vector<uintptr_t>& blocks) {
-  auto samples = object_sampler::LiveSamples();
+  auto samples = object_sampler::LiveObjects();
   std::erase_if(samples, [&](const auto& sample) {
     return sample.index >= blocks.size();
   });
   if (samples.empty()) return;
-  for (size_t at = 0; at < object_sampler::kSampleBytes; at += kWordBytes) {
+  for (size_t at = 0; at < Sample::kBlockBytes; at += kWordBytes) {
     size_t sizes = 0;
     std::set<uintptr_t> pointers;
     for (const auto& sample : samples) {
       const auto word = Read<uintptr_t>(blocks[sample.index] + at);
-      if (word == sample.bytes) ++sizes;
+      if (word == sample.size_bytes) ++sizes;
       if (IsPointer(word)) pointers.insert(word);
     }
     if (sizes == samples.size()) size_offset_ = at;
@@ -86,7 +86,8 @@ SampleBlock::SampleBlock(const std::vector<uintptr_t>& blocks) {
     size_t objects = 0;
     for (const auto& sample : samples) {
       const auto handle = Read<uintptr_t>(blocks[sample.index] + at);
-      if (InstanceBytes(Read<uintptr_t>(handle)) == sample.bytes) ++objects;
+      if (InstanceBytes(Read<uintptr_t>(handle)) == sample.size_bytes)
+        ++objects;
     }
     // But for the few that are no plain objects.
     if (objects * 10 >= samples.size() * 9) handle_offset_ = at;
@@ -94,22 +95,22 @@ SampleBlock::SampleBlock(const std::vector<uintptr_t>& blocks) {
 }
 
 size_t SampleBlock::AllocatedBytes(uintptr_t block) const {
-  return size_offset_ ? Read<size_t>(block + *size_offset_) : 0;
+  return Read<size_t>(block + *size_offset_);
 }
 
-size_t SampleBlock::ObjectBytes(uintptr_t block) const {
-  const size_t allocated = AllocatedBytes(block);
-  if (!handle_offset_) return allocated;
+size_t SampleBlock::DroppedBytes(uintptr_t block) const {
+  if (!handle_offset_) return 0;
   const auto handle = Read<uintptr_t>(block + *handle_offset_);
-  if (!IsPointer(handle)) return allocated;
+  if (!IsPointer(handle)) return 0;
   const auto object = Read<uintptr_t>(handle);
   const size_t instance = InstanceBytes(object);
-  if (instance == 0) return allocated;
-  if (allocated == instance + kMementoBytes) return instance;
+  const size_t allocated = AllocatedBytes(block);
+  if (instance == 0 || allocated < instance + kMementoBytes) return 0;
+  if (allocated == instance + kMementoBytes) return kMementoBytes;
   const auto elements = ElementsBytes(object);
-  if (elements && allocated == instance + *elements + kMementoBytes)
-    return instance + *elements;
-  return allocated;
+  return elements && allocated == instance + *elements + kMementoBytes
+             ? kMementoBytes
+             : 0;
 }
 
 }  // namespace memray_mocha

@@ -18,13 +18,15 @@ class SampleBlock {
   explicit SampleBlock(const std::vector<uintptr_t>& blocks);
   SampleBlock() = default;
 
-  /// @return the bytes that were allocated for the sampled object; 0 when it
-  /// cannot be told. The block must be complete and not freed.
+  /// Whether it was found out where an object's size is.
+  bool IsKnown() const { return size_offset_.has_value(); }
+  /// @return the bytes that were allocated for the sampled object. The block
+  /// must be complete and not freed.
   size_t AllocatedBytes(uintptr_t block) const;
-  /// @return the part of them that is live with the object. The rest is what
-  /// V8's interpreter allocates behind a literal to learn how long that lives;
-  /// it dies soon. The object must live, and this be its isolate's thread.
-  size_t ObjectBytes(uintptr_t block) const;
+  /// @return the part of them that is not live with the object: what V8's
+  /// interpreter allocates behind a literal to learn how long that lives; it
+  /// dies soon. The object must live, and this be its isolate's thread.
+  size_t DroppedBytes(uintptr_t block) const;
 
  private:
   std::optional<size_t> size_offset_;

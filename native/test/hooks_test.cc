@@ -9,7 +9,9 @@
 #include <cstring>
 #include <thread>
 
+#include "interposition/block_provider.h"
 #include "recursion_guard.h"
+#include "sample_memory.h"
 #include "test/library/test_library.h"
 #include "test/recording_listener.h"
 
@@ -554,6 +556,107 @@ TEST("Hooks: eight threads at once, and nothing is lost") {
   EXPECT_EQUAL(listener.allocations, 2u * kThreads * kRounds);
   EXPECT_EQUAL(listener.deallocations, 2u * kThreads * kRounds);
   EXPECT_EQUAL(listener.bytes, kRounds * (36u + 100 * kThreads));
+}
+
+/// Provides blocks of one size, all from one place.
+class TestProvider final : public BlockProvider {
+ public:
+  static constexpr size_t kBlockBytes = 24;
+
+  /// What is freed comes back to it for good, so there is one.
+  static TestProvider& Get() {
+    static TestProvider& provider = *new TestProvider;
+    return provider;
+  }
+
+  void* Provide(size_t size_bytes, uintptr_t caller) override {
+    errno = EIO;
+    if (size_bytes != kBlockBytes) return nullptr;
+    last_caller = caller;
+    return memory_->AllocateEntry();
+  }
+  void TakeBack(void* block) override {
+    ++taken_back;
+    memory_->Deallocate(block);
+  }
+
+  uintptr_t last_caller = 0;
+  int taken_back = 0;
+
+ private:
+  TestProvider() {
+    SetOwner(this, reinterpret_cast<uintptr_t>(memory_->begin()));
+  }
+
+  const std::unique_ptr<SampleMemory> memory_ =
+      SampleMemory::Reserve(kRangeBytes);
+};
+
+TEST("Hooks: provided blocks are the provider's, and reported to nobody") {
+  TestProvider& provider = TestProvider::Get();
+  FOR_EACH_LIBRARY(library) {
+    provider.taken_back = 0;
+    errno = EDOM;
+    bool was_provided = false;
+    const Events events = Record([&] {
+      block_provider = &provider;
+      void* block = library->Call<void*>("call_new", TestProvider::kBlockBytes);
+      was_provided = BlockProvider::IsProvided(block);
+      library->Call<void>("call_delete", block);
+      block_provider = nullptr;
+    });
+    EXPECT(was_provided);
+    EXPECT_EQUAL(provider.taken_back, 1);
+    EXPECT_EQUAL(events, Nothing());
+    EXPECT_EQUAL(errno, EDOM);
+    Dl_info info;
+    EXPECT(::dladdr(reinterpret_cast<void*>(provider.last_caller), &info));
+    EXPECT_EQUAL(std::string(info.dli_sname), "call_new");
+  }
+}
+
+TEST("Hooks: a provided block goes back even when nobody provides any more") {
+  TestProvider& provider = TestProvider::Get();
+  FOR_EACH_LIBRARY(library) {
+    provider.taken_back = 0;
+    void* block = nullptr;
+    Record([&] {
+      block_provider = &provider;
+      block = library->Call<void*>("call_new", TestProvider::kBlockBytes);
+      block_provider = nullptr;
+    });
+    {
+      const RecursionGuard guard;
+      library->Call<void>("call_free", block);
+    }
+    EXPECT_EQUAL(provider.taken_back, 1);
+  }
+}
+
+TEST("Hooks: what is not provided is the allocator's") {
+  TestProvider& provider = TestProvider::Get();
+  FOR_EACH_LIBRARY(library) {
+    provider.taken_back = 0;
+    void* other_size = nullptr;
+    void* of_tracker = nullptr;
+    const Events events = Record([&] {
+      block_provider = &provider;
+      other_size = library->Call<void*>("call_new", size_t{100});
+      {
+        const RecursionGuard guard;
+        of_tracker =
+            library->Call<void*>("call_new", TestProvider::kBlockBytes);
+      }
+      block_provider = nullptr;
+    });
+    EXPECT(!BlockProvider::IsProvided(other_size));
+    EXPECT(!BlockProvider::IsProvided(of_tracker));
+    EXPECT_EQUAL(
+        events, (Events{Allocation(other_size, 100, Allocator::kOperatorNew)}));
+    library->Call<void>("call_delete", other_size);
+    library->Call<void>("call_delete", of_tracker);
+    EXPECT_EQUAL(provider.taken_back, 0);
+  }
 }
 
 TEST("Hooks: a forked child goes on without trouble") {

@@ -9,37 +9,16 @@
 namespace memray_mocha::test {
 namespace {
 
-TEST("live blocks: sum up what lives, and what samples stand for") {
+TEST("live blocks: sum up what lives") {
   LiveBlocks blocks;
   blocks.Insert(64, 100, false);
-  blocks.InsertSample(128, 3000);
-  EXPECT_EQUAL(blocks.bytes(), 100u);
-  EXPECT_EQUAL(blocks.sampled_bytes(), 3000u);
+  blocks.Insert(128, 3000, false);
+  EXPECT_EQUAL(blocks.bytes(), 3100u);
   blocks.Insert(64, 7, true);  // its deallocation was missed
-  EXPECT_EQUAL(blocks.bytes(), 7u);
+  EXPECT_EQUAL(blocks.bytes(), 3007u);
   EXPECT_EQUAL(blocks.Erase(64).is_of_other_thread, 1u);
   EXPECT_EQUAL(blocks.Erase(64).address, 0u);
-  EXPECT_EQUAL(blocks.bytes(), 0u);
-  EXPECT_EQUAL(blocks.Erase(128).is_sample, 1u);
-  EXPECT_EQUAL(blocks.sampled_bytes(), 0u);
-}
-
-TEST("live blocks: all samples can be forgotten") {
-  LiveBlocks blocks;
-  for (uint64_t i = 1; i <= 3000; ++i) {
-    if (i % 3 == 0) {
-      blocks.Insert(16 * i, 10, false);
-    } else {
-      blocks.InsertSample(16 * i, 10);
-    }
-  }
-  blocks.EraseSamples();
-  EXPECT_EQUAL(blocks.bytes(), 10'000u);
-  EXPECT_EQUAL(blocks.sampled_bytes(), 0u);
-  size_t left = 0;
-  for (uint64_t i = 1; i <= 3000; ++i)
-    left += blocks.Erase(16 * i).address != 0;
-  EXPECT_EQUAL(left, 1000u);
+  EXPECT_EQUAL(blocks.bytes(), 3000u);
 }
 
 TEST("live blocks: do what a map does, whatever comes and goes") {

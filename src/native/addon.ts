@@ -57,7 +57,7 @@ export interface Addon {
   forgetObjectIds(): void;
   /** @returns what the user should know of how this process is tracked, said once; empty when there is nothing */
   takeNotice(): string;
-  /** Takes the allocator's interposition out of the process again. */
+  /** Takes the allocator's interposition out of the process again, unless it is being tracked. */
   uninstall(): void;
 }
 
