@@ -8,6 +8,7 @@
 #include "interposition/installer.h"
 #include "js_heap/heap.h"
 #include "js_heap/object_ids.h"
+#include "sampler_calibration.h"
 #include "tracker.h"
 
 namespace memray_mocha {
@@ -88,8 +89,16 @@ Napi::Value TakeHeapSnapshot(const Napi::CallbackInfo& info) {
 
 void ForgetObjectIds(const Napi::CallbackInfo&) { object_ids::Forget(); }
 
-Napi::Value TakeNotice(const Napi::CallbackInfo& info) {
-  return Napi::String::New(info.Env(), JsCallStacks::TakeNotice());
+/// takeNotices() -> { code: message }, of those that are due
+Napi::Value TakeNotices(const Napi::CallbackInfo& info) {
+  const std::pair<const char*, const char*> notices[] = {
+      {"MEMRAY_MOCHA_SLOWER", JsCallStacks::TakeNotice()},
+      {"MEMRAY_MOCHA_FUNCTION_LEVEL", TakeSamplerNotice()}};
+  Napi::Object due = Napi::Object::New(info.Env());
+  for (const auto& [code, message] : notices) {
+    if (*message) due[code] = message;
+  }
+  return due;
 }
 
 void Uninstall(const Napi::CallbackInfo&) { Tracker::Get().Uninstall(); }
@@ -111,7 +120,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["assignObjectIds"] = Napi::Function::New(env, AssignObjectIds);
   exports["takeHeapSnapshot"] = Napi::Function::New(env, TakeHeapSnapshot);
   exports["forgetObjectIds"] = Napi::Function::New(env, ForgetObjectIds);
-  exports["takeNotice"] = Napi::Function::New(env, TakeNotice);
+  exports["takeNotices"] = Napi::Function::New(env, TakeNotices);
   exports["uninstall"] = Napi::Function::New(env, Uninstall);
   return exports;
 }

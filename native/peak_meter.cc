@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "js_heap/object_sampler.h"
 #include "recursion_guard.h"
 
 namespace memray_mocha {
@@ -249,10 +250,14 @@ uint64_t PeakMeter::LivePeakBytes() {
 
 Recording::SampledHeap PeakMeter::SumLiveSamples() {
   const RecursionGuard guard;
+  if (!recording_->samples_functions()) return recording_->SumLiveSamples();
   const Clock::duration begin = Clock::now();
-  auto sampled = recording_->SumLiveSamples();
+  // Without the lock: V8 allocates on its heap here, and waits for its helper
+  // threads to sweep, while these may wait for the lock in a hook.
+  const auto functions = object_sampler::LiveByFunction();
   collecting_ += Clock::now() - begin;
-  return sampled;
+  std::lock_guard lock(*lock_);
+  return recording_->SumByFunction(functions);
 }
 
 void PeakMeter::Collect(heap::Collection kind) {

@@ -52,6 +52,9 @@ class PeakMeter final : public heap::CollectionListener {
   /// The same, when tracking ends.
   void LookAtEnd();
 
+  /// What is live of the program's objects, by call stack.
+  Recording::SampledHeap SumLiveSamples();
+
   void BeforeCollection() override;
   void AfterCollection() override;
 
@@ -72,7 +75,6 @@ class PeakMeter final : public heap::CollectionListener {
   uint64_t LikelyJsBytes(uint64_t js_bytes) const;
   uint64_t MissedJsBytes(uint64_t js_bytes) const;
   void Collect(heap::Collection kind);
-  Recording::SampledHeap SumLiveSamples();
   void NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes);
   void ConfirmAtLimit(uint64_t raw_bytes, uint64_t missed_js_bytes);
   void CollectSome(uint64_t raw_bytes);

@@ -266,6 +266,19 @@ Recording::SampledHeap Recording::SumLiveSamples() {
   return samples_.SumByStack();
 }
 
+Recording::SampledHeap Recording::SumByFunction(
+    const std::vector<object_sampler::FunctionNode>& nodes) {
+  const auto stacks = recorder_.RecordFunctions(nodes);
+  std::map<uint32_t, SampledMemory> sums;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (!stacks[i] || nodes[i].live.bytes == 0) continue;
+    SampledMemory& sum = sums[*stacks[i]];
+    sum.bytes += nodes[i].live.bytes;
+    sum.objects += nodes[i].live.objects;
+  }
+  return {sums.begin(), sums.end()};
+}
+
 void Recording::WriteHeap(records::HeapKind kind, uint64_t js_bytes,
                           const SampledHeap& sampled) {
   writer_.WriteHeap(kind, js_bytes);

@@ -13,6 +13,7 @@
 #include "capture/record_writer.h"
 #include "capture/sink.h"
 #include "held_events.h"
+#include "js_heap/object_sampler.h"
 #include "live_blocks.h"
 #include "live_samples.h"
 #include "sampler_calibration.h"
@@ -92,6 +93,11 @@ class Recording {
   std::optional<double> FindLivePart();
   /// What is live of the program's objects, by call stack.
   SampledHeap SumLiveSamples();
+  /// Whether that is for V8 to tell, in place of the samples.
+  bool samples_functions() const { return sampler_->sample == 0; }
+  /// The same as SumLiveSamples, of what V8 tells. With the lock.
+  SampledHeap SumByFunction(
+      const std::vector<object_sampler::FunctionNode>& nodes);
 
  private:
   void AddMapping(const ThreadState& thread, uintptr_t address,

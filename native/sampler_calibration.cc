@@ -3,16 +3,23 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstdlib>
 #include <map>
 #include <set>
 #include <utility>
 
+#include "interposition/block_provider.h"
 #include "interposition/listener.h"
 #include "js_heap/object_sampler.h"
-#include "sample_memory.h"
 
 namespace memray_mocha {
 namespace {
+
+using object_sampler::Stacks;
+
+/// For tests.
+constexpr const char* kForceFunctionLevel = "MEMRAY_MOCHA_FORCE_FUNCTION_LEVEL";
 
 /// Counts this thread's calls of operator new by who calls and how much is
 /// asked for, and what it frees.
@@ -58,7 +65,7 @@ SamplerSites Find() {
   constexpr size_t kObjects = 500;
   const auto allocate = [] { object_sampler::AllocateObjects(kObjects); };
   const auto& without = CountDuring(allocate).calls;
-  object_sampler::Start(1);
+  object_sampler::Start(1, Stacks::kNone);
   const OperatorNewCounter& sampled = CountDuring(allocate);
   SamplerSites sites;
   std::vector<uintptr_t> samples;
@@ -84,17 +91,41 @@ SamplerSites Find() {
       std::all_of(samples.begin(), samples.end(), [&](uintptr_t block) {
         return sampled.freed.contains(block) || freed.contains(block);
       });
-  if (sites.sample == UINTPTR_MAX || !sites.block.IsKnown() || !are_freed)
-    sites.sample = 0;
+  if (sites.sample != UINTPTR_MAX && sites.block.IsKnown() && are_freed &&
+      !std::getenv(kForceFunctionLevel)) {
+    sites.memory = SampleMemory::Reserve(BlockProvider::kRangeBytes);
+  }
+  if (sites.memory) return sites;
+  sites.sample = 0;
+  // Its call stacks are bookkeeping, too.
+  object_sampler::Start(1, Stacks::kFunctions);
+  const auto& with_stacks = CountDuring(allocate).calls;
+  object_sampler::Stop();
+  for (const auto& [call, blocks] : with_stacks) {
+    if (!without.contains(call)) sites.own.push_back(call.first);
+  }
   return sites;
 }
+
+std::atomic<bool> is_notice_due{false};
 
 }  // namespace
 
 const SamplerSites& FindSamplerSites() {
   // Never destroyed: hooks look at it until the process ends.
-  static const SamplerSites& sites = *new SamplerSites(Find());
+  static const SamplerSites& sites = *[] {
+    auto* found = new SamplerSites(Find());
+    is_notice_due = found->sample == 0;
+    return found;
+  }();
   return sites;
+}
+
+const char* TakeSamplerNotice() {
+  if (!is_notice_due.exchange(false)) return "";
+  return "memray-mocha shows functions of the JS heap, not lines: where V8 "
+         "samples objects was not found. Please report this, with the version "
+         "of Node.";
 }
 
 }  // namespace memray_mocha

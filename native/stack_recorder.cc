@@ -19,9 +19,10 @@ CodeType TypeOf(const Code& code) {
   return code.script_id == 0 ? CodeType::kBuiltin : CodeType::kJavaScript;
 }
 
+bool IsOfNode(const std::string& script) { return script.starts_with("node:"); }
+
 bool IsOfNode(const CodeMap& codes, const Code& code) {
-  return code.script_id != 0 &&
-         codes.GetScript(code.script_id).name.starts_with("node:");
+  return code.script_id != 0 && IsOfNode(codes.GetScript(code.script_id).name);
 }
 
 /// Takes the number behind the last colon off a name.
@@ -141,7 +142,9 @@ uint32_t StackRecorder::DefineJsFrame(const CodeMap& codes, const Code& code,
   uint32_t& frame = js_frames_[code.id][position + 1];
   if (frame != 0) return frame;
   frame = writer_->DefineJsFrame(DefineCode(codes, code), position + 1);
-  SetOwner(frame, OwnerOf(codes, code));
+  SetOwner(frame, code.script_id == 0
+                      ? Owner::kCaller
+                      : OwnerOf(codes.GetScript(code.script_id).name));
   const bool has_source_map = codes.GetScript(code.script_id).has_source_map;
   if (code.script_id != 0 && (position >= 0 || has_source_map)) {
     positions_.push_back({codes.id(), code.script_id,
@@ -151,11 +154,8 @@ uint32_t StackRecorder::DefineJsFrame(const CodeMap& codes, const Code& code,
   return frame;
 }
 
-StackRecorder::Owner StackRecorder::OwnerOf(const CodeMap& codes,
-                                            const Code& code) const {
-  if (code.script_id == 0) return Owner::kCaller;
-  if (IsOfNode(codes, code)) return Owner::kCaller;
-  const std::string& script = codes.GetScript(code.script_id).name;
+StackRecorder::Owner StackRecorder::OwnerOf(const std::string& script) const {
+  if (IsOfNode(script)) return Owner::kCaller;
   return script.starts_with(own_directory_) ? Owner::kThisPackage
                                             : Owner::kProgram;
 }
@@ -185,6 +185,48 @@ uint32_t StackRecorder::DefineScript(const CodeMap& codes, int script_id) {
   id = writer_->DefineScript(writer_->DefineString(info.name),
                              info.has_source_map);
   return id;
+}
+
+std::vector<std::optional<uint32_t>> StackRecorder::RecordFunctions(
+    const std::vector<object_sampler::FunctionNode>& nodes) {
+  return JsCallStacks::OfThisThread()->WithCodeMap([&](const CodeMap& codes) {
+    std::vector<uint32_t> stacks;
+    for (const auto& [function, caller, live] : nodes) {
+      uint32_t stack = stacks.empty() ? 0 : stacks[caller];
+      // The others are V8's own, and states in which no function runs.
+      if (function.script_id != 0)
+        stack = Stack(stack, FunctionFrame(codes, function));
+      stacks.push_back(stack);
+    }
+    std::vector<std::optional<uint32_t>> of_program;
+    for (const uint32_t stack : stacks) {
+      of_program.push_back(stack_is_own_[stack] ? std::nullopt
+                                                : std::optional(stack));
+    }
+    return of_program;
+  });
+}
+
+uint32_t StackRecorder::FunctionFrame(
+    const CodeMap& codes, const object_sampler::Function& function) {
+  const auto& [name, script, script_id, line, column] = function;
+  // As V8 names a function's code.
+  const std::string code_name = "JS:~" + name + " " + script + ":" +
+                                std::to_string(line) + ":" +
+                                std::to_string(column);
+  uint32_t& frame = function_frames_[{script_id, code_name}];
+  if (frame != 0) return frame;
+  const uint32_t script_of_capture = DefineScript(codes, script_id);
+  const uint32_t code =
+      writer_->DefineCode(writer_->DefineString(code_name), script_of_capture,
+                          CodeType::kJavaScript, line, column);
+  frame = writer_->DefineJsFrame(code, 0);
+  SetOwner(frame, OwnerOf(script));
+  if (codes.GetScript(script_id).has_source_map) {
+    positions_.push_back({codes.id(), script_id, script_of_capture, -1,
+                          JsCallStacks::Place{line, column}, true});
+  }
+  return frame;
 }
 
 uint32_t StackRecorder::CompilerStack() {

@@ -12,6 +12,7 @@
 
 #include "capture/record_writer.h"
 #include "capture/stack_table.h"
+#include "js_heap/object_sampler.h"
 #include "thread_state.h"
 
 namespace memray_mocha {
@@ -46,6 +47,11 @@ class StackRecorder {
   ///     package's own JavaScript that allocates, which is not the program's
   ///     memory.
   std::optional<uint32_t> Record(ThreadState* thread);
+
+  /// The same for call stacks of functions that V8 tells.
+  /// @return the call stack of each node.
+  std::vector<std::optional<uint32_t>> RecordFunctions(
+      const std::vector<object_sampler::FunctionNode>& nodes);
 
   /// @return the id of the call stack of what V8 allocates while it compiles.
   uint32_t CompilerStack();
@@ -86,7 +92,9 @@ class StackRecorder {
   uint32_t JsFrame(const CodeMap& codes, uintptr_t address);
   uint32_t DefineJsFrame(const CodeMap& codes, const Code& code,
                          int64_t position);
-  Owner OwnerOf(const CodeMap& codes, const Code& code) const;
+  uint32_t FunctionFrame(const CodeMap& codes,
+                         const object_sampler::Function& function);
+  Owner OwnerOf(const std::string& script) const;
   void SetOwner(uint32_t frame, Owner owner);
   uint32_t DefineCode(const CodeMap& codes, const Code& code);
   uint32_t DefineScript(const CodeMap& codes, int script_id);
@@ -110,6 +118,8 @@ class StackRecorder {
   std::unordered_map<uint64_t, std::unordered_map<uint64_t, uint32_t>>
       js_frames_;
   std::unordered_map<uint64_t, uint32_t> codes_;
+  // By script and name, which has the place.
+  std::map<std::pair<int, std::string>, uint32_t> function_frames_;
   // By id of the code map, and V8's of the script.
   std::map<std::pair<uint64_t, int>, uint32_t> scripts_;
   std::vector<Position> positions_;

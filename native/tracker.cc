@@ -71,7 +71,6 @@ std::string Tracker::Start(const TrackingOptions& options) {
   settings_.native_frames = options.native;
   settings_.sampler = sampler;
   settings_.isolate = heap::Current();
-  settings_.js_sample_interval_bytes = options.js_sample_interval_bytes;
   std::unique_ptr<PeakMeter> meter;
   if (measures_js_heap) {
     meter = std::make_unique<PeakMeter>(recording.get(), &mutex_,
@@ -83,22 +82,24 @@ std::string Tracker::Start(const TrackingOptions& options) {
     meter_ = std::move(meter);
     has_requested_look_ = false;
   }
-  if (measures_js_heap) object_sampler::Start(options.js_sample_interval_bytes);
-  if (sampler && sampler->sample != 0) ProvideSamples();
+  if (measures_js_heap) StartSampler(options.js_sample_interval_bytes);
   allocation_listener = this;
   return "";
 }
 
 /// Has V8 note its samples in memory of ours, from where they are known.
-void Tracker::ProvideSamples() {
-  if (!sample_memory_) {
-    sample_memory_ = SampleMemory::Reserve(kRangeBytes);
-    if (!sample_memory_) return;
-    SetOwner(this, reinterpret_cast<uintptr_t>(sample_memory_->begin()));
-  }
+void Tracker::StartSampler(uint64_t interval_bytes) {
+  using object_sampler::Stacks;
+  settings_.js_sample_interval_bytes = interval_bytes;
+  const SamplerSites& sites = *settings_.sampler;
+  if (sites.sample == 0)
+    return object_sampler::Start(interval_bytes, Stacks::kFunctions);
+  sample_memory_ = sites.memory.get();
   sampling_thread_ = pthread_self();
   unseen_js_bytes_ = 0;
+  SetOwner(this, reinterpret_cast<uintptr_t>(sample_memory_->begin()));
   block_provider = this;
+  object_sampler::Start(interval_bytes, Stacks::kNone);
 }
 
 void Tracker::SetSampleInterval(uint64_t interval_bytes) {
@@ -111,8 +112,7 @@ void Tracker::SetSampleInterval(uint64_t interval_bytes) {
     recording_->ForgetSamples();
   }
   meter_->Restart();
-  object_sampler::Start(interval_bytes);
-  settings_.js_sample_interval_bytes = interval_bytes;
+  StartSampler(interval_bytes);
 }
 
 void Tracker::SetMemoryLimit(uint64_t limit_bytes) {
@@ -127,7 +127,7 @@ void Tracker::Mark() {
   if (meter_) meter_->Look();
   const RecursionGuard guard;
   Recording::SampledHeap live;
-  if (meter_) live = recording_->SumLiveSamples();
+  if (meter_) live = meter_->SumLiveSamples();
   std::lock_guard lock(mutex_);
   recording_->ReleaseEvents();
   recording_->WriteHeap(records::HeapKind::kMark, 0, live);
@@ -137,7 +137,7 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
   if (meter_) meter_->LookAtEnd();
   const RecursionGuard guard;
   Recording::SampledHeap left;
-  if (meter_) left = recording_->SumLiveSamples();
+  if (meter_) left = meter_->SumLiveSamples();
   allocation_listener = nullptr;
   std::unique_ptr<Recording> recording;
   std::unique_ptr<PeakMeter> meter;

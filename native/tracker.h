@@ -100,7 +100,7 @@ class Tracker final : public AllocationListener, public BlockProvider {
   /// Takes the call stack of this thread, which has just allocated.
   /// @return nullptr when V8 allocates for itself.
   ThreadState* TakeCallStack(uintptr_t caller, bool with_native_frames) const;
-  void ProvideSamples();
+  void StartSampler(uint64_t interval_bytes);
   void OnSampledObject(Sample* sample);
   void RequestLook(std::unique_lock<SpinningMutex> lock);
   static void Look(v8::Isolate*, void* recording_id);
@@ -125,7 +125,7 @@ class Tracker final : public AllocationListener, public BlockProvider {
   bool has_requested_look_ = false;
 
   // Of the thread that samples.
-  std::unique_ptr<SampleMemory> sample_memory_;
+  SampleMemory* sample_memory_ = nullptr;
   pthread_t sampling_thread_;
   uint64_t unseen_js_bytes_ = 0;
 };

@@ -3,9 +3,12 @@
 #include <v8-profiler.h>
 #include <v8.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <memory>
+#include <unordered_map>
+#include <utility>
 
 namespace memray_mocha::object_sampler {
 namespace {
@@ -29,14 +32,29 @@ v8::HeapProfiler* Profiler() {
   return v8::Isolate::GetCurrent()->GetHeapProfiler();
 }
 
+std::string ToString(v8::Isolate* isolate, v8::Local<v8::String> text) {
+  if (text.IsEmpty()) return "";
+  const v8::String::Utf8Value value(isolate, text);
+  return *value ? std::string(*value, value.length()) : "";
+}
+
+Function FunctionOf(v8::Isolate* isolate,
+                    const v8::AllocationProfile::Node& node) {
+  const auto known = [](int number) { return std::max(number, 0); };
+  return {ToString(isolate, node.name), ToString(isolate, node.script_name),
+          node.script_id, static_cast<uint32_t>(known(node.line_number)),
+          static_cast<uint32_t>(known(node.column_number))};
+}
+
 }  // namespace
 
-void Start(uint64_t interval_bytes) {
+void Start(uint64_t interval_bytes, Stacks stacks) {
   mean_interval_bytes = static_cast<double>(interval_bytes);
   for (size_t words = 1; words < memory_of_small.size(); ++words)
     memory_of_small[words] = ComputeMemoryOf(words * kWordBytes);
-  constexpr int kStackDepth = 0;
-  Profiler()->StartSamplingHeapProfiler(interval_bytes, kStackDepth);
+  constexpr int kMaxDepth = 64;
+  Profiler()->StartSamplingHeapProfiler(
+      interval_bytes, stacks == Stacks::kFunctions ? kMaxDepth : 0);
 }
 
 void Stop() { Profiler()->StopSamplingHeapProfiler(); }
@@ -58,6 +76,35 @@ std::vector<SampledObject> LiveObjects() {
     live.push_back({sample.sample_id - 1, sample.size});
   }
   return live;
+}
+
+std::vector<FunctionNode> LiveByFunction() {
+  v8::Isolate* isolate = v8::Isolate::GetCurrent();
+  const v8::HandleScope scope(isolate);
+  const std::unique_ptr<v8::AllocationProfile> profile(
+      Profiler()->GetAllocationProfile());
+  std::vector<FunctionNode> nodes;
+  if (!profile) return nodes;
+  std::unordered_map<uint32_t, size_t> index_by_id;
+  // Each with its caller's index.
+  std::vector<std::pair<const v8::AllocationProfile::Node*, size_t>> waiting{
+      {profile->GetRootNode(), 0}};
+  while (!waiting.empty()) {
+    const auto [node, caller] = waiting.back();
+    waiting.pop_back();
+    const size_t index = nodes.size();
+    nodes.push_back({FunctionOf(isolate, *node), caller, {}});
+    index_by_id[node->node_id] = index;
+    for (const auto* callee : node->children)
+      waiting.push_back({callee, index});
+  }
+  for (const v8::AllocationProfile::Sample& sample : profile->GetSamples()) {
+    const SampledMemory memory = MemoryOf(sample.size);
+    SampledMemory& live = nodes[index_by_id[sample.node_id]].live;
+    live.bytes += memory.bytes;
+    live.objects += memory.objects;
+  }
+  return nodes;
 }
 
 void AllocateObjects(size_t count) {

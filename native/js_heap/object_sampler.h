@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "live_samples.h"
@@ -22,9 +23,13 @@ struct SampledObject {
   size_t size_bytes;
 };
 
+/// Whether V8 takes call stacks for its samples. They name functions, not
+/// lines, and take several times as long as ours.
+enum class Stacks { kNone, kFunctions };
+
 /// @param interval_bytes the mean distance of two samples; 1 samples every
 /// object.
-void Start(uint64_t interval_bytes);
+void Start(uint64_t interval_bytes, Stacks stacks);
 void Stop();
 
 /// @return what a sampled object of that size stands for. Also in a hook.
@@ -32,6 +37,26 @@ SampledMemory MemoryOf(size_t size_bytes);
 
 /// @return those that are still live, as far as V8 has collected garbage.
 std::vector<SampledObject> LiveObjects();
+
+/// A function in V8's call stacks of samples.
+struct Function {
+  std::string name;
+  std::string script;
+  int script_id;  // 0: V8's own, or none
+  uint32_t line;  // where it begins, 1-based; 0 when it is not known
+  uint32_t column;
+};
+
+/// A node of the tree that V8's call stacks are.
+struct FunctionNode {
+  Function function;
+  size_t caller;       // the node's index, or its own at the root
+  SampledMemory live;  // allocated by it
+};
+
+/// @return what is live, by V8's call stacks; callers come before those they
+/// call.
+std::vector<FunctionNode> LiveByFunction();
 
 /// Allocates objects on V8's heap, for calibration.
 void AllocateObjects(size_t count);

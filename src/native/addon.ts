@@ -55,8 +55,8 @@ export interface Addon {
   takeHeapSnapshot(): Buffer;
   /** Has V8 follow objects no longer. */
   forgetObjectIds(): void;
-  /** @returns what the user should know of how this process is tracked, said once; empty when there is nothing */
-  takeNotice(): string;
+  /** @returns what the user should know of how this process is tracked, said once: messages by code */
+  takeNotices(): Record<string, string>;
   /** Takes the allocator's interposition out of the process again, unless it is being tracked. */
   uninstall(): void;
 }

@@ -120,8 +120,9 @@ export class Tracker {
     const capture = addon.stopTracking((scriptId, places) =>
       Tracker.#sourceMaps.findOriginals(scriptId, places),
     );
-    const notice = addon.takeNotice();
-    if (notice) emitWarning(notice, { code: 'MEMRAY_MOCHA_SLOWER' });
+    for (const [code, message] of Object.entries(addon.takeNotices())) {
+      emitWarning(message, { code });
+    }
     return new CaptureReader(new AddonSource(addon, capture));
   }
 }
