@@ -23,8 +23,16 @@ FrameWalker::Result FrameWalker::Walk(uintptr_t sp, void** frames, size_t limit,
   if (IsSameAsLast()) return Result::kSame;
   size_t written = 0;
   bool is_known = true;
+  Frame callee{};
+  interpreter_.reset();
   const bool is_followed = VisitFrames(sp, [&](const Frame& frame) {
     const Kind kind = Find(frame).kind;
+    if (written == 0 && kind == Kind::kBytecode && callee.pointer != 0 &&
+        !frame.is_below_cpp) {
+      interpreter_ = {callee.pointer, callee.pc,
+                      *At<uintptr_t>(frame.pointer + layout_->bytecode_array)};
+    }
+    callee = frame;
     if (kind == Kind::kUnknown) return is_known = false;
     if (kind == Kind::kMachineCode) {
       frames[written++] = reinterpret_cast<void*>(frame.pc);
@@ -146,6 +154,12 @@ uint64_t FrameWalker::Watch(uintptr_t address) {
   const auto* word = At<uint64_t>(address);
   watched_[watched_count_++] = {word, *word};
   return *word;
+}
+
+uint64_t FrameWalker::WatchAlso(uintptr_t address) {
+  if (watched_count_ < kMaxWatchedWords) return Watch(address);
+  Forget();
+  return *At<uint64_t>(address);
 }
 
 /// @return where V8 says that the frame is, if it runs bytecode.

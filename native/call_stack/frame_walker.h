@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "call_stack/frame_layout.h"
@@ -35,6 +36,15 @@ class FrameWalker {
     kUnknown,
   };
 
+  /// Where V8's interpreter carries out an instruction of bytecode.
+  struct Interpreter {
+    /// Of its own code for the instruction.
+    uintptr_t frame_pointer;
+    /// Where what that has called returns to.
+    uintptr_t return_address;
+    uintptr_t bytecode_array;
+  };
+
   /// @param layout nullptr when V8 alone is to be asked.
   /// @param isolate where the isolate begins.
   /// @param stack_end the upper end of this thread's stack; 0 when it is not
@@ -53,6 +63,14 @@ class FrameWalker {
   /// @param frames most recent first, at most `limit`; left alone when they are
   /// the same.
   Result Walk(uintptr_t sp, void** frames, size_t limit, size_t* count);
+
+  /// @return who carries out the bytecode of the last walk's first frame, if it
+  /// is one of bytecode, and that does not call JavaScript.
+  const std::optional<Interpreter>& interpreter() const { return interpreter_; }
+
+  /// Reads one more word of the stack that the result of the last walk hangs
+  /// on.
+  uint64_t WatchAlso(uintptr_t address);
 
   /// Has the next walk compare nothing with the last one: what addresses mean
   /// has changed.
@@ -134,6 +152,7 @@ class FrameWalker {
   uintptr_t last_exit_frame_ = 0;
   std::array<WatchedWord, kMaxWatchedWords> watched_;
   size_t watched_count_ = 0;
+  std::optional<Interpreter> interpreter_;
   // Open addressing with linear probing.
   std::vector<KnownFrame> known_frames_;
   size_t known_count_ = 0;

@@ -187,34 +187,94 @@ void JsCallStacks::TakeFrames() {
   if (version != walked_version_) walker_.Forget();
   walked_version_ = version;
   const auto sp = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  FrameWalker::Result result = Walk(sp);
+  if (result == FrameWalker::Result::kUnknown || walker_.IsCheckDue())
+    result = Verify(sp, result);
+  if (result == FrameWalker::Result::kSame) return;
+  ++stack_.id;
+  if (result == FrameWalker::Result::kWalked) FindInstruction();
+}
+
+FrameWalker::Result JsCallStacks::Walk(uintptr_t sp) {
   const auto result =
       walker_.Walk(sp, stack_.frames, JsCallStack::kMaxFrames, &stack_.count);
-  if (result != FrameWalker::Result::kSame) ++stack_.id;
-  const bool is_known = result != FrameWalker::Result::kUnknown;
-  if (is_known && !walker_.IsCheckDue()) return;
+  if (result != FrameWalker::Result::kSame) told_innermost_ = stack_.frames[0];
+  return result;
+}
+
+/// Has V8 take the call stack, too.
+/// @return kUnknown where V8's is taken.
+FrameWalker::Result JsCallStacks::Verify(uintptr_t sp,
+                                         FrameWalker::Result result) {
   void* frames[JsCallStack::kMaxFrames];
   VmState state;
   size_t count = SampleFrames(frames, &state);
   const bool is_whole = count < JsCallStack::kMaxFrames;
-  if (is_known) {
-    void* known[JsCallStack::kMaxFrames];
-    size_t known_count = KeepCode(
-        known, std::copy_n(stack_.frames, stack_.count, known) - known);
-    count = KeepCode(frames, count);
-    if (!is_whole) known_count = std::min(known_count, count);
-    if (state == stack_.vm_state &&
-        std::equal(frames, frames + count, known, known + known_count)) {
-      return;
-    }
-    FrameWalker::Fail();
-  } else {
+  if (result == FrameWalker::Result::kUnknown) {
     walker_.Learn(sp, frames, count, is_whole,
                   [this](void* frame) { return IsCode(frame); });
+    // That it was wrong about another stack may be all that it has learnt.
+    if (walker_.IsUsable()) result = Walk(sp);
+    if (result == FrameWalker::Result::kWalked) return result;
+  } else {
+    void* known[JsCallStack::kMaxFrames];
+    std::copy_n(stack_.frames, stack_.count, known);
+    known[0] = told_innermost_;
+    size_t known_count = KeepCode(known, stack_.count);
+    const size_t kept_count = KeepCode(frames, count);
+    if (!is_whole) known_count = std::min(known_count, kept_count);
+    if (state == stack_.vm_state &&
+        std::equal(frames, frames + kept_count, known, known + known_count)) {
+      return result;
+    }
+    count = kept_count;
+    FrameWalker::Fail();
   }
   std::copy_n(frames, count, stack_.frames);
   stack_.count = count;
   stack_.vm_state = state;
-  ++stack_.id;
+  return FrameWalker::Result::kUnknown;
+}
+
+/// V8's interpreter does not save where in the bytecode it is before it gets
+/// memory for a literal, for one. Then V8 tells the instruction at which it
+/// last did.
+void JsCallStacks::FindInstruction() {
+  const auto& interpreter = walker_.interpreter();
+  if (!interpreter) return;
+  InterpreterCall& call = FindInterpreterCall(interpreter->return_address);
+  if (!call.slot) return;
+  const uint64_t word = walker_.WatchAlso(interpreter->frame_pointer +
+                                          call.slot->from_frame_pointer);
+  const uintptr_t instruction =
+      interpreter->bytecode_array + word - call.slot->advance;
+  const auto told = reinterpret_cast<uintptr_t>(told_innermost_);
+  if (instruction == told) return;
+  std::lock_guard lock(mutex_);
+  const Code* code = codes_.Find(told).code;
+  if (!code || code->kind != Code::Kind::kBytecode ||
+      codes_.Find(instruction).code != code) {
+    return;
+  }
+  const int opcode = *reinterpret_cast<const uint8_t*>(instruction);
+  if (call.opcode < 0) call.opcode = opcode;
+  if (opcode == call.opcode)
+    stack_.frames[0] = reinterpret_cast<void*>(instruction);
+}
+
+JsCallStacks::InterpreterCall& JsCallStacks::FindInterpreterCall(
+    uintptr_t return_address) {
+  const auto [found, is_new] = interpreter_calls_.try_emplace(return_address);
+  InterpreterCall& call = found->second;
+  if (!is_new) return call;
+  std::lock_guard lock(mutex_);
+  const auto [code, offset] = codes_.Find(return_address - 1);
+  if (!code || !code->name.starts_with("BytecodeHandler:")) return call;
+  call.slot = FindOffsetSlot(
+      reinterpret_cast<const uint8_t*>(return_address),
+      reinterpret_cast<const uint8_t*>(return_address - 1 - offset),
+      code->size_bytes);
+  return call;
 }
 
 /// Asks V8.

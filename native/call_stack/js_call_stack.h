@@ -6,10 +6,13 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "call_stack/code_map.h"
 #include "call_stack/frame_walker.h"
+#include "call_stack/offset_slot.h"
 
 namespace memray_mocha {
 
@@ -96,14 +99,29 @@ class JsCallStacks {
 
   void ForgetDeadScripts();
   void TakeFrames();
+  FrameWalker::Result Walk(uintptr_t sp);
+  FrameWalker::Result Verify(uintptr_t sp, FrameWalker::Result result);
   size_t SampleFrames(void** frames, VmState* state) const;
   size_t KeepCode(void** frames, size_t count) const;
   bool IsCode(void* frame) const;
+
+  /// V8's code for an instruction of bytecode, at a call that it makes.
+  struct InterpreterCall {
+    std::optional<OffsetSlot> slot;
+    /// The first byte of that instruction; none yet.
+    int opcode = -1;
+  };
+  void FindInstruction();
+  InterpreterCall& FindInterpreterCall(uintptr_t return_address);
 
   v8::Isolate* const isolate_;
   FrameWalker walker_;
   uint64_t walked_version_ = 0;  // of the code map
   JsCallStack stack_;
+  // What V8 says of the first frame.
+  void* told_innermost_ = nullptr;
+  // By return address.
+  std::unordered_map<uintptr_t, InterpreterCall> interpreter_calls_;
   mutable std::mutex mutex_;
   CodeMap codes_;
   std::map<int, v8::Global<v8::UnboundScript>> scripts_;

@@ -1,16 +1,23 @@
 #include "call_stack/x64_instruction.h"
 
+#include <cstring>
+
 namespace memray_mocha {
 namespace {
 
 /// An instruction is prefixes, an opcode of one of four maps, then, by the
 /// opcode, an operand byte (ModRM) with what that asks for, and a constant.
-enum class Map : uint8_t { kOneByte, kTwoByte, k0F38, k0F3A };
+using Map = Instruction::Map;
 
 struct Prefixes {
   size_t bytes = 0;
   bool is_word = false;  // 16-bit operands
   bool is_wide = false;  // 64-bit operands
+  bool is_vex = false;
+  // What is added to the numbers of registers.
+  int high_reg = 0;
+  int high_index = 0;
+  int high_base = 0;
   Map map = Map::kOneByte;
 };
 
@@ -23,6 +30,7 @@ Prefixes ReadPrefixes(const uint8_t* code) {
           code[at] == 0xF0 || code[at] == 0x2E || code[at] == 0x64)) {
     prefixes.is_word |= code[at++] == 0x66;
   }
+  prefixes.is_vex = code[at] == 0xC5 || code[at] == 0xC4;
   if (code[at] == 0xC5) {  // VEX, which names the map itself
     prefixes.map = Map::kTwoByte;
     at += 2;
@@ -30,7 +38,13 @@ Prefixes ReadPrefixes(const uint8_t* code) {
     prefixes.map = static_cast<Map>(code[at + 1] & 3);
     at += 3;
   } else {
-    if ((code[at] & 0xF0) == 0x40) prefixes.is_wide = code[at++] & 8;
+    if ((code[at] & 0xF0) == 0x40) {
+      const int rex = code[at++];
+      prefixes.is_wide = rex & 8;
+      prefixes.high_reg = (rex & 4) << 1;
+      prefixes.high_index = (rex & 2) << 2;
+      prefixes.high_base = (rex & 1) << 3;
+    }
     if (code[at] == 0x0F) {
       prefixes.map = Map::kTwoByte;
       ++at;
@@ -54,61 +68,98 @@ size_t OperandBytes(const uint8_t* operand) {
   return 1 + (has_sib ? 1 : 0) + displacement;
 }
 
-/// Behind the opcode of an instruction of one byte's opcodes.
-size_t RestOfOneByte(const uint8_t* opcode, const Prefixes& prefixes) {
+bool HasOperand(Map map, uint8_t op) {
+  if (map == Map::kOneByte) {
+    return op < 0x40
+               ? (op & 7) < 4
+               : op == 0x63 || op == 0x69 || op == 0x6B ||
+                     (op >= 0x80 && op <= 0x8F) || (op >= 0xD0 && op <= 0xDF) ||
+                     op == 0xC0 || op == 0xC1 || op == 0xC6 || op == 0xC7 ||
+                     op == 0xF6 || op == 0xF7 || op >= 0xFE;
+  }
+  if (map != Map::kTwoByte) return true;
+  const bool is_branch = op >= 0x80 && op <= 0x8F;
+  return !is_branch && op != 0x05 && op != 0x0B && op != 0x31 && op != 0x77 &&
+         op != 0xA2 && (op < 0xC8 || op > 0xCF);
+}
+
+/// What an instruction of one byte's opcodes ends in.
+size_t ConstantOfOneByte(const uint8_t* opcode, const Prefixes& prefixes) {
   const uint8_t op = *opcode;
-  const uint8_t* operand = opcode + 1;
   const size_t number = prefixes.is_word ? 2 : 4;
   if (op < 0x40) {  // arithmetic: eight of each kind
     const int form = op & 7;
-    return form < 4 ? OperandBytes(operand) : form == 4 ? 1 : number;
+    return form < 4 ? 0 : form == 4 ? 1 : number;
   }
   if (op >= 0xB8 && op <= 0xBF) return prefixes.is_wide ? 8 : number;
   if (op >= 0xA0 && op <= 0xA3) return 8;  // an address
-  if (op == 0x69 || op == 0x81 || op == 0xC7)
-    return OperandBytes(operand) + number;
-  if (op == 0x6B || op == 0x80 || op == 0x83 || op == 0xC0 || op == 0xC1 ||
-      op == 0xC6)
-    return OperandBytes(operand) + 1;
   if (op == 0xF6 || op == 0xF7) {  // only test, the first two, has a constant
-    const size_t constant = op == 0xF6 ? 1 : number;
-    return OperandBytes(operand) + ((*operand & 0x30) == 0 ? constant : 0);
+    const bool is_test = (opcode[1] & 0x30) == 0;
+    return !is_test ? 0 : op == 0xF6 ? 1 : number;
   }
-  if (op == 0x63 || (op >= 0x84 && op <= 0x8F) || (op >= 0xD0 && op <= 0xDF) ||
-      op >= 0xFE)
-    return OperandBytes(operand);
-  if (op == 0x68 || op == 0xA9) return number;
+  if (op == 0x68 || op == 0x69 || op == 0x81 || op == 0xA9 || op == 0xC7)
+    return number;
   if (op == 0xE8 || op == 0xE9) return 4;
   if (op == 0xC2) return 2;
-  const bool has_byte = op == 0x6A || op == 0xA8 || op == 0xEB ||
-                        (op >= 0x70 && op <= 0x7F) ||
+  const bool has_byte = op == 0x6A || op == 0x6B || op == 0x80 || op == 0x83 ||
+                        op == 0xA8 || op == 0xC0 || op == 0xC1 || op == 0xC6 ||
+                        op == 0xEB || (op >= 0x70 && op <= 0x7F) ||
                         (op >= 0xB0 && op <= 0xB7);
   return has_byte ? 1 : 0;
 }
 
-size_t RestOfTwoByte(const uint8_t* opcode) {
-  const uint8_t op = *opcode;
+size_t ConstantOfTwoByte(uint8_t op) {
   if (op >= 0x80 && op <= 0x8F) return 4;  // conditional jump
-  if (op == 0x05 || op == 0x0B || op == 0x31 || op == 0x77 || op == 0xA2 ||
-      (op >= 0xC8 && op <= 0xCF))
-    return 0;
   const bool has_byte = (op >= 0x70 && op <= 0x73) || op == 0xA4 ||
                         op == 0xAC || op == 0xBA || op == 0xC2 ||
                         (op >= 0xC4 && op <= 0xC6);
-  return OperandBytes(opcode + 1) + (has_byte ? 1 : 0);
+  return has_byte ? 1 : 0;
+}
+
+size_t ConstantBytes(const uint8_t* opcode, const Prefixes& prefixes) {
+  if (prefixes.map == Map::kOneByte) return ConstantOfOneByte(opcode, prefixes);
+  if (prefixes.map == Map::kTwoByte) return ConstantOfTwoByte(*opcode);
+  return prefixes.map == Map::k0F3A ? 1 : 0;
+}
+
+/// ModRM, and the SIB byte and displacement it asks for.
+void ReadOperand(const uint8_t* operand, const Prefixes& prefixes,
+                 Instruction* instruction) {
+  const int mode = operand[0] >> 6;
+  instruction->reg = (operand[0] >> 3 & 7) + prefixes.high_reg;
+  instruction->is_memory = mode != 3;
+  instruction->base = (operand[0] & 7) + prefixes.high_base;
+  if (mode == 3) return;
+  const bool has_sib = (operand[0] & 7) == 4;
+  const uint8_t* last = operand + (has_sib ? 1 : 0);
+  if (has_sib) {
+    const int index = (*last >> 3 & 7) + prefixes.high_index;
+    instruction->has_index = index != 4;
+    instruction->base = (*last & 7) + prefixes.high_base;
+  }
+  if (mode == 0 && (*last & 7) == 5) instruction->base = -1;
+  if (mode == 1) instruction->displacement = static_cast<int8_t>(last[1]);
+  if (mode == 2 || instruction->base < 0)
+    std::memcpy(&instruction->displacement, last + 1, sizeof(int32_t));
 }
 
 }  // namespace
 
-size_t InstructionBytes(const uint8_t* code) {
+Instruction ReadInstruction(const uint8_t* code) {
   const Prefixes prefixes = ReadPrefixes(code);
   const uint8_t* opcode = code + prefixes.bytes;
-  const size_t begin = prefixes.bytes + 1;
-  if (prefixes.map == Map::kOneByte)
-    return begin + RestOfOneByte(opcode, prefixes);
-  if (prefixes.map == Map::kTwoByte) return begin + RestOfTwoByte(opcode);
-  const size_t constant = prefixes.map == Map::k0F3A ? 1 : 0;
-  return begin + OperandBytes(opcode + 1) + constant;
+  Instruction instruction{};
+  instruction.bytes = prefixes.bytes + 1 + ConstantBytes(opcode, prefixes);
+  instruction.map = prefixes.map;
+  instruction.opcode = *opcode;
+  instruction.is_vex = prefixes.is_vex;
+  instruction.opcode_register = (*opcode & 7) + prefixes.high_base;
+  instruction.reg = instruction.base = -1;
+  if (HasOperand(prefixes.map, *opcode)) {
+    instruction.bytes += OperandBytes(opcode + 1);
+    ReadOperand(opcode + 1, prefixes, &instruction);
+  }
+  return instruction;
 }
 
 }  // namespace memray_mocha

@@ -172,6 +172,32 @@ TEST("FrameWalker: JavaScript that C++ called that JavaScript called") {
   EXPECT_EQUAL(walking.Walk(2).frames.size(), size_t{2});
 }
 
+TEST("FrameWalker: who carries out the innermost bytecode") {
+  FakeStack stack;
+  PushProgram(&stack);
+  Walking walking(stack);
+  walking.Learn({kArray + 7, 0x400});
+  EXPECT(walking.Walk().result == Result::kWalked);
+  EXPECT(!walking->interpreter());  // it has called C++
+  stack.Enter();
+  stack.CallBytecode(kTrampoline, kArray, 9);
+  uint64_t* frame = stack.Call(0x700, kStub);
+  frame[-3] = 12;
+  stack.Exit();
+  walking.Learn({kArray + 9, kArray + 7, 0x400});
+  EXPECT(walking.Walk().result == Result::kWalked);
+  const auto& interpreter = walking->interpreter();
+  EXPECT(interpreter.has_value());
+  EXPECT_EQUAL(interpreter->frame_pointer, reinterpret_cast<uintptr_t>(frame));
+  EXPECT_EQUAL(interpreter->return_address, uintptr_t{0x700});
+  EXPECT_EQUAL(interpreter->bytecode_array, kArray);
+  EXPECT_EQUAL(walking->WatchAlso(interpreter->frame_pointer - 24),
+               uint64_t{12});
+  EXPECT(walking.Walk().result == Result::kSame);
+  frame[-3] = 13;
+  EXPECT(walking.Walk().result == Result::kWalked);
+}
+
 TEST("FrameWalker: V8 is asked where JavaScript called without an exit frame") {
   FakeStack stack;
   PushProgram(&stack);

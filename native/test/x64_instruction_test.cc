@@ -58,5 +58,40 @@ TEST("x64 instruction: floating point, old and new encoding") {
   EXPECT(IsOne({0xC4, 0xC2, 0xF1, 0xF7, 0xC0}));     // shlx
 }
 
+Instruction Read(std::initializer_list<uint8_t> bytes) {
+  std::vector<uint8_t> code(bytes);
+  code.resize(code.size() + 15, 0x90);
+  return ReadInstruction(code.data());
+}
+
+TEST("x64 instruction: its registers") {
+  const Instruction high = Read({0x4D, 0x8B, 0xCB});  // mov r9, r11
+  EXPECT_EQUAL(high.reg, 9);
+  EXPECT_EQUAL(high.base, 11);
+  EXPECT(!high.is_memory);
+  EXPECT_EQUAL(Read({0x48, 0x89, 0xE5}).reg, 4);        // mov rbp, rsp
+  EXPECT_EQUAL(Read({0x41, 0x59}).opcode_register, 9);  // pop r9
+  EXPECT_EQUAL(Read({0x41, 0x59}).reg, -1);
+  EXPECT_EQUAL(Read({0x74, 0x4D}).base, -1);  // a jump
+  EXPECT(Read({0xC5, 0xFB, 0x10, 0x45, 0xD8}).is_vex);
+}
+
+TEST("x64 instruction: its memory") {
+  const Instruction near = Read({0x4C, 0x89, 0x4D, 0xE0});  // mov [rbp-32], r9
+  EXPECT(near.is_memory && !near.has_index);
+  EXPECT_EQUAL(near.base, 5);
+  EXPECT_EQUAL(near.displacement, -32);
+  const Instruction far = Read({0x4D, 0x8B, 0x8D, 0x58, 2, 0, 0});
+  EXPECT_EQUAL(far.base, 13);
+  EXPECT_EQUAL(far.displacement, 600);
+  const Instruction indexed = Read({0x43, 0x0F, 0xB6, 0x5C, 0x0C, 1});
+  EXPECT(indexed.has_index);  // r9, to r12
+  EXPECT_EQUAL(indexed.base, 12);
+  const Instruction on_stack = Read({0x48, 0x8B, 0x44, 0x24, 8});
+  EXPECT(!on_stack.has_index);
+  EXPECT_EQUAL(on_stack.base, 4);
+  EXPECT_EQUAL(Read({0x8B, 0x04, 0x25, 1, 2, 3, 4}).base, -1);
+}
+
 }  // namespace
 }  // namespace memray_mocha::test

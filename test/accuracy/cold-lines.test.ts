@@ -1,0 +1,23 @@
+// The lines of what cold code allocates, where V8's interpreter does not say where it is.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
+import { node } from './run-body';
+
+interface ColdFunction {
+  name: string;
+  line: number;
+  objectsByLine: Record<string, number>;
+}
+
+describe('cold code has the line of', function () {
+  this.timeout(60_000);
+  const output = execFileSync(node, [join(__dirname, 'cold-lines.js')], { encoding: 'utf8' });
+
+  for (const { name, line, objectsByLine } of JSON.parse(output) as ColdFunction[]) {
+    it(name, () => {
+      assert.deepEqual(Object.keys(objectsByLine), [`${line}`], JSON.stringify(objectsByLine));
+      assert.ok(objectsByLine[line]! >= 100, JSON.stringify(objectsByLine));
+    });
+  }
+});
