@@ -8,6 +8,7 @@
  * @typedef {object} Row of a mode; ratios are medians of the ratios to the untracked run of the same round
  * @property {string} name
  * @property {string} title
+ * @property {number} runs
  * @property {number} wallMs
  * @property {number} wallRatio
  * @property {number} cpuRatio
@@ -46,6 +47,7 @@ export function compare(mode, measurements, untracked, events) {
   return {
     name: mode.name,
     title: mode.title,
+    runs: measurements.length,
     wallMs: median(measurements.map(({ wallMs }) => wallMs)),
     wallRatio: divide('wallMs'),
     cpuRatio: divide('cpuMs'),

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import prettier from 'prettier';
 import { root } from '../scripts/run.mjs';
+import { modes, untracked } from './modes.mjs';
 import { formatTable } from './report.mjs';
 import { formatGoal, judge, targets } from './targets.mjs';
 
@@ -10,6 +11,8 @@ import { formatGoal, judge, targets } from './targets.mjs';
 /** @import { Target } from './targets.mjs' */
 
 const page = join(root, 'docs/performance.md');
+/** What is measured less often is marked. */
+const MANY_RUNS = 7;
 const marks = /(<!-- measured -->\n).*(<!-- end of measured -->)/s;
 
 /** Where the results are that the page shows. */
@@ -62,21 +65,26 @@ function formatMissed(all) {
  * @param {Results} results
  */
 function formatRatios(results) {
-  const { machine, runs, comparisons } = results;
-  const titles = new Map(
-    comparisons.flatMap(({ rows }) => rows.slice(1).map(({ name, title }) => [name, title])),
-  );
+  const { machine, comparisons } = results;
+  const measured = comparisons.flatMap(({ rows }) => rows.map(({ name }) => name));
+  const shown = modes.filter((mode) => mode !== untracked && measured.includes(mode.name));
   const table = formatTable(
     ['mode', ...comparisons.map(({ name }) => name)],
-    [...titles].map(([mode, title]) => [
-      title,
-      ...comparisons.map(
-        ({ rows }) => rows.find(({ name }) => name === mode)?.wallRatio.toFixed(2) ?? '',
-      ),
+    shown.map((mode) => [
+      mode.title,
+      ...comparisons.map(({ rows }) => formatRatio(rows.find(({ name }) => name === mode.name))),
     ]),
   );
   const heading = `### ${majorOf(results)}: wall time, tracked / untracked`;
-  return [heading, `${machine}, median of ${runs}.`, table].join('\n\n');
+  const note = `${machine}. In brackets: medians of fewer runs than seven.`;
+  return [heading, note, table].join('\n\n');
+}
+
+/** @param {import('./comparison.mjs').Row | undefined} row */
+function formatRatio(row) {
+  if (!row) return '';
+  const ratio = row.wallRatio.toFixed(2);
+  return row.runs < MANY_RUNS ? `(${ratio})` : ratio;
 }
 
 /** @param {Results} results */

@@ -1,11 +1,6 @@
-// Installs the packages of bench/ for the Node that runs this.
-import { headersFolder } from '../scripts/headers-folder.mjs';
+// Installs the packages of bench/, and compiles for the Node that runs this what has to be.
 import { installDependencies } from '../scripts/install-dependencies.mjs';
+import { buildBetterSqlite3 } from './better-sqlite3.mjs';
 
-const headers = headersFolder(process.execPath);
-await installDependencies(
-  'bench',
-  'Installing the packages of bench/ (better-sqlite3 may have to be compiled: about a minute)',
-  [],
-  { ...process.env, ...(headers && { npm_config_nodedir: headers }) },
-);
+await installDependencies('bench', 'Installing the packages of bench/', ['--ignore-scripts']);
+await buildBetterSqlite3();

@@ -10,6 +10,8 @@ import { root } from '../scripts/run.mjs';
  * @property {string} title
  * @property {string[]} [options] Mocha's, when memray-mocha is loaded
  * @property {(context: any) => void} [limit] declares a limit on the suite that runs the workload
+ * @property {import('./workloads/index.mjs').Kind} [measures] it is for; everything when left out
+ * @property {boolean} [isSlow] measured three times only: its ratio is so large that noise does not matter
  * @property {boolean} [seesMalloc] whether it records every malloc and free
  * @property {(file: string) => string[]} [command] what runs Node; `file` takes its output
  * @property {(folder: string) => string[]} [nodeOptions] `folder` takes its output
@@ -18,6 +20,7 @@ import { root } from '../scripts/run.mjs';
  */
 
 const require = createRequire(join(root, 'bench/package.json'));
+const EVERY_OBJECT = 1;
 const jsHeap = '--memray-js-heap';
 
 /** @type {Mode[]} */
@@ -25,8 +28,14 @@ const ours = [
   { name: 'off', title: '`memray: off`', options: ['--memray=off'] },
   { name: 'limits', title: '`memray: limits`, no limit', options: ['--memray=limits'] },
   { name: 'all', title: 'default', options: [], seesMalloc: true },
-  { name: 'native', title: '`native`', options: ['--memray-native'], seesMalloc: true },
-  { name: 'js-heap', title: '`js-heap`', options: [jsHeap] },
+  {
+    name: 'native',
+    title: '`native`',
+    measures: 'native memory',
+    options: ['--memray-native'],
+    seesMalloc: true,
+  },
+  { name: 'js-heap', title: '`js-heap`', measures: 'objects', options: [jsHeap] },
   {
     name: 'limit-memory',
     title: "`limitMemory('1 TB')`",
@@ -37,12 +46,15 @@ const ours = [
   {
     name: 'limit-leaks',
     title: "`limitLeaks('1 MB')`, `js-heap`",
+    measures: 'objects',
     options: [jsHeap],
     limit: (context) => context.limitLeaks('1 MB', () => false),
   },
   {
     name: 'exact',
     title: "`limitLeaks('1 MB', { exact: true })`, `js-heap`",
+    measures: 'objects',
+    isSlow: true,
     options: [jsHeap],
     limit: (context) => context.limitLeaks('1 MB', { exact: true, filterFn: () => false }),
   },
@@ -53,23 +65,29 @@ const peers = [
   {
     name: 'heap-prof',
     title: '`node --heap-prof`',
+    measures: 'objects',
     nodeOptions: (folder) => ['--heap-prof', `--heap-prof-dir=${folder}`],
   },
-  ...[32768, 4096, 512, 1].map(sampling),
+  ...[32768, 4096, 512, EVERY_OBJECT].map(sampling),
   {
     name: 'track-allocations',
     title: '`startTrackingHeapObjects`, `trackAllocations`',
+    measures: 'objects',
+    isSlow: true,
     start: () => inspect('HeapProfiler.startTrackingHeapObjects', { trackAllocations: true }),
   },
   {
     name: 'datadog-pprof',
     title: '@datadog/pprof, heap',
+    measures: 'objects',
     isInstalled: () => isInstalled(() => require.resolve('@datadog/pprof')),
     start: () => require('@datadog/pprof').heap.start(512 * 1024, 64),
   },
   {
     name: 'heaptrack',
     title: 'heaptrack',
+    measures: 'native memory',
+    isSlow: true,
     seesMalloc: true,
     isInstalled: () => isInstalled(() => execFileSync('heaptrack', ['--version'])),
     command: (file) => ['heaptrack', '--output', file],
@@ -92,6 +110,8 @@ function sampling(interval) {
   return {
     name: `sampling-${interval}`,
     title: `inspector sampling, ${interval} B`,
+    measures: 'objects',
+    isSlow: interval === EVERY_OBJECT,
     start: () => inspect('HeapProfiler.startSampling', { samplingInterval: interval }),
   };
 }

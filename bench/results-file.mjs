@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { modes } from './modes.mjs';
 import { formatComparison, formatReadings } from './report.mjs';
 
 /** @import { Comparison } from './comparison.mjs' */
@@ -11,7 +12,6 @@ import { formatComparison, formatReadings } from './report.mjs';
  * @typedef {object} Results
  * @property {string} node
  * @property {string} machine
- * @property {number} runs
  * @property {Comparison[]} comparisons
  * @property {Reading[]} readings
  */
@@ -25,9 +25,8 @@ export class ResultsFile {
   /**
    * @param {string} folder
    * @param {string} node a binary
-   * @param {number} runs
    */
-  constructor(folder, node, runs) {
+  constructor(folder, node) {
     const version = execFileSync(node, ['--version'], { encoding: 'utf8' }).trim();
     mkdirSync(folder, { recursive: true });
     this.#path = join(folder, `node-${version.split('.')[0]}`);
@@ -36,32 +35,58 @@ export class ResultsFile {
       ? /** @type {Results} */ (JSON.parse(readFileSync(file, 'utf8')))
       : {};
     const machine = `${cpus().length} cores, ${cpus()[0]?.model}`;
-    this.#results = { node: version, machine, runs, comparisons, readings };
+    this.#results = { node: version, machine, comparisons, readings };
   }
 
   /** @param {Comparison} comparison */
   addComparison(comparison) {
-    const others = this.#results.comparisons.filter(({ name }) => name !== comparison.name);
-    this.#results.comparisons = [...others, comparison].sort((a, b) =>
-      a.name.localeCompare(b.name, 'en', { numeric: true }),
-    );
+    const { comparisons } = this.#results;
+    const earlier = comparisons.find(({ name }) => name === comparison.name);
+    const others = comparisons.filter((each) => each !== earlier);
+    this.#results.comparisons = [...others, merge(earlier, comparison)].sort(byName);
     this.#save();
   }
 
   /** @param {Reading[]} readings */
   addReadings(readings) {
-    this.#results.readings = readings;
+    const names = readings.map(({ name }) => name);
+    const others = this.#results.readings.filter(({ name }) => !names.includes(name));
+    this.#results.readings = [...others, ...readings].sort(byName);
     this.#save();
   }
 
   #save() {
-    const { node, machine, runs, comparisons, readings } = this.#results;
+    const { node, machine, comparisons, readings } = this.#results;
     const markdown = [
-      `## Node ${node}, ${machine}, median of ${runs}`,
+      `## Node ${node}, ${machine}`,
       ...comparisons.map(formatComparison),
       formatReadings(readings),
     ];
     writeFileSync(`${this.#path}.json`, `${JSON.stringify(this.#results, null, 2)}\n`);
     writeFileSync(`${this.#path}.md`, `${markdown.join('\n\n')}\n`);
   }
+}
+
+/** @type {(a: { name: string }, b: { name: string }) => number} */
+function byName(a, b) {
+  return a.name.localeCompare(b.name, 'en', { numeric: true });
+}
+
+/**
+ * Keeps what was measured earlier in modes that were not measured now, if the workload is the same.
+ *
+ * @param {Comparison | undefined} earlier
+ * @param {Comparison} now
+ * @returns {Comparison}
+ */
+function merge(earlier, now) {
+  if (earlier?.title !== now.title) return now;
+  const measured = [...now.rows.map(({ name }) => name), ...now.failures.map(({ mode }) => mode)];
+  const rows = [...earlier.rows.filter(({ name }) => !measured.includes(name)), ...now.rows];
+  const failures = earlier.failures.filter(({ mode }) => !measured.includes(mode));
+  return {
+    ...now,
+    rows: modes.flatMap((mode) => rows.find(({ name }) => name === mode.name) ?? []),
+    failures: [...failures, ...now.failures],
+  };
 }

@@ -5,7 +5,9 @@
 //   npm run bench -- --workload W2 --mode all --mode native --node <binary> --runs 11
 //   npm run bench -- --workload reader
 //   npm run bench -- --docs             the same, kept in bench/results and shown in docs/performance.md
-import { dirname, join, resolve } from 'node:path';
+//
+// What is not measured again stays as it is, so that the tables can be filled step by step.
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { compileAddon } from '../scripts/compile-addon.mjs';
 import { root, run } from '../scripts/run.mjs';
@@ -34,15 +36,14 @@ const { values: options } = parseArgs({
     docs: { type: 'boolean', default: false },
   },
 });
-/** What takes longer than this is run so many times only: it is less noisy, too. */
-const SLOW_MS = 20_000;
-const MIN_RUNS = 3;
+/** Of what is slow, and of everything with --quick. */
+const FEW_RUNS = 3;
 
 /** What is read with --quick. */
 const QUICK_EVENTS = 10e6;
 
 const node = resolve(options.node);
-const runs = options.quick ? MIN_RUNS : Number(options.runs);
+const runs = options.quick ? FEW_RUNS : Number(options.runs);
 const others = modes.filter((mode) => mode !== untracked);
 const defaultMode = /** @type {Mode} */ (modes.find(({ name }) => name === 'all'));
 const reader = { name: 'reader', title: 'captures read' };
@@ -53,27 +54,36 @@ await prepare();
 const chosenModes = choose(others, options.mode).filter(
   ({ isInstalled }) => isInstalled?.() ?? true,
 );
-const results = new ResultsFile(options.docs ? docsFolder : join(root, 'build/bench'), node, runs);
+const results = new ResultsFile(options.docs ? docsFolder : join(root, 'build/bench'), node);
 for (const workload of chosenWorkloads) {
   const comparison = await compareModes(workload);
   console.log(`\n${formatComparison(comparison)}`);
   results.addComparison(comparison);
+  if (options.docs) await writeDocs();
 }
 if (chosen.includes(reader)) {
   const readings = await measureReader(node, runs, options.quick ? QUICK_EVENTS : Infinity);
   console.log(`\n${formatReadings(readings)}`);
   results.addReadings(readings);
+  if (options.docs) await writeDocs();
 }
-if (options.docs) await writeDocs();
 
 /** Builds for the chosen Node what is not built yet. */
 async function prepare() {
   await run(process.execPath, [join(root, 'scripts/build-native.mjs'), '--node', node]);
   await compileAddon(addonSource, addonBinary);
   if (!chosenWorkloads.some(({ needsPackages }) => needsPackages)) return;
-  // npm runs by the first Node of the path, and has what it compiles run by that.
-  const env = { ...process.env, PATH: `${dirname(node)}:${process.env.PATH}` };
-  await run(node, [join(import.meta.dirname, 'install-packages.mjs')], { env });
+  await run(node, [join(import.meta.dirname, 'install-packages.mjs')]);
+}
+
+/**
+ * Those that were asked for, else those that are for what the workload does.
+ *
+ * @param {Workload} workload
+ */
+function modesFor({ allocates }) {
+  if (options.mode.length > 0) return chosenModes;
+  return chosenModes.filter(({ measures }) => !measures || allocates.includes(measures));
 }
 
 /**
@@ -87,14 +97,14 @@ async function compareModes(workload) {
   const { name, title, emptyTests, liveBlocks } = workload;
   const counts = emptyTests ? undefined : await countEvents(node, workload, defaultMode);
   /** @type {Map<Mode, Measurement[]>} */
-  const measured = new Map([untracked, ...chosenModes].map((mode) => [mode, []]));
+  const measured = new Map([untracked, ...modesFor(workload)].map((mode) => [mode, []]));
   /** @type {Comparison['failures']} */
   const failures = [];
   for (let round = 0; round < runs; round++) {
     process.stderr.write(`${name}: round ${round + 1} of ${runs}\n`);
     const all = [...measured];
     for (const [mode, measurements] of [...all.slice(round), ...all.slice(0, round)]) {
-      if (measurements.length >= MIN_RUNS && (measurements[0]?.wallMs ?? 0) > SLOW_MS) continue;
+      if (mode.isSlow && round >= FEW_RUNS) continue;
       try {
         measurements.push(await measure(node, workload, mode));
       } catch (error) {

@@ -4,6 +4,7 @@ export const emptyTestWorkloads = [
   {
     name: 'W6',
     title: '1,000 empty tests',
+    allocates: [],
     emptyTests: 1000,
     prepare: () => () => {},
   },

@@ -3,10 +3,13 @@ import { nativeMemoryWorkloads } from './native-memory.mjs';
 import { objectWorkloads } from './objects.mjs';
 import { programWorkloads } from './programs.mjs';
 
+/** @typedef {'objects' | 'native memory'} Kind of what is allocated */
+
 /**
  * @typedef {object} Workload
  * @property {string} name
- * @property {string} title
+ * @property {string} title tells how much is done: what was measured under another title is forgotten
+ * @property {Kind[]} allocates what most of the time goes to
  * @property {() => (() => unknown) | Promise<() => unknown>} prepare gives what is measured, the body of one
  *   test; what it does itself is not
  * @property {number} [emptyTests] instead, so many tests with nothing in them are measured

@@ -2,7 +2,7 @@
 import { loadAddon } from '../addon.mjs';
 
 const DESCENTS = 1000;
-const BUFFERS_PER_DESCENT = 300;
+const BUFFERS_PER_DESCENT = 200;
 const BUFFER_BYTES = 9000;
 const KEPT_BLOCKS = 1e6;
 const PAIRS = 4e6;
@@ -20,7 +20,8 @@ function makeBuffersAt(/** @type {number} */ depth) {
 /** @type {(depth: number) => import('./index.mjs').Workload} */
 const buffersAt = (depth) => ({
   name: `W2-${depth}`,
-  title: `300,000 Buffers of 9,000 bytes at JS depth ${depth}`,
+  title: `200,000 Buffers of 9,000 bytes at JS depth ${depth}`,
+  allocates: ['native memory'],
   prepare: () => () => {
     for (let i = 0; i < DESCENTS; i++) makeBuffersAt(depth);
   },
@@ -30,6 +31,7 @@ const buffersAt = (depth) => ({
 const churnIn = (threads) => ({
   name: `W5-${threads}`,
   title: `4,000,000 malloc and free in an addon, ${threads === 1 ? 'one thread' : `${threads} threads`}`,
+  allocates: ['native memory'],
   prepare: () => {
     const { churnInThreads } = loadAddon();
     return () => churnInThreads(threads, PAIRS / threads);
@@ -43,6 +45,7 @@ export const nativeMemoryWorkloads = [
   {
     name: 'W3-blocks',
     title: '1,000,000 blocks of an addon kept',
+    allocates: ['native memory'],
     liveBlocks: KEPT_BLOCKS,
     prepare: () => {
       const { keep } = loadAddon();

@@ -22,6 +22,7 @@ export const objectWorkloads = [
   {
     name: 'W1',
     title: 'JSON parse and object churn',
+    allocates: ['objects'],
     prepare: () => {
       const text = JSON.stringify(Array.from({ length: ROWS }, (_, id) => row(id)));
       return () => {
@@ -38,6 +39,7 @@ export const objectWorkloads = [
   {
     name: 'W3',
     title: '1,000,000 objects and 2,000 Buffers kept',
+    allocates: ['objects'],
     prepare: () => () => {
       for (let i = 0; i < KEPT_OBJECTS; i++) kept.push({ i });
       for (let i = 0; i < KEPT_BUFFERS; i++) kept.push(Buffer.alloc(KEPT_BUFFER_BYTES));
