@@ -13,9 +13,6 @@ namespace {
 using records::HeapKind;
 
 constexpr size_t kTickBytes = size_t{256} << 10;
-/// V8 gets to interrupt the program each time it calls a function. When so much
-/// was allocated before it did, there was a loop without any, or work in C++.
-constexpr size_t kLateBytes = size_t{128} << 10;
 constexpr uint64_t kMinStepBytes = uint64_t{1} << 20;
 constexpr uint64_t kStepDivisor = 20;  // 5%
 
@@ -46,6 +43,7 @@ PeakMeter::PeakMeter(Recording* recording, SpinningMutex* lock,
       is_gc_exposed_(is_gc_exposed),
       threshold_bytes_(kMinStepBytes) {
   Restart();
+  heap::KeepCodeInterruptible();
   heap::SetCollectionListener(this);
 }
 
@@ -67,7 +65,6 @@ PeakMeter::Clock::duration PeakMeter::Clock::now() {
 bool PeakMeter::Tick(size_t native_bytes, size_t js_bytes) {
   js_bytes_ += js_bytes;
   unseen_bytes_ += native_bytes + js_bytes;
-  if (is_due_) late_bytes_ += native_bytes + js_bytes;
   const uint64_t raw = recording_->native_bytes() + native_bytes + js_bytes_;
   if (raw >= Threshold()) recording_->HoldEvents();
   is_due_ |=
@@ -101,37 +98,24 @@ uint64_t PeakMeter::JsBytes() {
   return bytes < kJsNoiseBytes ? 0 : bytes;
 }
 
-void PeakMeter::Look() {
-  const uint64_t js_bytes = JsBytes();
-  LookAt(Moment::kNow, js_bytes, MissedJsBytes(js_bytes));
-}
+void PeakMeter::Look() { LookAt(Moment::kNow, JsBytes()); }
 
-void PeakMeter::LookAtEnd() {
-  const uint64_t js_bytes = JsBytes();
-  LookAt(Moment::kEnd, js_bytes, MissedJsBytes(js_bytes));
-}
+void PeakMeter::LookAtEnd() { LookAt(Moment::kEnd, JsBytes()); }
 
 /// @param js_bytes before V8 collected, if it just did.
-/// @param missed_js_bytes what of them may have been live if this comes late.
-void PeakMeter::LookAt(Moment moment, uint64_t js_bytes,
-                       uint64_t missed_js_bytes) {
+void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
   is_looking_ = true;
   uint64_t raw;
-  bool is_late;
   {
     std::lock_guard lock(*lock_);
-    // What a loop held that nothing could interrupt may be gone at its end: it
-    // can only be told from what was live of what it held before.
-    is_late = late_bytes_ >= kLateBytes;
     js_bytes_ = js_bytes;
     unseen_bytes_ = 0;
-    late_bytes_ = 0;
     is_due_ = false;
     raw = recording_->raw_peak_bytes() + js_bytes;
   }
   NoteRawPeak(raw, js_bytes);
   if (IsLimitOpen() && raw >= limit_bytes_) {
-    ConfirmAtLimit(raw, is_late ? missed_js_bytes : 0);
+    ConfirmAtLimit(raw);
   } else if (raw >= threshold_bytes_ && IsWorthCollecting(raw)) {
     CollectSome(raw);
   } else if (raw >= (moment == Moment::kEnd ? peak_bytes_ : threshold_bytes_)) {
@@ -156,22 +140,12 @@ void PeakMeter::NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes) {
 }
 
 /// To the byte: only what was live may reach a limit.
-/// @param missed_js_bytes what may have been live that no collection could
-/// confirm.
-void PeakMeter::ConfirmAtLimit(uint64_t raw_bytes, uint64_t missed_js_bytes) {
-  Recording::SampledHeap sampled;
-  if (missed_js_bytes > 0) sampled = SumLiveSamples();
+void PeakMeter::ConfirmAtLimit(uint64_t raw_bytes) {
   Collect(heap::Collection::kYoung);
   HeapKind kind = HeapKind::kUnconfirmed;
   if (LivePeakBytes() >= limit_bytes_) {
     Collect(heap::Collection::kFull);
     kind = HeapKind::kConfirmed;
-  }
-  if (LivePeakBytes() < limit_bytes_) {
-    const RecursionGuard guard;
-    std::lock_guard lock(*lock_);
-    if (recording_->FindPeakBytes() + missed_js_bytes >= limit_bytes_)
-      Tell(HeapKind::kUnconfirmed, missed_js_bytes, sampled);
   }
   TellCollected(raw_bytes, kind);
 }
@@ -235,11 +209,6 @@ uint64_t PeakMeter::LikelyJsBytes(uint64_t js_bytes) const {
          static_cast<uint64_t>(grown * js_survival_.value_or(1));
 }
 
-/// The same, where it is known that more survives than dies: for a verdict.
-uint64_t PeakMeter::MissedJsBytes(uint64_t js_bytes) const {
-  return js_survival_.value_or(0) > 0.5 ? LikelyJsBytes(js_bytes) : 0;
-}
-
 /// After a collection.
 uint64_t PeakMeter::LivePeakBytes() {
   const uint64_t js_bytes = JsBytes();
@@ -270,7 +239,6 @@ void PeakMeter::BeforeCollection() { js_bytes_before_ = JsBytes(); }
 
 void PeakMeter::AfterCollection() {
   const uint64_t before = js_bytes_before_;
-  const uint64_t missed = MissedJsBytes(before);
   const uint64_t js_bytes = JsBytes();
   if (before >= js_bytes_left_ + kEvidenceBytes) {
     const uint64_t survived = js_bytes - std::min(js_bytes, js_bytes_left_);
@@ -287,7 +255,7 @@ void PeakMeter::AfterCollection() {
     is_due = recording_->raw_peak_bytes() + before >= limit_bytes_;
   }
   // V8 did not get to interrupt the program, but it collects.
-  if (is_due && IsLimitOpen()) LookAt(Moment::kNow, before, missed);
+  if (is_due && IsLimitOpen()) LookAt(Moment::kNow, before);
 }
 
 bool PeakMeter::IsWorthCollecting(uint64_t raw_bytes) const {

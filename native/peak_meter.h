@@ -68,15 +68,14 @@ class PeakMeter final : public heap::CollectionListener {
   enum class Moment { kNow, kEnd };
 
   bool Tick(size_t native_bytes, size_t js_bytes);
-  void LookAt(Moment moment, uint64_t js_bytes, uint64_t missed_js_bytes);
+  void LookAt(Moment moment, uint64_t js_bytes);
   bool IsLimitOpen() const;
   uint64_t Threshold() const;
   uint64_t LivePeakBytes();
   uint64_t LikelyJsBytes(uint64_t js_bytes) const;
-  uint64_t MissedJsBytes(uint64_t js_bytes) const;
   void Collect(heap::Collection kind);
   void NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes);
-  void ConfirmAtLimit(uint64_t raw_bytes, uint64_t missed_js_bytes);
+  void ConfirmAtLimit(uint64_t raw_bytes);
   void CollectSome(uint64_t raw_bytes);
   void TellCollected(uint64_t raw_bytes, records::HeapKind kind);
   void TellLikely(uint64_t js_bytes);
@@ -95,7 +94,6 @@ class PeakMeter final : public heap::CollectionListener {
   uint64_t js_bytes_ = 0;  // when last looked at, and what ticked since then
   size_t unseen_bytes_ = 0;
   bool is_due_ = false;
-  size_t late_bytes_ = 0;  // since it was due
 
   bool is_looking_ = false;
   uint64_t peak_bytes_ = 0;  // as told

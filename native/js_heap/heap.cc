@@ -1,5 +1,6 @@
 #include "js_heap/heap.h"
 
+#include <v8-version.h>
 #include <v8.h>
 
 #include <mutex>
@@ -126,6 +127,14 @@ void SetCollectionListener(CollectionListener* listener) {
 bool IsCollecting() { return state.is_collecting; }
 
 v8::Isolate* Current() { return v8::Isolate::TryGetCurrent(); }
+
+void KeepCodeInterruptible() {
+  v8::V8::SetFlagsFromString("--no-allocation-site-pretenuring");
+  // V8 prints an error where it does not know the flag: before Node 22.
+#if V8_MAJOR_VERSION >= 12
+  v8::V8::SetFlagsFromString("--no-turboshaft-loop-unrolling");
+#endif
+}
 
 void RequestInterrupt(v8::Isolate* isolate,
                       void (*callback)(v8::Isolate*, void*), void* data) {
