@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ResultLookup } from '../helpers/result-lookup';
 import type { TestResult } from '../../dist/test-result';
+import { node } from './run-body';
 
 const root = join(__dirname, '..', '..');
 const fixture = join(root, 'test/fixtures/js-heap/objects.test.js');
@@ -19,7 +20,7 @@ describe('the JS heap, with Mocha', function () {
     const folder = mkdtempSync(join(tmpdir(), 'memray-mocha-js-heap-'));
     const file = join(folder, 'results.json');
     const { stdout, stderr } = spawnSync(
-      process.execPath,
+      node,
       [
         join(root, 'node_modules/mocha/bin/mocha.js'),
         '--no-config',
