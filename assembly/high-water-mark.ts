@@ -46,11 +46,14 @@ export function changeJsHeap(bytes: u64): void {
   noteTotal();
 }
 
-/** The capture says that this moment is a peak: it is the peak if none was higher. */
+/**
+ * The capture says that this moment is a peak: it is the peak if none was higher. Garbage may have
+ * made an unconfirmed one higher: that does not stand against a confirmed one after it.
+ */
 export function takePeak(isConfirmed: bool): void {
   const total = liveBytes + jsBytes;
+  peakIsHere = !isTold || total > (isConfirmed ? confirmedPeakBytes : peakBytes);
   if (isConfirmed && total > confirmedPeakBytes) confirmedPeakBytes = total;
-  peakIsHere = !isTold || total > peakBytes;
   if (peakIsHere) setPeak(total);
   isTold = true;
 }

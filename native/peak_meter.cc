@@ -73,7 +73,7 @@ bool PeakMeter::Tick(size_t native_bytes, size_t js_bytes) {
 }
 
 bool PeakMeter::IsLimitOpen() const {
-  return limit_bytes_ != 0 && peak_bytes_ < limit_bytes_;
+  return limit_bytes_ != 0 && confirmed_bytes_ < limit_bytes_;
 }
 
 /// The raw total from which on there is something to find out.
@@ -161,8 +161,12 @@ void PeakMeter::CollectSome(uint64_t raw_bytes) {
 void PeakMeter::TellCollected(uint64_t raw_bytes, HeapKind kind) {
   largest_examined_bytes_ = std::max(largest_examined_bytes_, raw_bytes);
   const uint64_t js_bytes = JsBytes();
+  const uint64_t live = LivePeakBytes();
+  // Whatever was told before there was a limit.
+  const bool is_reached =
+      kind == HeapKind::kConfirmed && IsLimitOpen() && live >= limit_bytes_;
   // The first one also when nothing was left: else the raw total would stand.
-  if (LivePeakBytes() > peak_bytes_ || !has_told_peak_) {
+  if (live > peak_bytes_ || is_reached || !has_told_peak_) {
     const auto sampled = SumLiveSamples();
     const RecursionGuard guard;
     std::lock_guard lock(*lock_);
@@ -195,7 +199,12 @@ void PeakMeter::TellLikely(uint64_t js_bytes) {
 /// With the lock held.
 void PeakMeter::Tell(HeapKind kind, uint64_t js_bytes,
                      const Recording::SampledHeap& sampled) {
-  peak_bytes_ = std::max(peak_bytes_, recording_->FindPeakBytes() + js_bytes);
+  const uint64_t bytes = recording_->FindPeakBytes() + js_bytes;
+  const bool is_confirmed = kind == HeapKind::kConfirmed;
+  // As the capture's reader takes it.
+  if (bytes > (is_confirmed ? confirmed_bytes_ : peak_bytes_))
+    peak_bytes_ = bytes;
+  if (is_confirmed) confirmed_bytes_ = std::max(confirmed_bytes_, bytes);
   has_told_peak_ = true;
   recording_->TellPeak(kind, js_bytes, sampled);
 }

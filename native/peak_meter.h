@@ -97,6 +97,7 @@ class PeakMeter final : public heap::CollectionListener {
 
   bool is_looking_ = false;
   uint64_t peak_bytes_ = 0;  // as told
+  uint64_t confirmed_bytes_ = 0;
   bool has_told_peak_ = false;
   uint64_t threshold_bytes_;
   uint64_t raw_peak_bytes_ = 0;

@@ -70,7 +70,6 @@ function parsePercent(text: string): number {
  *
  * @param actualBytes the peak
  * @param rows what was live then
- * @param isConfirmed whether so much was left when garbage was collected
  * @returns the verdict when the limit is reached (greater or equal), nothing when it is kept
  */
 export function judgeMemory(
@@ -78,7 +77,6 @@ export function judgeMemory(
   actualBytes: number,
   rows: AllocationRecord[],
   options: TextOptions,
-  isConfirmed = true,
 ): Verdict | undefined {
   if (actualBytes < limit.bytes) return undefined;
   return createVerdict(
@@ -86,7 +84,7 @@ export function judgeMemory(
       kind: 'limitMemory',
       limitBytes: limit.bytes,
       actualBytes,
-      summary: `Test was limited to ${formatMemorySize(limit.bytes)} but allocated ${formatMemorySize(actualBytes)}${inBytes(actualBytes, limit.bytes)}${isConfirmed ? '' : ' (raw, not confirmed)'}`,
+      summary: `Test was limited to ${formatMemorySize(limit.bytes)} but allocated ${formatMemorySize(actualBytes)}${inBytes(actualBytes, limit.bytes)}`,
       title: 'List of allocations:',
       sums: sumAllocations(rows, options),
       remedy: 'Allocate less at once, or raise the limit.',

@@ -27,10 +27,11 @@ export class Analysis {
   readonly #limits: Limits;
   readonly #options: TextOptions;
   readonly #peakRows: AllocationRecord[] = [];
-  readonly #isExcessConfirmed: boolean = true;
+  /** What of the peak was live for certain: only that may fail a limit. */
+  readonly #certainPeakBytes: number = 0;
   readonly #leakRows: AllocationRecord[] = [];
 
-  constructor(reader: CaptureReader, limits: Limits, options: TextOptions) {
+  constructor(reader: CaptureReader, limits: Limits, options: TextOptions & { jsHeap: boolean }) {
     const { native, cwd } = options;
     this.#limits = limits;
     this.#options = options;
@@ -42,8 +43,7 @@ export class Analysis {
         : rows;
       const limited = reader.statistics({ currentThreadOnly });
       this.limitedPeakBytes = limited.peakBytes;
-      this.#isExcessConfirmed =
-        limited.peakJsHeapBytes === 0 || limited.confirmedPeakBytes >= limits.memory.bytes;
+      this.#certainPeakBytes = options.jsHeap ? limited.confirmedPeakBytes : limited.peakBytes;
     }
     if (limits.leaks) {
       const { currentThreadOnly } = limits.leaks;
@@ -92,9 +92,13 @@ export class Analysis {
   judge(): Verdict[] {
     const { memory, increase, leaks } = this.#limits;
     const peak = [this.limitedPeakBytes, this.#peakRows, this.#options] as const;
+    const certain = this.#certainPeakBytes;
     return [
-      (memory && judgeMemory(memory, ...peak, this.#isExcessConfirmed)) ??
-        (increase && judgeIncrease(increase, ...peak)),
+      memory && certain >= memory.bytes
+        ? judgeMemory(memory, ...peak)
+        : increase && certain > increase.allowedBytes
+          ? judgeIncrease(increase, ...peak)
+          : undefined,
       leaks && judgeLeaks(leaks, this.#leakRows, this.#options),
     ].filter((verdict) => verdict !== undefined);
   }

@@ -198,7 +198,9 @@ export class TrackedTest {
         'by a function the test calls, when objects had been made already',
       );
     }
-    const limitBytes = Math.min(memory?.bytes ?? Infinity, increase?.allowedBytes ?? Infinity);
+    // More than what is allowed is an increase, not as much.
+    const increasedBytes = increase ? increase.allowedBytes + 1 : Infinity;
+    const limitBytes = Math.min(memory?.bytes ?? Infinity, increasedBytes);
     this.#tracker?.setMemoryLimit(Number.isFinite(limitBytes) ? limitBytes : 0);
     if (leaks) this.#tracker?.setSampleInterval(leaks.exact ? 1 : sampleIntervalFor(leaks.bytes));
     else if (MENTIONS_LEAK_LIMIT.test(this.#test.body)) {

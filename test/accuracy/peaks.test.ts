@@ -41,13 +41,20 @@ describe('the peak', function () {
     );
     const off = violations[0]!.actualBytes / MIB / megabytes - 1;
     assert.ok(Math.abs(off) < 0.05, `${violations[0]!.message}\nis ${off} off`);
-    return violations[0]!.message;
   };
 
   it('counts what is held although as much from before dies', () => {
     const megabytes = (33_000 * (32 + 16 + 125 * 8 + 8)) / MIB;
-    const message = assertFails('makes no room by its death', megabytes);
-    assert.doesNotMatch(message, /not confirmed/);
+    assertFails('makes no room by its death', megabytes);
+  });
+
+  it('is confirmed from the declaration of a limit on', () => {
+    assertPasses('drops what it held before its limit was declared');
+    const { peak } = result('drops what it held before its limit was declared');
+    assert.ok(peak.bytes > 20 * MIB && !peak.confirmed, JSON.stringify(peak));
+    const { violations } = result('holds more than its limit after that was declared');
+    assert.equal(violations[0]?.kind, 'limitMemory', output);
+    assert.ok(violations[0].actualBytes < 20 * MIB, violations[0].message);
   });
 
   it('counts what is allocated and freed within one native call', () => {

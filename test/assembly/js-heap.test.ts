@@ -70,9 +70,10 @@ describe('the JS heap', () => {
 
   it('of the largest told peak counts, confirmed or not', () => {
     const { writer, first, second } = createWriter();
-    writer.heap(CONFIRMED, 2000).samples(first, 2000, 2);
+    writer.heap(CONFIRMED, 2500).samples(first, 2500, 4);
     writer.heap(UNCONFIRMED, 3000).samples(second, 3000, 3);
-    writer.heap(CONFIRMED, 2500).samples(first, 2500, 4).end();
+    writer.heap(CONFIRMED, 2000).samples(first, 2000, 2);
+    writer.heap(UNCONFIRMED, 2900).samples(first, 2900, 2).end();
     assert.deepEqual(peaks(writer), {
       peakBytes: 3000,
       peakJsHeapBytes: 3000,
@@ -81,6 +82,20 @@ describe('the JS heap', () => {
       rawPeakBytes: 3000,
     });
     assert.deepEqual(summarize(read(writer).highWaterMark()), [['second', 'js', 3000, 3]]);
+  });
+
+  it('of a confirmed peak counts, whatever was told before without being confirmed', () => {
+    const { writer, first, second } = createWriter();
+    writer.heap(UNCONFIRMED, 3000).samples(second, 3000, 3);
+    writer.heap(CONFIRMED, 2500).samples(first, 2500, 4).end();
+    assert.deepEqual(peaks(writer), {
+      peakBytes: 2500,
+      peakJsHeapBytes: 2500,
+      peakNativeBytes: 0,
+      confirmedPeakBytes: 2500,
+      rawPeakBytes: 3000,
+    });
+    assert.deepEqual(summarize(read(writer).highWaterMark()), [['first', 'js', 2500, 4]]);
   });
 
   it('of an older peak leaves nothing in a newer one', () => {

@@ -148,7 +148,7 @@ describe('TrackedTest', function () {
         result!.violations.map(({ kind, limitBytes }) => [kind, limitBytes]),
         [['increase', 999]],
       );
-      assert.equal(memoryLimits.at(-1), 999);
+      assert.equal(memoryLimits.at(-1), 1000);
       assert.deepEqual(noted, []);
     });
 
