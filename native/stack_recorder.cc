@@ -261,9 +261,16 @@ uint32_t StackRecorder::NativeFrameAt(uintptr_t address, bool with_function) {
 }
 
 uint32_t StackRecorder::Stack(uint32_t parent, uint32_t frame) {
+  LastCallee& last = last_callees_[parent];
+  if (last.frame == frame) return last.stack;
   uint32_t stack = stacks_.Find(parent, frame);
-  if (stack != 0) return stack;
+  if (stack != 0) {
+    last = {frame, stack};
+    return stack;
+  }
   stack = writer_->DefineStack(parent, frame);
+  last = {frame, stack};
+  last_callees_.emplace_back();
   stacks_.Insert(parent, frame, stack);
   const Owner owner =
       frame < frame_owners_.size() ? frame_owners_[frame] : Owner::kCaller;

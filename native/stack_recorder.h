@@ -108,6 +108,13 @@ class StackRecorder {
   const bool native_;
   const std::string own_directory_;
   StackTable stacks_;
+  // By call stack, the one that last continued it: call stacks that are defined
+  // at once stand side by side here, where the table has them all over.
+  struct LastCallee {
+    uint32_t frame = 0;
+    uint32_t stack = 0;
+  };
+  std::vector<LastCallee> last_callees_ = std::vector<LastCallee>(1);
   std::vector<Owner> frame_owners_{Owner::kCaller};  // by frame
   std::vector<bool> stack_is_own_{false};            // by call stack
   // By address: valid for js_version_ of the code map.
