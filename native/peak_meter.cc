@@ -36,7 +36,7 @@ uint64_t Step(uint64_t bytes) {
 
 }  // namespace
 
-PeakMeter::PeakMeter(Recording* recording, SpinningMutex* lock,
+PeakMeter::PeakMeter(Recording* recording, RecordingMutex* lock,
                      bool is_gc_exposed)
     : recording_(recording),
       lock_(lock),
@@ -62,14 +62,13 @@ PeakMeter::Clock::duration PeakMeter::Clock::now() {
          std::chrono::nanoseconds(time.tv_nsec);
 }
 
-bool PeakMeter::Tick(size_t native_bytes, size_t js_bytes) {
+void PeakMeter::Tick(size_t native_bytes, size_t js_bytes) {
   js_bytes_ += js_bytes;
   unseen_bytes_ += native_bytes + js_bytes;
   const uint64_t raw = recording_->native_bytes() + native_bytes + js_bytes_;
   if (raw >= Threshold()) recording_->HoldEvents();
   is_due_ |=
       unseen_bytes_ >= kTickBytes || (IsLimitOpen() && raw >= limit_bytes_);
-  return is_due_;
 }
 
 bool PeakMeter::IsLimitOpen() const {

@@ -9,7 +9,7 @@
 
 #include "js_heap/heap.h"
 #include "recording.h"
-#include "spinning_mutex.h"
+#include "recording_mutex.h"
 
 namespace memray_mocha {
 
@@ -30,16 +30,17 @@ namespace memray_mocha {
 class PeakMeter final : public heap::CollectionListener {
  public:
   /// @param lock guards the recording.
-  PeakMeter(Recording* recording, SpinningMutex* lock, bool is_gc_exposed);
+  PeakMeter(Recording* recording, RecordingMutex* lock, bool is_gc_exposed);
   ~PeakMeter();
   PeakMeter(const PeakMeter&) = delete;
   PeakMeter& operator=(const PeakMeter&) = delete;
 
   /// Takes note of memory that is about to be recorded; for hooks, on any
   /// thread, with the lock held.
-  /// @return whether Look should run soon.
-  bool TickNative(size_t size_bytes) { return Tick(size_bytes, 0); }
-  bool TickJs(size_t size_bytes) { return Tick(0, size_bytes); }
+  void TickNative(size_t size_bytes) { Tick(size_bytes, 0); }
+  void TickJs(size_t size_bytes) { Tick(0, size_bytes); }
+  /// Whether Look should run soon.
+  bool is_due() const { return is_due_; }
 
   /// Where JavaScript could run, on the thread that started the tracker, as
   /// what follows.
@@ -67,7 +68,7 @@ class PeakMeter final : public heap::CollectionListener {
 
   enum class Moment { kNow, kEnd };
 
-  bool Tick(size_t native_bytes, size_t js_bytes);
+  void Tick(size_t native_bytes, size_t js_bytes);
   void LookAt(Moment moment, uint64_t js_bytes);
   bool IsLimitOpen() const;
   uint64_t Threshold() const;
@@ -84,7 +85,7 @@ class PeakMeter final : public heap::CollectionListener {
   bool IsWorthCollecting(uint64_t raw_bytes) const;
 
   Recording* const recording_;
-  SpinningMutex* const lock_;
+  RecordingMutex* const lock_;
   const bool is_gc_exposed_;
   uint64_t limit_bytes_ = 0;
   uint64_t allocated_at_start_;

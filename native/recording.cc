@@ -50,6 +50,7 @@ void Recording::Enter(ThreadState* thread) {
   if (thread->capture == id) return;
   thread->capture = id;
   thread->id = ++threads_;
+  thread->queue.thread = thread->id;
   thread->last_count = 0;
   thread->last_js_stack = 0;
   thread->last_sample_js = 0;
@@ -59,60 +60,69 @@ void Recording::Enter(ThreadState* thread) {
     writer_.WriteThreadName(thread->id, name);
 }
 
-void Recording::Allocate(ThreadState* thread, uintptr_t address,
-                         size_t size_bytes, Allocator allocator) {
+std::optional<uint32_t> Recording::StackOf(ThreadState* thread) {
   Enter(thread);
-  const std::optional<uint32_t> stack = recorder_.Record(thread);
-  if (!stack) return;
+  return recorder_.Record(thread);
+}
+
+void Recording::Apply(const MemoryEvent& event, uint32_t thread) {
+  if (event.IsBegin() && thread == 0) return;
+  switch (event.kind) {
+    case MemoryEvent::Kind::kAllocation:
+      return Allocate(event, thread);
+    case MemoryEvent::Kind::kDeallocation:
+      return Deallocate(event);
+    case MemoryEvent::Kind::kMapping:
+      return Map(event, thread);
+    case MemoryEvent::Kind::kUnmapping:
+      return Unmap(event);
+  }
+}
+
+void Recording::Allocate(const MemoryEvent& event, uint32_t thread) {
   const uint64_t before = live_.bytes();
-  if (sampler_) live_.Insert(address, size_bytes, thread->id != kFirstThread);
+  if (sampler_)
+    live_.Insert(event.address, event.size_bytes, thread != kFirstThread);
   Put({.kind = HeldEvents::Kind::kAllocation,
-       .allocator = allocator,
-       .thread = thread->id,
-       .stack = *stack,
-       .address = address,
-       .size_bytes = size_bytes,
+       .allocator = event.allocator,
+       .thread = thread,
+       .stack = event.stack,
+       .address = event.address,
+       .size_bytes = event.size_bytes,
        .added_bytes = static_cast<int64_t>(live_.bytes() - before)});
 }
 
-void Recording::Deallocate(uintptr_t address, bool by_collector) {
-  if (!sampler_) return writer_.WriteDeallocation(address);
-  const LiveBlocks::Block block = live_.Erase(address);
+void Recording::Deallocate(const MemoryEvent& event) {
+  if (!sampler_) return writer_.WriteDeallocation(event.address);
+  const LiveBlocks::Block block = live_.Erase(event.address);
   if (block.address == 0) return;  // from before, or not the program's
   Put({.kind = HeldEvents::Kind::kDeallocation,
-       .is_garbage = by_collector && !block.is_of_other_thread,
-       .address = address,
+       .is_garbage = event.by_collector && !block.is_of_other_thread,
+       .address = event.address,
        .added_bytes = -static_cast<int64_t>(block.bytes)});
 }
 
-void Recording::Map(ThreadState* thread, uintptr_t address, size_t size_bytes,
-                    Allocator allocator) {
-  Enter(thread);
-  const std::optional<uint32_t> stack = recorder_.Record(thread);
-  if (stack) AddMapping(*thread, address, size_bytes, allocator, *stack);
-}
-
-void Recording::AddMapping(const ThreadState& thread, uintptr_t address,
-                           size_t size_bytes, Allocator allocator,
-                           uint32_t stack) {
-  const uint64_t ended_bytes = EndMapping(address, address + size_bytes);
-  mappings_[address] = address + size_bytes;
-  mapped_bytes_ += size_bytes;
+void Recording::Map(const MemoryEvent& event, uint32_t thread) {
+  const uintptr_t end = event.address + event.size_bytes;
+  const uint64_t ended_bytes = EndMapping(event.address, end);
+  mappings_[event.address] = end;
+  mapped_bytes_ += event.size_bytes;
   Put({.kind = HeldEvents::Kind::kAllocation,
-       .allocator = allocator,
-       .thread = thread.id,
-       .stack = stack,
-       .address = address,
-       .size_bytes = size_bytes,
-       .added_bytes = static_cast<int64_t>(size_bytes - ended_bytes)});
+       .allocator = event.allocator,
+       .thread = thread,
+       .stack = event.stack,
+       .address = event.address,
+       .size_bytes = event.size_bytes,
+       .added_bytes = static_cast<int64_t>(event.size_bytes - ended_bytes)});
 }
 
-void Recording::Unmap(uintptr_t address, size_t size_bytes, bool by_collector) {
-  const uint64_t ended_bytes = EndMapping(address, address + size_bytes);
+void Recording::Unmap(const MemoryEvent& event) {
+  const uint64_t ended_bytes =
+      EndMapping(event.address, event.address + event.size_bytes);
   Put({.kind = HeldEvents::Kind::kUnmapping,
-       .is_garbage = by_collector,
-       .address = address,
-       .size_bytes = size_bytes,
+       .is_garbage = event.by_collector,
+       .address = event.address,
+       .size_bytes = event.size_bytes,
        .added_bytes = -static_cast<int64_t>(ended_bytes)});
 }
 
@@ -128,10 +138,16 @@ void Recording::SetWorkerHeap(ThreadState* thread, uint64_t used_bytes) {
   // program's.
   const uintptr_t begin = uintptr_t{1} << 63 | uintptr_t{thread->id} << 40;
   if (bytes > known.bytes) {
-    AddMapping(*thread, begin + known.bytes, bytes - known.bytes,
-               Allocator::kMmap, recorder_.WorkerHeapStack());
+    Map({.kind = MemoryEvent::Kind::kMapping,
+         .allocator = Allocator::kMmap,
+         .stack = recorder_.WorkerHeapStack(),
+         .address = begin + known.bytes,
+         .size_bytes = bytes - known.bytes},
+        thread->id);
   } else if (bytes < known.bytes) {
-    Unmap(begin + bytes, known.bytes - bytes, false);
+    Unmap({.kind = MemoryEvent::Kind::kUnmapping,
+           .address = begin + bytes,
+           .size_bytes = known.bytes - bytes});
   }
   known.bytes = bytes;
 }

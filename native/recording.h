@@ -12,6 +12,7 @@
 
 #include "capture/record_writer.h"
 #include "capture/sink.h"
+#include "event_queue.h"
 #include "held_events.h"
 #include "js_heap/object_sampler.h"
 #include "live_blocks.h"
@@ -34,14 +35,14 @@ class Recording {
   Recording(uint64_t id, const TrackingOptions& options,
             const SamplerSites* sampler);
 
-  void Allocate(ThreadState* thread, uintptr_t address, size_t size_bytes,
-                Allocator allocator);
-  /// @param by_collector whether a garbage collector frees it. What another
-  /// thread had allocated counts until then: no collection of ours confirms it.
-  void Deallocate(uintptr_t address, bool by_collector);
-  void Map(ThreadState* thread, uintptr_t address, size_t size_bytes,
-           Allocator allocator);
-  void Unmap(uintptr_t address, size_t size_bytes, bool by_collector);
+  /// @return the id of the call stack that `thread` has just taken; nothing
+  /// when it is this package's own.
+  std::optional<uint32_t> StackOf(ThreadState* thread);
+
+  /// @param thread its number; 0 when its call stack is not of this capture.
+  /// Of what a collector frees, what another thread had allocated counts until
+  /// then: no collection of ours confirms it.
+  void Apply(const MemoryEvent& event, uint32_t thread);
   /// Takes note of how much of its JS heap a worker uses now, in pages of
   /// 256 KiB. What it used when this was first told does not count: that is
   /// what Node needs to start it, or from before.
@@ -100,8 +101,10 @@ class Recording {
       const std::vector<object_sampler::FunctionNode>& nodes);
 
  private:
-  void AddMapping(const ThreadState& thread, uintptr_t address,
-                  size_t size_bytes, Allocator allocator, uint32_t stack);
+  void Allocate(const MemoryEvent& event, uint32_t thread);
+  void Deallocate(const MemoryEvent& event);
+  void Map(const MemoryEvent& event, uint32_t thread);
+  void Unmap(const MemoryEvent& event);
   uint64_t EndMapping(uintptr_t begin, uintptr_t end);
   void Put(const HeldEvents::Event& event);
   void Write(const HeldEvents::Event& event);

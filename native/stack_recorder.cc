@@ -63,10 +63,9 @@ std::optional<uint32_t> StackRecorder::Record(ThreadState* thread) {
   if (thread->js_stack && thread->js_stack->count > 0)
     stack = RecordJs(thread, *thread->js_stack);
   if (stack_is_own_[stack]) return std::nullopt;
-  const uintptr_t caller = thread->native_frames[0];
   if (thread->native_count != 1) return RecordNative(thread, stack);
-  auto& known =
-      thread->known_stacks[(caller >> 2 ^ stack) % ThreadState::kKnownStacks];
+  const uintptr_t caller = thread->native_frames[0];
+  ThreadState::KnownStack& known = thread->KnownStackOf(stack);
   if (known.caller != caller || known.js != stack)
     known = {caller, stack, RecordNative(thread, stack)};
   return known.stack;

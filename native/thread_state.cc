@@ -7,6 +7,7 @@
 
 #include "call_stack/native_call_stack.h"
 #include "call_stack/native_symbols.h"
+#include "recursion_guard.h"
 
 namespace memray_mocha {
 namespace {
@@ -17,8 +18,9 @@ namespace {
 // A C++ thread_local with a destructor would be gone while other destructors of
 // the thread still allocate; a key's destructor only forgets the pointer.
 void Delete(void* state) {
+  const RecursionGuard guard;
   auto* thread = static_cast<ThreadState*>(state);
-  if (thread->at_end) thread->at_end(thread);
+  if (const auto at_end = ThreadState::at_end.load()) at_end(thread);
   of_this_thread = nullptr;
   delete thread;
 }

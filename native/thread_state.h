@@ -2,10 +2,13 @@
 #define NATIVE_THREAD_STATE_H_
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "call_stack/js_call_stack.h"
+#include "event_queue.h"
 
 namespace memray_mocha {
 
@@ -19,6 +22,9 @@ struct ThreadState {
   /// The state of this thread. Freed when the thread ends, made again if it
   /// allocates even after that.
   static ThreadState& Get();
+
+  /// Run when a thread ends, and its isolate has.
+  static inline std::atomic<void (*)(ThreadState*)> at_end{nullptr};
 
   ThreadState();
 
@@ -37,8 +43,8 @@ struct ThreadState {
     uint64_t base_bytes = 0;
     uint64_t bytes = 0;
   } worker_heap;
-  /// Run when the thread ends, and its isolate has.
-  void (*at_end)(ThreadState*) = nullptr;
+  /// Whether garbage collections of its isolate are followed.
+  bool is_worker = false;
 
   // The call stack just taken; most recent first.
   const JsCallStack* js_stack = nullptr;
@@ -68,6 +74,27 @@ struct ThreadState {
   };
   static constexpr size_t kKnownStacks = 64;  // a power of two
   std::array<KnownStack, kKnownStacks> known_stacks;
+
+  /// The place among known_stacks of what the allocator's caller makes of the
+  /// call stack of its JavaScript.
+  KnownStack& KnownStackOf(uint32_t js) {
+    return known_stacks[(native_frames[0] >> 2 ^ js) % kKnownStacks];
+  }
+  /// @return the id of the call stack just taken, if this thread knows it.
+  std::optional<uint32_t> FindKnownStack() {
+    if (native_count != 1) return {};
+    uint32_t js = 0;
+    if (js_stack && js_stack->count > 0) {
+      if (js_stack->id != last_js_stack) return {};
+      js = last_stacks[js_stack->count - 1];
+    }
+    const KnownStack& known = KnownStackOf(js);
+    if (known.caller != native_frames[0] || known.js != js) return {};
+    return known.stack;
+  }
+
+  // What is not in the capture yet.
+  EventQueue queue;
 };
 
 }  // namespace memray_mocha

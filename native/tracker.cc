@@ -7,6 +7,7 @@
 #include "call_stack/native_call_stack.h"
 #include "call_stack/unwind_rule.h"
 #include "capture/sink.h"
+#include "event_queue.h"
 #include "interposition/installer.h"
 #include "js_heap/heap.h"
 #include "js_heap/object_sampler.h"
@@ -28,6 +29,9 @@ constexpr uint64_t kMinInterval = 2048;
 // What is sampled counts in steps of this: each takes the lock.
 constexpr uint64_t kJsTickBytes = uint64_t{4} << 10;
 
+/// What may wait in a thread's queue while the peak is looked for.
+constexpr size_t kMaxQueuedBytes = size_t{16} << 10;
+
 // A forked child shares neither the tracker's lock nor its file: it goes
 // untracked. Its hooks must not take a lock either that another thread held.
 void StopInChild() {
@@ -43,7 +47,10 @@ bool IsCollector() {
 
 }  // namespace
 
-Tracker::Tracker() { pthread_atfork(nullptr, nullptr, StopInChild); }
+Tracker::Tracker() {
+  pthread_atfork(nullptr, nullptr, StopInChild);
+  ThreadState::at_end = EndThread;
+}
 
 Tracker& Tracker::Get() {
   static Tracker& tracker = *new Tracker;
@@ -67,10 +74,11 @@ std::string Tracker::Start(const TrackingOptions& options) {
   UnwindRule::ForgetAll();
   auto recording = std::make_unique<Recording>(++last_id, options, sampler);
   if (!recording->error().empty()) return recording->error();
-  recording->Enter(&ThreadState::Get());
   settings_.native_frames = options.native;
   settings_.sampler = sampler;
   settings_.isolate = heap::Current();
+  settings_.capture = recording->id;
+  settings_.max_queued_bytes = measures_js_heap ? kMaxQueuedBytes : SIZE_MAX;
   std::unique_ptr<PeakMeter> meter;
   if (measures_js_heap) {
     meter = std::make_unique<PeakMeter>(recording.get(), &mutex_,
@@ -80,6 +88,9 @@ std::string Tracker::Start(const TrackingOptions& options) {
     std::lock_guard lock(mutex_);
     recording_ = std::move(recording);
     meter_ = std::move(meter);
+    mutex_.Guard(recording_.get(), meter_.get());
+    mutex_.queues().ForgetThreads();
+    recording_->Enter(&ThreadState::Get());
     has_requested_look_ = false;
   }
   if (measures_js_heap) StartSampler(options.js_sample_interval_bytes);
@@ -146,6 +157,7 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
     std::lock_guard lock(mutex_);
     recording = std::move(recording_);
     meter = std::move(meter_);
+    mutex_.Guard(nullptr, nullptr);
     recording->ReleaseEvents();
     if (meter) recording->WriteHeap(records::HeapKind::kEnd, 0, left);
   }
@@ -167,24 +179,61 @@ void Tracker::OnAllocation(uintptr_t address, size_t size_bytes,
     const auto& own = sampler->own;
     if (std::find(own.begin(), own.end(), caller) != own.end()) return;
   }
-  ThreadState* thread = TakeCallStack(caller, settings_.native_frames);
-  if (!thread) return;
-  std::unique_lock lock(mutex_);
-  if (!recording_) return;
-  const bool is_due = meter_ && meter_->TickNative(size_bytes);
-  recording_->Allocate(thread, address, size_bytes, allocator);
-  if (is_due) RequestLook(std::move(lock));
+  OnBegin({.kind = MemoryEvent::Kind::kAllocation,
+           .allocator = allocator,
+           .address = address,
+           .size_bytes = size_bytes},
+          caller);
 }
 
 void Tracker::OnMapping(uintptr_t address, size_t size_bytes,
                         Allocator allocator, uintptr_t caller) {
+  OnBegin({.kind = MemoryEvent::Kind::kMapping,
+           .allocator = allocator,
+           .address = address,
+           .size_bytes = size_bytes},
+          caller);
+}
+
+void Tracker::OnBegin(MemoryEvent event, uintptr_t caller) {
   ThreadState* thread = TakeCallStack(caller, settings_.native_frames);
   if (!thread) return;
+  std::optional<uint32_t> stack;
+  if (thread->capture == settings_.capture) stack = thread->FindKnownStack();
+  if (!stack) stack = FindStack(thread);
+  if (!stack) return;
+  event.stack = *stack;
+  Push(thread, event);
+}
+
+/// @return nothing for what is not the program's memory.
+std::optional<uint32_t> Tracker::FindStack(ThreadState* thread) {
+  if (thread->capture != settings_.capture) {
+    // Its queue has events of an earlier capture, if any.
+    std::lock_guard lock(mutex_);
+    if (!recording_) return {};
+    recording_->Enter(thread);
+  }
+  std::lock_guard lock(mutex_.without_events());
+  if (!recording_) return {};
+  return recording_->StackOf(thread);
+}
+
+void Tracker::OnEnd(const MemoryEvent& event) {
+  Push(&ThreadState::Get(), event);
+}
+
+void Tracker::Push(ThreadState* thread, const MemoryEvent& event) {
+  if (!thread->queue.is_known()) [[unlikely]] {
+    std::lock_guard lock(mutex_.without_events());
+    mutex_.queues().Add(&thread->queue);
+  }
+  if (thread->queue.Push(event, settings_.max_queued_bytes)) TakeEvents();
+}
+
+void Tracker::TakeEvents() {
   std::unique_lock lock(mutex_);
-  if (!recording_) return;
-  const bool is_due = meter_ && meter_->TickNative(size_bytes);
-  recording_->Map(thread, address, size_bytes, allocator);
-  if (is_due) RequestLook(std::move(lock));
+  if (meter_ && meter_->is_due()) RequestLook(std::move(lock));
 }
 
 void Tracker::OnHeapPage() {
@@ -201,8 +250,8 @@ void Tracker::OnHeapPage() {
 void Tracker::LookAtWorkerHeap() {
   const RecursionGuard guard;
   ThreadState& thread = ThreadState::Get();
-  if (!thread.at_end) {
-    thread.at_end = EndWorkerHeap;
+  if (!thread.is_worker) {
+    thread.is_worker = true;
     heap::FollowCollections(LookAtWorkerHeap);
   }
   const uint64_t used_bytes = heap::UsedBytes();
@@ -212,24 +261,25 @@ void Tracker::LookAtWorkerHeap() {
   tracker.recording_->SetWorkerHeap(&thread, used_bytes);
 }
 
-void Tracker::EndWorkerHeap(ThreadState* thread) {
-  const RecursionGuard guard;
+void Tracker::EndThread(ThreadState* thread) {
   Tracker& tracker = Get();
   std::lock_guard lock(tracker.mutex_);
   if (tracker.recording_) tracker.recording_->EndWorkerHeap(thread);
+  tracker.mutex_.queues().Remove(&thread->queue);
 }
 
 void Tracker::OnDeallocation(uintptr_t address) {
-  const bool by_collector = settings_.sampler && IsCollector();
-  std::lock_guard lock(mutex_);
-  if (recording_) recording_->Deallocate(address, by_collector);
+  OnEnd({.kind = MemoryEvent::Kind::kDeallocation,
+         .by_collector = settings_.sampler && IsCollector(),
+         .address = address});
 }
 
 void Tracker::OnUnmapping(uintptr_t address, size_t size_bytes) {
-  // On the sweeper's thread it may be another isolate's, of a worker.
-  const bool by_collector = heap::IsCollecting();
-  std::lock_guard lock(mutex_);
-  if (recording_) recording_->Unmap(address, size_bytes, by_collector);
+  OnEnd({.kind = MemoryEvent::Kind::kUnmapping,
+         // On the sweeper's thread it may be another isolate's, of a worker.
+         .by_collector = heap::IsCollecting(),
+         .address = address,
+         .size_bytes = size_bytes});
 }
 
 void Tracker::OnLibrary() { UnwindRule::ForgetAll(); }
@@ -290,20 +340,20 @@ void Tracker::OnSampledObject(Sample* sample) {
   const bool is_program = TakeCallStack(0, false) != nullptr;
   const uint64_t js = is_program && thread.js_stack ? thread.js_stack->id : 0;
   if (js == 0 || js != thread.last_sample_js) {
-    std::lock_guard lock(mutex_);
+    std::lock_guard lock(mutex_.without_events());
     thread.last_sample_stack = recording_->FindSampleStack(&thread);
     thread.last_sample_js = js;
   }
   unseen_js_bytes_ += recording_->AddSample(sample, thread.last_sample_stack);
   if (unseen_js_bytes_ < kJsTickBytes) return;
   std::unique_lock lock(mutex_);
-  const bool is_due = meter_->TickJs(std::exchange(unseen_js_bytes_, 0));
-  if (is_due) RequestLook(std::move(lock));
+  meter_->TickJs(std::exchange(unseen_js_bytes_, 0));
+  if (meter_->is_due()) RequestLook(std::move(lock));
 }
 
 /// Only on the isolate's own thread, where it cannot end meanwhile, and once:
 /// what other threads do is looked at when it allocates next.
-void Tracker::RequestLook(std::unique_lock<SpinningMutex> lock) {
+void Tracker::RequestLook(std::unique_lock<RecordingMutex> lock) {
   if (has_requested_look_ || heap::Current() != settings_.isolate) return;
   has_requested_look_ = true;
   const uint64_t id = recording_->id;

@@ -7,13 +7,14 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "interposition/block_provider.h"
 #include "interposition/listener.h"
-#include "spinning_mutex.h"
+#include "recording_mutex.h"
 #include "stack_recorder.h"
 
 namespace v8 {
@@ -23,6 +24,7 @@ class Isolate;
 namespace memray_mocha {
 
 class PeakMeter;
+struct MemoryEvent;
 struct Sample;
 struct SamplerSites;
 class Recording;
@@ -102,24 +104,31 @@ class Tracker final : public AllocationListener, public BlockProvider {
   ThreadState* TakeCallStack(uintptr_t caller, bool with_native_frames) const;
   void StartSampler(uint64_t interval_bytes);
   void OnSampledObject(Sample* sample);
-  void RequestLook(std::unique_lock<SpinningMutex> lock);
+  void OnBegin(MemoryEvent event, uintptr_t caller);
+  void OnEnd(const MemoryEvent& event);
+  std::optional<uint32_t> FindStack(ThreadState* thread);
+  void Push(ThreadState* thread, const MemoryEvent& event);
+  void TakeEvents();
+  void RequestLook(std::unique_lock<RecordingMutex> lock);
   static void Look(v8::Isolate*, void* recording_id);
   static void LookAtWorkerHeap();
-  static void EndWorkerHeap(ThreadState* thread);
+  static void EndThread(ThreadState* thread);
 
   // The one that is tracking, for hooks, which do not hold the lock.
   struct Settings {
     std::atomic<bool> native_frames{false};
     std::atomic<v8::Isolate*> isolate{nullptr};
+    std::atomic<uint64_t> capture{0};
+    std::atomic<size_t> max_queued_bytes{0};
     uint64_t js_sample_interval_bytes = 0;
     /// Where V8's sampler calls operator new, while it samples.
     std::atomic<const SamplerSites*> sampler{nullptr};
   } settings_;
   // For Start, which has to look before it locks out all others.
   std::mutex start_mutex_;
-  // One lock for all threads: records stand in the order in which things
-  // happened.
-  SpinningMutex mutex_;
+  // Threads queue their events and take the lock for many of them at once, or
+  // for a call stack that is new.
+  RecordingMutex mutex_;
   std::unique_ptr<Recording> recording_;
   std::unique_ptr<PeakMeter> meter_;
   bool has_requested_look_ = false;

@@ -1,0 +1,89 @@
+#ifndef NATIVE_EVENT_QUEUE_H_
+#define NATIVE_EVENT_QUEUE_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "allocator.h"
+
+namespace memray_mocha {
+
+/// What a thread has done to native memory.
+struct MemoryEvent {
+  enum class Kind : uint8_t {
+    kAllocation,
+    kDeallocation,
+    kMapping,
+    kUnmapping
+  };
+
+  Kind kind;
+  /// Of a beginning.
+  Allocator allocator{};
+  /// Of an end: whether a garbage collector made it.
+  bool by_collector = false;
+  /// Of a beginning: its call stack in the capture.
+  uint32_t stack = 0;
+  uintptr_t address;
+  size_t size_bytes = 0;
+  /// Tells the order of the events of all threads.
+  uint64_t number = 0;
+
+  bool IsBegin() const {
+    return kind == Kind::kAllocation || kind == Kind::kMapping;
+  }
+};
+
+/// The events of one thread that are not in the capture yet, in a ring that
+/// only this thread writes and only EventQueues reads: so neither waits for the
+/// other.
+///
+/// All events of all threads are numbered. Of an address the order is right: an
+/// end gets its number before the allocator gets the block, a beginning after
+/// it gave it, so that of two threads with the same address the one that was
+/// given it has the larger number.
+class EventQueue {
+ public:
+  static constexpr size_t kCapacity = 256;  // a power of two
+
+  /// For the thread that this is of, and when it is not full.
+  /// @return whether it now has to be emptied: it is full, or its events have
+  /// added `max_bytes`.
+  bool Push(const MemoryEvent& event, size_t max_bytes) {
+    const uint64_t end = end_.load(std::memory_order_relaxed);
+    MemoryEvent& slot = ring_[end % kCapacity];
+    slot = event;
+    if (event.IsBegin()) added_bytes_ += event.size_bytes;
+    // From here to the next line EventQueues would wait for it.
+    slot.number = numbers_->fetch_add(1, std::memory_order_relaxed);
+    end_.store(end + 1, std::memory_order_release);
+    if (added_bytes_ < max_bytes &&
+        end + 1 - begin_.load(std::memory_order_acquire) < kCapacity)
+      return false;
+    added_bytes_ = 0;
+    return true;
+  }
+
+  /// Whether it was added to an EventQueues, as it has to be before the first
+  /// event. For the thread that this is of.
+  bool is_known() const { return numbers_ != nullptr; }
+  /// The thread's number in the capture; 0 while the capture does not know it.
+  /// Guarded by the tracker's lock.
+  uint32_t thread = 0;
+
+ private:
+  friend class EventQueues;
+
+  std::atomic<uint64_t>* numbers_ = nullptr;  // gives the next one
+  std::array<MemoryEvent, kCapacity> ring_;
+  size_t added_bytes_ = 0;
+  // Of the ring, counted on and on.
+  std::atomic<uint64_t> end_{0};
+  alignas(64) std::atomic<uint64_t> begin_{0};
+};
+
+}  // namespace memray_mocha
+
+#endif  // NATIVE_EVENT_QUEUE_H_

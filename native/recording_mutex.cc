@@ -1,0 +1,19 @@
+#include "recording_mutex.h"
+
+#include "peak_meter.h"
+#include "recording.h"
+#include "recursion_guard.h"
+
+namespace memray_mocha {
+
+void RecordingMutex::lock() {
+  const RecursionGuard guard;
+  mutex_.lock();
+  queues_.TakeAll([this](const MemoryEvent& event, uint32_t thread) {
+    if (!recording_) return;
+    if (meter_ && event.IsBegin()) meter_->TickNative(event.size_bytes);
+    recording_->Apply(event, thread);
+  });
+}
+
+}  // namespace memray_mocha
