@@ -188,6 +188,8 @@ std::optional<FrameLayout> Find(v8::Isolate* isolate) {
       ReadFrameType("v8dbg_frametype_ConstructEntryFrame",
                     &layout.construct_entry);
   if (!has_metadata || !isolate->InContext()) return std::nullopt;
+  // FrameWalker compares both at once.
+  if (layout.bytecode_array != layout.bytecode_offset + 8) return std::nullopt;
   if (!Calibration(isolate, &layout).Run()) return std::nullopt;
   return layout;
 }

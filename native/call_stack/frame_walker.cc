@@ -1,5 +1,8 @@
 #include "call_stack/frame_walker.h"
 
+#include <algorithm>
+#include <cstring>
+
 namespace memray_mocha {
 namespace {
 
@@ -8,6 +11,7 @@ constexpr size_t kInitialKnownFrames = 1024;  // a power of two
 constexpr size_t kMaxKnownFrames = size_t{64} << 10;
 constexpr uint32_t kMaxCheckDistance = 16384;
 constexpr int kSmiShift = 32;
+constexpr size_t kComparedAtOnce = 4;
 
 }  // namespace
 
@@ -21,7 +25,10 @@ FrameWalker::FrameWalker(const FrameLayout* layout, uintptr_t isolate,
 FrameWalker::Result FrameWalker::Walk(uintptr_t sp, void** frames, size_t limit,
                                       size_t* count) {
   if (IsSameAsLast()) return Result::kSame;
-  size_t written = 0;
+  same_steps_ = is_whole_ ? CountSameSteps() : 0;
+  if (step_count_ > 0 && *count > 0) frames[0] = first_frame_;
+  void* inner[kMaxFrames];
+  size_t& written = new_frame_count_;
   bool is_known = true;
   Frame callee{};
   interpreter_.reset();
@@ -34,18 +41,30 @@ FrameWalker::Result FrameWalker::Walk(uintptr_t sp, void** frames, size_t limit,
     }
     callee = frame;
     if (kind == Kind::kUnknown) return is_known = false;
-    if (kind == Kind::kMachineCode) {
-      frames[written++] = reinterpret_cast<void*>(frame.pc);
-    } else if (kind == Kind::kBytecode) {
-      frames[written++] = PlaceInBytecode(frame);
-    }
+    if (kind == Kind::kNone) return true;
+    if (kind == Kind::kBytecode)
+      Watch(frame.pointer + layout_->bytecode_offset);
+    inner[written++] = kind == Kind::kBytecode
+                           ? PlaceInBytecode(frame)
+                           : reinterpret_cast<void*>(frame.pc);
+    ++new_steps_[new_step_count_ - 1].frames;
     return written < limit;
   });
   if (!is_followed || !is_known) {
     Forget();
     return Result::kUnknown;
   }
-  *count = written;
+  const size_t outer = same_steps_ == 0 ? 0 : steps_[same_steps_ - 1].frames;
+  if (written + outer > limit) {
+    Forget();
+    return Walk(sp, frames, limit, count);
+  }
+  std::memmove(frames + written, frames + *count - outer,
+               outer * sizeof *frames);
+  std::copy_n(inner, written, frames);
+  *count = written + outer;
+  first_frame_ = frames[0];
+  KeepWalk();
   return Result::kWalked;
 }
 
@@ -59,6 +78,7 @@ void FrameWalker::Learn(uintptr_t sp, void* const* frames, size_t count,
   std::vector<Lesson> lessons;
   size_t matched = 0;
   bool is_clear = true;
+  Forget();
   const bool is_followed = VisitFrames(sp, [&](const Frame& frame) {
     if (matched == count && !is_whole) return false;
     const auto kind_of_next = [&] {
@@ -78,7 +98,6 @@ void FrameWalker::Learn(uintptr_t sp, void* const* frames, size_t count,
     lessons.push_back({frame, kind});
     return is_clear = kind != Kind::kNone || !IsFunction(frame);
   });
-  Forget();
   if (!is_followed || !is_clear || matched != count) return;
   for (const auto& [frame, kind] : lessons) {
     const Kind known = Find(frame).kind;
@@ -98,33 +117,71 @@ bool FrameWalker::IsCheckDue() {
   return true;
 }
 
+/// Once there is a frame, ends where the last walk's way begins that is as it
+/// was: `same_steps_` is how many steps that still has, 0 for none.
 template <typename Visit>
 bool FrameWalker::VisitFrames(uintptr_t sp, Visit visit) {
-  watched_count_ = 0;
+  new_watched_count_ = new_step_count_ = new_frame_count_ = 0;
+  is_whole_ = true;
   last_exit_frame_ = *At<uintptr_t>(isolate_ + layout_->exit_frame);
   if (last_exit_frame_ == 0 || IsInFastCall()) return false;
   uintptr_t frame = last_exit_frame_;
   if (!IsOnStack(frame, sp)) return false;
   bool is_below_cpp = false;
-  while (watched_count_ + kMaxWordsOfFrame <= kMaxWatchedWords) {
-    const uintptr_t caller = Watch(frame);
-    const uintptr_t pc = Watch(frame + sizeof frame);
+  while (new_step_count_ < kMaxSteps) {
+    if (new_frame_count_ > 0 && IsOnLastWay(frame, is_below_cpp)) return true;
+    new_steps_[new_step_count_++] = {frame, is_below_cpp, 0, 0};
+    Watch(frame);
+    const uintptr_t caller = *At<uintptr_t>(frame);
+    const uintptr_t pc = *At<uintptr_t>(frame + sizeof frame);
     if (!IsOnStack(caller, frame)) return false;
-    uint64_t type = *At<uint64_t>(caller + layout_->context_or_type);
-    if (IsSmi(type)) type = Watch(caller + layout_->context_or_type);
-    frame = caller;
+    const uint64_t type = *At<uint64_t>(caller + layout_->context_or_type);
+    if (IsSmi(type)) Watch(caller + layout_->context_or_type);
     if (type == layout_->entry || type == layout_->construct_entry) {
-      frame = Watch(caller + layout_->outer_exit_frame);
-      if (frame == 0) return true;
+      Watch(caller + layout_->outer_exit_frame);
+      frame = *At<uintptr_t>(caller + layout_->outer_exit_frame);
+      if (frame == 0) {
+        same_steps_ = 0;
+        return true;
+      }
       if (!IsOnStack(frame, caller)) return false;
       is_below_cpp = true;
-    } else if (!visit({caller, pc, type, is_below_cpp})) {
-      return true;
-    } else {
+    } else if (visit({caller, pc, type, is_below_cpp})) {
+      frame = caller;
       is_below_cpp = false;
+    } else {
+      is_whole_ = false;
+      same_steps_ = 0;
+      return true;
     }
   }
   return false;
+}
+
+bool FrameWalker::IsOnLastWay(uintptr_t frame, bool is_below_cpp) {
+  while (same_steps_ > 0 && steps_[same_steps_ - 1].frame < frame)
+    --same_steps_;
+  return same_steps_ > 0 && steps_[same_steps_ - 1].frame == frame &&
+         steps_[same_steps_ - 1].is_below_cpp == is_below_cpp;
+}
+
+/// Puts the steps just taken in the place of the last walk's that were not the
+/// same.
+void FrameWalker::KeepWalk() {
+  step_count_ = same_steps_;
+  Step total =
+      step_count_ == 0 ? Step{0, false, 0, 0} : steps_[step_count_ - 1];
+  const WatchedWords* words = &new_watched_[new_watched_count_];
+  if (step_count_ + new_step_count_ > kMaxSteps) return Forget();
+  for (size_t i = new_step_count_; i-- > 0;) {
+    const Step& step = new_steps_[i];
+    words -= step.watched;
+    std::copy_n(words, step.watched, &watched_[total.watched]);
+    total = {step.frame, step.is_below_cpp, total.watched + step.watched,
+             total.frames + step.frames};
+    steps_[step_count_++] = total;
+  }
+  watched_count_ = total.watched;
 }
 
 bool FrameWalker::IsSameAsLast() const {
@@ -133,11 +190,29 @@ bool FrameWalker::IsSameAsLast() const {
       IsInFastCall()) {
     return false;
   }
-  // The innermost frames come first, which differ most often.
-  for (size_t i = 0; i < watched_count_; ++i) {
-    if (*watched_[i].address != watched_[i].value) return false;
+  // The innermost frames come last, and differ most often.
+  size_t i = watched_count_;
+  for (; i % kComparedAtOnce != 0; --i) {
+    if (!watched_[i - 1].AreSame()) return false;
+  }
+  for (; i > 0; i -= kComparedAtOnce) {
+    __m128i are_same = _mm_set1_epi8(-1);
+    for (size_t k = 1; k <= kComparedAtOnce; ++k)
+      are_same = _mm_and_si128(are_same, watched_[i - k].Compare());
+    if (_mm_movemask_epi8(are_same) != kAllSame) return false;
   }
   return true;
+}
+
+/// @return how many steps, from the outermost on, saw what is there now.
+size_t FrameWalker::CountSameSteps() const {
+  size_t words = 0;
+  for (size_t i = 0; i < step_count_; ++i) {
+    for (; words < steps_[i].watched; ++words) {
+      if (!watched_[words].AreSame()) return i;
+    }
+  }
+  return step_count_;
 }
 
 bool FrameWalker::IsInFastCall() const {
@@ -150,22 +225,26 @@ bool FrameWalker::IsOnStack(uintptr_t frame, uintptr_t below) const {
          frame <= stack_end_ - 2 * kWordBytes;
 }
 
-uint64_t FrameWalker::Watch(uintptr_t address) {
-  const auto* word = At<uint64_t>(address);
-  watched_[watched_count_++] = {word, *word};
-  return *word;
+/// For the step under way.
+void FrameWalker::Watch(uintptr_t address) {
+  new_watched_[new_watched_count_++] = WatchedWords::At(address);
+  ++new_steps_[new_step_count_ - 1].watched;
 }
 
 uint64_t FrameWalker::WatchAlso(uintptr_t address) {
-  if (watched_count_ < kMaxWatchedWords) return Watch(address);
-  Forget();
+  if (watched_count_ < watched_.size() && step_count_ > 0) {
+    watched_[watched_count_++] = WatchedWords::At(address);
+    ++steps_[step_count_ - 1].watched;
+  } else {
+    Forget();
+  }
   return *At<uint64_t>(address);
 }
 
 /// @return where V8 says that the frame is, if it runs bytecode.
-void* FrameWalker::PlaceInBytecode(const Frame& frame) {
-  const uint64_t array = Watch(frame.pointer + layout_->bytecode_array);
-  const uint64_t offset = Watch(frame.pointer + layout_->bytecode_offset);
+void* FrameWalker::PlaceInBytecode(const Frame& frame) const {
+  const auto array = *At<uint64_t>(frame.pointer + layout_->bytecode_array);
+  const auto offset = *At<uint64_t>(frame.pointer + layout_->bytecode_offset);
   if (!IsHeapObject(array) || !IsSmi(offset))
     return reinterpret_cast<void*>(frame.pc);
   return reinterpret_cast<void*>(array + (offset >> kSmiShift));

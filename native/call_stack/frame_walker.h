@@ -1,6 +1,8 @@
 #ifndef NATIVE_CALL_STACK_FRAME_WALKER_H_
 #define NATIVE_CALL_STACK_FRAME_WALKER_H_
 
+#include <emmintrin.h>
+
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -22,7 +24,8 @@ namespace memray_mocha {
 /// that was never seen is V8's to take, and then compared frame by frame. On
 /// the way, all words of the stack that the result hangs on are noted. While
 /// they are the same, so is the call stack; the frames' own positions in
-/// bytecode are among them.
+/// bytecode are among them. Where only inner ones differ, the walk ends where
+/// it comes upon the last one's way.
 ///
 /// For the thread of one isolate. Reads nothing but the stack, between the
 /// caller and its end.
@@ -60,8 +63,8 @@ class FrameWalker {
   int VmState() const { return *At<int>(isolate_ + layout_->vm_state); }
 
   /// @param sp the stack pointer of a frame of the caller's.
-  /// @param frames most recent first, at most `limit`; left alone when they are
-  /// the same.
+  /// @param frames most recent first, at most `limit` and no more than
+  /// kMaxFrames; what the last walk wrote is still there.
   Result Walk(uintptr_t sp, void** frames, size_t limit, size_t* count);
 
   /// @return who carries out the bytecode of the last walk's first frame, if it
@@ -69,12 +72,12 @@ class FrameWalker {
   const std::optional<Interpreter>& interpreter() const { return interpreter_; }
 
   /// Reads one more word of the stack that the result of the last walk hangs
-  /// on.
+  /// on: another first frame may be put in its place for that.
   uint64_t WatchAlso(uintptr_t address);
 
   /// Has the next walk compare nothing with the last one: what addresses mean
   /// has changed.
-  void Forget() { watched_count_ = 0; }
+  void Forget() { watched_count_ = step_count_ = same_steps_ = 0; }
 
   /// Learns from what V8 says of a stack that Walk did not know; or finds that
   /// it was wrong about another one.
@@ -108,9 +111,29 @@ class FrameWalker {
     bool is_below_cpp;
   };
 
-  struct WatchedWord {
-    const uint64_t* address;
-    uint64_t value;
+  /// Two words, side by side.
+  struct WatchedWords {
+    const __m128i* address;
+    __m128i value;
+
+    static WatchedWords At(uintptr_t address) {
+      const auto* words = reinterpret_cast<const __m128i*>(address);
+      return {words, _mm_loadu_si128(words)};
+    }
+    __m128i Compare() const {
+      return _mm_cmpeq_epi8(_mm_loadu_si128(address), value);
+    }
+    bool AreSame() const { return _mm_movemask_epi8(Compare()) == kAllSame; }
+  };
+
+  /// From one frame to the next.
+  struct Step {
+    uintptr_t frame;  // from where
+    bool is_below_cpp;
+    // How many words it watched, and frames it gave; in steps_ together
+    // with the steps further out.
+    uint32_t watched;
+    uint32_t frames;
   };
 
   struct KnownFrame {
@@ -119,8 +142,10 @@ class FrameWalker {
     Kind kind = Kind::kUnknown;
   };
 
-  static constexpr size_t kMaxWatchedWords = 2048;
-  static constexpr size_t kMaxWordsOfFrame = 5;
+  static constexpr size_t kMaxFrames = 255;
+  static constexpr int kAllSame = 0xFFFF;
+  static constexpr size_t kMaxSteps = 512;
+  static constexpr size_t kMaxWatchedByStep = 3;
   static inline std::atomic<bool> has_failed{false};
 
   template <typename T>
@@ -137,10 +162,13 @@ class FrameWalker {
   template <typename Visit>
   bool VisitFrames(uintptr_t sp, Visit visit);
   bool IsSameAsLast() const;
+  size_t CountSameSteps() const;
+  bool IsOnLastWay(uintptr_t frame, bool is_below_cpp);
+  void KeepWalk();
   bool IsInFastCall() const;
   bool IsOnStack(uintptr_t frame, uintptr_t below) const;
-  uint64_t Watch(uintptr_t address);
-  void* PlaceInBytecode(const Frame& frame);
+  void Watch(uintptr_t address);
+  void* PlaceInBytecode(const Frame& frame) const;
   bool IsFunction(const Frame& frame) const;
   static uint64_t TypeOf(const Frame& frame);
   KnownFrame& Find(const Frame& frame);
@@ -150,9 +178,24 @@ class FrameWalker {
   const uintptr_t isolate_;
   const uintptr_t stack_end_;
   uintptr_t last_exit_frame_ = 0;
-  std::array<WatchedWord, kMaxWatchedWords> watched_;
+
+  // Of the walk under way, innermost first.
+  std::array<WatchedWords, kMaxSteps * kMaxWatchedByStep> new_watched_;
+  size_t new_watched_count_ = 0;
+  std::array<Step, kMaxSteps> new_steps_;
+  size_t new_step_count_ = 0;
+  size_t new_frame_count_ = 0;
+  // Of the last one, outermost first.
+  std::array<WatchedWords, kMaxSteps * kMaxWatchedByStep> watched_;
   size_t watched_count_ = 0;
+  std::array<Step, kMaxSteps> steps_;
+  size_t step_count_ = 0;
+  bool is_whole_ = false;  // did not end at the limit
+  void* first_frame_ = nullptr;
+  /// How many steps are still as they were.
+  size_t same_steps_ = 0;
   std::optional<Interpreter> interpreter_;
+
   // Open addressing with linear probing.
   std::vector<KnownFrame> known_frames_;
   size_t known_count_ = 0;

@@ -1,6 +1,7 @@
 #include "call_stack/frame_walker.h"
 
 #include <algorithm>
+#include <random>
 #include <vector>
 
 #include "test/test_runner.h"
@@ -44,6 +45,12 @@ class FakeStack {
   void Enter() {
     const uint64_t outer = isolate_[1];
     Call(0x100, kEntry)[-8] = outer;
+  }
+  void Clear() {
+    top_ = words_.size() - 2;
+    frame_ = 0;
+    pc_ = 0;
+    isolate_[1] = 0;
   }
   /// JavaScript calls C++.
   void Exit() {
@@ -155,6 +162,58 @@ TEST("FrameWalker: the same stack is told from one that differs in bytecode") {
   EXPECT(walked.frames == std::vector<uintptr_t>({0x400, kArray + 8}));
   walking->Forget();
   EXPECT(walking.Walk().result == Result::kWalked);
+}
+
+TEST("FrameWalker: only what differs is walked again, and all of it") {
+  // Calls and returns at random; most leave the outer frames as they are.
+  struct Call {
+    uint64_t pc;
+    uint64_t offset;  // in bytecode; 0 for machine code
+    bool is_from_cpp;
+  };
+  std::mt19937 random(1);
+  const auto pick = [&](uint32_t count) { return random() % count; };
+  FakeStack stack;
+  Walking walking(stack);
+  std::vector<Call> calls;
+  size_t walked = 0;
+  for (int round = 0; round < 20'000; ++round) {
+    calls.resize(calls.size() - std::min<size_t>(calls.size(), pick(4)));
+    for (uint32_t more = pick(4); more > 0 && calls.size() < 30; --more) {
+      const bool is_bytecode = pick(2) == 0;
+      calls.push_back({is_bytecode ? kTrampoline : 0x400 + pick(3),
+                       is_bytecode ? 1 + pick(3) : 0, pick(8) == 0});
+    }
+    for (Call& call : calls) {
+      if (call.offset != 0 && pick(50) == 0) call.offset = 1 + pick(9);
+    }
+
+    stack.Clear();
+    stack.Enter();
+    std::vector<uintptr_t> expected;
+    for (const auto& [pc, offset, is_from_cpp] : calls) {
+      if (is_from_cpp) {
+        stack.Exit();
+        stack.Enter();
+      }
+      if (offset != 0) {
+        stack.CallBytecode(pc, kArray, offset);
+      } else {
+        stack.Call(pc);
+      }
+      expected.insert(expected.begin(), offset != 0 ? kArray + offset : pc);
+    }
+    stack.Exit();
+    Walked found = walking.Walk();
+    if (found.result == Result::kUnknown) {
+      walking.Learn(expected);
+      found = walking.Walk();
+    }
+    walked += found.result == Result::kWalked;
+    EXPECT(found.frames == expected);
+  }
+  EXPECT(walked > 10'000);
+  EXPECT(!FrameWalker::HasFailed());
 }
 
 TEST("FrameWalker: JavaScript that C++ called that JavaScript called") {
