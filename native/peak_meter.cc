@@ -17,9 +17,10 @@ constexpr uint64_t kMinStepBytes = uint64_t{1} << 20;
 constexpr uint64_t kStepDivisor = 20;  // 5%
 
 // What V8 needs to run a little more code (compiled code, feedback, caches) is
-// not told from the program's objects in its statistics: less than this is
-// taken for none.
+// not told from the program's objects in its statistics: what is not certainly
+// more than this, by twice the standard error, is taken for none.
 constexpr uint64_t kJsNoiseBytes = uint64_t{64} << 10;
+constexpr double kCertainErrors = 2;
 
 /// What part of less than this survives says nothing of more.
 constexpr uint64_t kEvidenceBytes = uint64_t{1} << 20;
@@ -94,7 +95,10 @@ uint64_t PeakMeter::JsBytes() {
       live_part
           ? static_cast<uint64_t>(static_cast<double>(allocated) * *live_part)
           : std::min(allocated, used - std::min(used, used_at_start_));
-  return bytes < kJsNoiseBytes ? 0 : bytes;
+  const double certain =
+      static_cast<double>(bytes) -
+      (live_part ? kCertainErrors * object_sampler::StandardError(bytes) : 0);
+  return certain < kJsNoiseBytes ? 0 : bytes;
 }
 
 void PeakMeter::Look() { LookAt(Moment::kNow, JsBytes()); }

@@ -107,6 +107,11 @@ std::vector<FunctionNode> LiveByFunction() {
   return nodes;
 }
 
+double StandardError(uint64_t sum_bytes) {
+  if (mean_interval_bytes <= 1) return 0;
+  return std::sqrt(static_cast<double>(sum_bytes) * mean_interval_bytes);
+}
+
 void AllocateObjects(size_t count) {
   v8::Isolate* isolate = v8::Isolate::GetCurrent();
   for (size_t i = 0; i < count; ++i) {

@@ -58,6 +58,10 @@ struct FunctionNode {
 /// call.
 std::vector<FunctionNode> LiveByFunction();
 
+/// @return that of a sum of samples, of objects smaller than their distance,
+/// which is Poisson distributed.
+double StandardError(uint64_t sum_bytes);
+
 /// Allocates objects on V8's heap, for calibration.
 void AllocateObjects(size_t count);
 
