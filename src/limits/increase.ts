@@ -3,6 +3,9 @@ import { formatMemorySize } from '../memory-size';
 import { sumAllocations } from './memory-limit';
 import { createVerdict, type TextOptions, type Verdict } from './verdict';
 
+const JS_STEP_BYTES = 1024 ** 2;
+const JS_STEP_SHARE = 0.05;
+
 /** What a test used before, and may use now. */
 export interface IncreaseLimit {
   previousBytes: number;
@@ -10,6 +13,14 @@ export interface IncreaseLimit {
   allowedBytes: number;
   /** How texts name the baseline's file. */
   baseline: string;
+}
+
+/**
+ * How much larger the peak of the run before may have been than was noted: with objects in it, it is looked for in
+ * steps.
+ */
+export function findUncertainty({ previousBytes }: IncreaseLimit, jsHeapBytes: number): number {
+  return jsHeapBytes > 0 ? Math.max(JS_STEP_BYTES, previousBytes * JS_STEP_SHARE) : 0;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { CallStack } from '../call-stack';
 import type { AllocationRecord, CaptureReader, CaptureStatistics } from '../capture/capture-reader';
 import { measureGrowth } from '../limits/growth';
-import { judgeIncrease } from '../limits/increase';
+import { findUncertainty, judgeIncrease } from '../limits/increase';
 import { judgeLeaks } from '../limits/leak-limit';
 import { judgeMemory } from '../limits/memory-limit';
 import { sumByCallStack, type TextOptions, type Verdict } from '../limits/verdict';
@@ -93,10 +93,11 @@ export class Analysis {
     const { memory, increase, leaks } = this.#limits;
     const peak = [this.limitedPeakBytes, this.#peakRows, this.#options] as const;
     const certain = this.#certainPeakBytes;
+    const { jsHeapBytes } = this.measurement.peak;
     return [
       memory && certain >= memory.bytes
         ? judgeMemory(memory, ...peak)
-        : increase && certain > increase.allowedBytes
+        : increase && certain > increase.allowedBytes + findUncertainty(increase, jsHeapBytes)
           ? judgeIncrease(increase, ...peak)
           : undefined,
       leaks && judgeLeaks(leaks, this.#leakRows, this.#options),

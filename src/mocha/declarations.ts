@@ -42,9 +42,10 @@ export function declareOnSuite(suite: Mocha.Suite, declarations: Declarations): 
   add(onSuite, suite, declarations);
 }
 
-/** Declares for a test and its retries. */
+/** Declares for a test and its retries, mostly before it runs. */
 export function declareOnTest(test: Mocha.Test, declarations: Declarations): void {
-  add(onTest, test, declarations);
+  add(onTest, firstAttempt(test), declarations);
+  bodyWatchers.get(test)?.();
 }
 
 /** Declares from a test's body, for this attempt. */

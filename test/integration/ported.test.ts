@@ -105,6 +105,14 @@ describe('ported from pytest-memray', function () {
     });
   }
 
+  it('a limit that is chained from within the body is looked for, too', function () {
+    const { result } = measure(
+      `it('uses', function () { this.test.limitMemory('1 MB'); kept.push(Buffer.alloc(2e6)); });`,
+      ['--memray-js-heap'],
+    );
+    assert.equal(result('uses').state, 'failed');
+  });
+
   it('a body is called once', function () {
     const { result } = measure(
       `let count = 0; it('counts', () => { if (++count > 1) throw new Error('again'); });

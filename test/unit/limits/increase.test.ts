@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { judgeIncrease, type IncreaseLimit } from '../../../dist/limits/increase';
+import { findUncertainty, judgeIncrease, type IncreaseLimit } from '../../../dist/limits/increase';
 import type { TextOptions } from '../../../dist/limits/verdict';
 import { row } from '../../helpers/rows';
 
@@ -16,6 +16,16 @@ const limit: IncreaseLimit = {
   baseline: '.memray-mocha/baseline.json',
 };
 const rows = [row(10_240, ['allocate:/src/a.test.js:2'])];
+
+describe('findUncertainty', function () {
+  it('is the step in which peaks with objects in them are looked for', function () {
+    const mebibyte = 1024 ** 2;
+    const find = (previousBytes: number, jsHeapBytes: number) =>
+      findUncertainty({ ...limit, previousBytes }, jsHeapBytes);
+    assert.deepEqual([find(mebibyte, 0), find(mebibyte, 1)], [0, mebibyte]);
+    assert.equal(find(100 * mebibyte, 1), 5 * mebibyte);
+  });
+});
 
 describe('judgeIncrease', function () {
   it('allows what it allows, and not one byte more', function () {
