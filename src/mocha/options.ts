@@ -24,7 +24,7 @@ export interface Options {
   stacks: number;
   /** Native frames in call stacks. */
   native: boolean;
-  /** Measure V8's heap too; a preview. */
+  /** Measure V8's heap too, and confirm peaks by collecting garbage. */
   jsHeap: boolean;
   /** Fail a test with a memory limit that uses more than in its last successful run. */
   failOnIncrease: boolean;

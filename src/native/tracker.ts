@@ -11,7 +11,7 @@ export interface TrackerOptions {
   path?: string;
   /** Records native frames in full below the JavaScript ones; slower. Default: false. */
   native?: boolean;
-  /** Measures V8's heap too, by samples, and confirms peaks by collecting garbage. A preview. Default: false. */
+  /** Measures V8's heap too, by samples, and confirms peaks by collecting garbage. Default: false. */
   jsHeap?: boolean;
   /** Records every JS heap object instead of samples; slower. Default: false. */
   traceJs?: boolean;

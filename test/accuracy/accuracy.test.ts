@@ -29,16 +29,18 @@ describe('the memory of', function () {
   }
 });
 
-describe('limitMemory', function () {
+describe('a limit', function () {
   this.timeout(600_000);
   let results: TestResult[];
 
   before('run Mocha', () => (results = runMocha()));
 
-  for (const body of bodies.filter((body) => passingLimit(body) !== undefined)) {
+  for (const body of bodies.filter(hasTruth)) {
+    const kind = body.leaks ? 'limitLeaks' : 'limitMemory';
+
     it(`passes above and fails below: ${body.name}`, () => {
-      const of = (kind: string) =>
-        results.filter(({ titlePath }) => titlePath[0] === body.name && titlePath[1] === kind);
+      const of = (side: string) =>
+        results.filter(({ titlePath }) => titlePath[0] === body.name && titlePath[1] === side);
       assert.ok(of('above').length > 0);
       assert.deepEqual(
         of('above').map(describeResult),
@@ -47,15 +49,15 @@ describe('limitMemory', function () {
       const failed = of('below').map(({ state, violations }) => [state, violations[0]?.kind]);
       assert.deepEqual(
         failed,
-        failed.map(() => ['failed', 'limitMemory']),
+        failed.map(() => ['failed', kind]),
         of('below').map(describeResult).join(),
       );
     });
   }
 });
 
-function passingLimit({ peak, atMostBytes }: Body) {
-  return peak?.bytes ?? atMostBytes;
+function hasTruth({ peak, atMostBytes, leaks }: Body) {
+  return (peak ?? atMostBytes ?? leaks) !== undefined;
 }
 
 function describeResult({ state, peak, violations }: TestResult) {

@@ -15,6 +15,8 @@ export interface Body {
   atMostBytes?: number;
   /** By the comment on the line that leaks. */
   leaks?: Record<string, Truth>;
+  /** That line's functions, or those it calls, allocate some of it: a limit looks at each call stack alone. */
+  isOfSeveralStacks?: boolean;
   /** The part of it that V8's heap snapshots do not have. */
   bytesOutsideSnapshots?: number;
   /** The comment on the line that holds most of the peak. */

@@ -136,6 +136,7 @@ const leakKinds = [
   },
   {
     name: 'closures',
+    isOfSeveralStacks: true,
     keep(i) {
       // prettier-ignore
       kept[i] = ((list) => () => list)(new Array(238)); // leaks closures
@@ -166,6 +167,7 @@ const leakKinds = [
   },
   {
     name: 'promises never settled',
+    isOfSeveralStacks: true,
     keep(i) {
       // prettier-ignore
       kept[i] = never.then(((list) => () => list)(new Array(225))); // leaks promises
@@ -177,6 +179,7 @@ const leakKinds = [
   },
   {
     name: 'timers',
+    isOfSeveralStacks: true,
     keep(i) {
       kept[i] = setTimeout(noop, 1e8, new Array(219)).unref(); // leaks timers
     },
@@ -184,6 +187,7 @@ const leakKinds = [
   },
   {
     name: 'event listeners never removed',
+    isOfSeveralStacks: true,
     keep() {
       // prettier-ignore
       emitter.on('event', ((list) => () => list)(new Array(237))); // leaks listeners
@@ -278,8 +282,9 @@ const bodies = [
     peak: { bytes: 5 * MIB, tolerance: 0.01 },
   },
   { name: 'nothing', run: () => {}, atMostBytes: 64 * KIB },
-  ...leakKinds.map(({ name, keep, bytes, bytesOutsideSnapshot = 0 }) => ({
+  ...leakKinds.map(({ name, keep, bytes, bytesOutsideSnapshot = 0, isOfSeveralStacks }) => ({
     name: `leak 1000 ${name}`,
+    isOfSeveralStacks,
     run: () => leakAmidGarbage(keep),
     bytesOutsideSnapshots: 1000 * bytesOutsideSnapshot,
     leaks: Object.fromEntries(

@@ -6,26 +6,37 @@ const { bodies, release } = require('./bodies');
 const repeats = Number(process.env.ACCURACY_REPEATS ?? 1);
 const only = process.env.ACCURACY_BODY ?? '';
 
-for (const { name, run, peak, atLeastBytes, atMostBytes } of bodies) {
-  const above = peak?.bytes ?? atMostBytes;
-  if (above === undefined || !name.includes(only)) continue;
-  const below = peak?.bytes ?? atLeastBytes;
+for (const body of bodies) {
+  const truth = findTruth(body);
+  if (!truth || !body.name.includes(only)) continue;
+  const { limit, above, below } = truth;
 
-  describe(name, function () {
+  describe(body.name, function () {
     this.timeout(60_000);
     afterEach(release);
 
     for (let i = 0; i < repeats; i++) {
       it('above', function () {
-        this.limitMemory(Math.ceil(above * 1.05));
-        return run();
+        this[limit](Math.ceil(above * 1.05));
+        return body.run();
       });
 
       if (below === undefined) continue;
       it('below', function () {
-        this.limitMemory(Math.floor(below * 0.95));
-        return run();
+        this[limit](Math.floor(below * 0.95));
+        return body.run();
       });
     }
   });
+}
+
+/** What a limit has to be above, and below. */
+function findTruth({ peak, atLeastBytes, atMostBytes, leaks, isOfSeveralStacks }) {
+  if (leaks) {
+    const ofLines = Object.values(leaks).map(({ bytes }) => bytes);
+    const below = isOfSeveralStacks ? undefined : Math.min(...ofLines);
+    return { limit: 'limitLeaks', above: Math.max(...ofLines), below };
+  }
+  const above = peak?.bytes ?? atMostBytes;
+  return above && { limit: 'limitMemory', above, below: peak?.bytes ?? atLeastBytes };
 }
