@@ -59,6 +59,11 @@ export function watchBody(test: Mocha.Test, watcher: () => void): void {
   bodyWatchers.set(test, watcher);
 }
 
+/** For a test that has ended: Mocha keeps it, and it would keep the watcher. */
+export function unwatchBody(test: Mocha.Test): void {
+  bodyWatchers.delete(test);
+}
+
 /** Declares from a beforeEach hook of `suite`, for this attempt at `test`. */
 export function declareInHook(
   test: Mocha.Test,

@@ -13,7 +13,7 @@ import { Analysis } from './analysis';
 import type { BaselineKeeper } from './baseline-keeper';
 import { BodyClock } from './body-clock';
 import { markUntracked } from './context';
-import { findLimits, watchBody, type Limits } from './declarations';
+import { findLimits, unwatchBody, watchBody, type Limits } from './declarations';
 import type { Options } from './options';
 import { nameRun, repeatBody } from './repeated-body';
 import { identifyTest, type TestId } from './test-id';
@@ -118,6 +118,7 @@ export class TrackedTest {
     this.#restoreBody();
     this.#stop();
     this.#forgetObjects();
+    unwatchBody(this.#test);
     this.#clock?.remove();
     if (!this.#result) return undefined;
     const { state, pending, duration } = this.#test;
