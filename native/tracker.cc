@@ -219,10 +219,6 @@ std::optional<uint32_t> Tracker::FindStack(ThreadState* thread) {
   return recording_->StackOf(thread);
 }
 
-void Tracker::OnEnd(const MemoryEvent& event) {
-  Push(&ThreadState::Get(), event);
-}
-
 void Tracker::Push(ThreadState* thread, const MemoryEvent& event) {
   if (!thread->queue.is_known()) [[unlikely]] {
     std::lock_guard lock(mutex_.without_events());
@@ -269,17 +265,18 @@ void Tracker::EndThread(ThreadState* thread) {
 }
 
 void Tracker::OnDeallocation(uintptr_t address) {
-  OnEnd({.kind = MemoryEvent::Kind::kDeallocation,
-         .by_collector = settings_.sampler && IsCollector(),
-         .address = address});
+  Push(&ThreadState::Get(), {.kind = MemoryEvent::Kind::kDeallocation,
+                             .by_collector = settings_.sampler && IsCollector(),
+                             .address = address});
 }
 
 void Tracker::OnUnmapping(uintptr_t address, size_t size_bytes) {
-  OnEnd({.kind = MemoryEvent::Kind::kUnmapping,
-         // On the sweeper's thread it may be another isolate's, of a worker.
-         .by_collector = heap::IsCollecting(),
-         .address = address,
-         .size_bytes = size_bytes});
+  Push(&ThreadState::Get(),
+       {.kind = MemoryEvent::Kind::kUnmapping,
+        // On the sweeper's thread it may be another isolate's, of a worker.
+        .by_collector = heap::IsCollecting(),
+        .address = address,
+        .size_bytes = size_bytes});
 }
 
 void Tracker::OnLibrary() { UnwindRule::ForgetAll(); }

@@ -105,7 +105,6 @@ class Tracker final : public AllocationListener, public BlockProvider {
   void StartSampler(uint64_t interval_bytes);
   void OnSampledObject(Sample* sample);
   void OnBegin(MemoryEvent event, uintptr_t caller);
-  void OnEnd(const MemoryEvent& event);
   std::optional<uint32_t> FindStack(ThreadState* thread);
   void Push(ThreadState* thread, const MemoryEvent& event);
   void TakeEvents();
