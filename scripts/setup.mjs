@@ -30,7 +30,7 @@ await step({
 });
 await step({
   title: 'Compiling the WebAssembly core',
-  inputs: ['assembly', 'asconfig.json', 'package-lock.json'],
+  inputs: ['assembly', 'asconfig.json', 'scripts/export-reset.mjs', 'package-lock.json'],
   outputs: ['dist/capture/parser.wasm'],
   action: () => run('npm', ['run', '--silent', 'build:wasm']),
 });

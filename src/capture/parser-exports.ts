@@ -1,6 +1,8 @@
 /** The functions and the memory that assembly/index.ts exports. */
 export interface ParserExports {
   memory: { buffer: ArrayBuffer };
+  /** Makes it as new: scripts/export-reset.mjs adds it. */
+  reset(): void;
   countMainThreadOnly(): void;
   inputAddress(): number;
   inputCapacity(): number;

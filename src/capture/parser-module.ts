@@ -13,14 +13,9 @@ import type { Failure, ParserExports, ParserNumbers } from './parser-exports';
 /** The part of it that is used here: its types come with a browser's only. */
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object;
-  Instance: new (module: object, imports: object) => { exports: object };
-  Memory: new (limits: { initial: number }) => Memory;
+  Instance: new (module: object) => { exports: object };
   RuntimeError: new () => Error;
 };
-
-interface Memory {
-  readonly buffer: ArrayBuffer;
-}
 
 /** How a capture is to be summed up. */
 export interface ParserOptions {
@@ -48,11 +43,10 @@ export interface ParserOutput {
 const { readFileSync } = fs;
 let parserModule: object | undefined;
 
-const PAGE_BYTES = 65_536;
-/** What reading the capture of a small test takes. */
-const MEMORY_PAGES = 4;
-// For the next capture: new memory for each test costs more than to read what a small one did.
-let spareMemory: Memory | undefined;
+// For the next capture: a new instance for each test costs more than to read what a small one did.
+let spareParser: ParserExports | undefined;
+/** That of a new instance. */
+let usualMemoryBytes = 0;
 
 /**
  * Reads a whole capture.
@@ -65,8 +59,7 @@ export function parseCapture(
   name: string,
   options: ParserOptions,
 ): ParserOutput {
-  const memory = takeMemory();
-  const parser = instantiate(memory);
+  const parser = takeParser();
   try {
     if (options.mainThreadOnly) parser.countMainThreadOnly();
     const failure = feedAll(parser, source) || parser.finish();
@@ -77,28 +70,29 @@ export function parseCapture(
     if (error instanceof WebAssembly.RuntimeError) throw createCaptureTooLargeError(name, error);
     throw error;
   } finally {
-    putBack(memory);
+    putBack(parser);
   }
 }
 
-/** An instance per capture. */
-function instantiate(memory: Memory): ParserExports {
-  parserModule ??= new WebAssembly.Module(readFileSync(join(__dirname, 'parser.wasm')));
-  return new WebAssembly.Instance(parserModule, { env: { memory } }).exports as ParserExports;
+function takeParser(): ParserExports {
+  const parser = spareParser ?? instantiate();
+  // It is in use until it is put back: a source may read another capture meanwhile.
+  spareParser = undefined;
+  return parser;
 }
 
-function takeMemory(): Memory {
-  const memory = spareMemory ?? new WebAssembly.Memory({ initial: MEMORY_PAGES });
-  // It is in use until it is put back: a source may read another capture meanwhile.
-  spareMemory = undefined;
-  return memory;
+function instantiate(): ParserExports {
+  parserModule ??= new WebAssembly.Module(readFileSync(join(__dirname, 'parser.wasm')));
+  const parser = new WebAssembly.Instance(parserModule).exports as ParserExports;
+  usualMemoryBytes = parser.memory.buffer.byteLength;
+  return parser;
 }
 
 /** Memory that has grown can only be given back as a whole. */
-function putBack(memory: Memory): void {
-  if (memory.buffer.byteLength !== MEMORY_PAGES * PAGE_BYTES) return;
-  new Uint8Array(memory.buffer).fill(0);
-  spareMemory = memory;
+function putBack(parser: ParserExports): void {
+  if (parser.memory.buffer.byteLength !== usualMemoryBytes) return;
+  parser.reset();
+  spareParser = parser;
 }
 
 function feedAll(parser: ParserExports, source: CaptureSource): number {

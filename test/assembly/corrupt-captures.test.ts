@@ -100,6 +100,20 @@ describe('a corrupt capture', () => {
     assert.deepEqual([...codes], ['']);
   });
 
+  it('leaves nothing behind for the next capture', () => {
+    const describe = (): unknown => {
+      const reader = read(intact);
+      return [reader.metadata, reader.statistics(), reader.highWaterMark(), reader.allocations()];
+    };
+    const first = describe();
+    for (let length = 0; length < intact.length; length += 50) {
+      const bytes = Buffer.from(intact.subarray(0, length));
+      if (length > 0) bytes[length - 1]! ^= 0x80;
+      readAll(bytes);
+      assert.deepEqual(describe(), first);
+    }
+  });
+
   it('never crashes or hangs the reader when it is noise', () => {
     const random = createRandom(8);
     for (let round = 0; round < 500; round++) {
