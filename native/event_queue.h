@@ -76,6 +76,10 @@ class EventQueue {
  private:
   friend class EventQueues;
 
+  const MemoryEvent& At(uint64_t position) const {
+    return ring_[position % kCapacity];
+  }
+
   std::atomic<uint64_t>* numbers_ = nullptr;  // gives the next one
   std::array<MemoryEvent, kCapacity> ring_;
   size_t added_bytes_ = 0;

@@ -26,8 +26,16 @@ class EventQueues {
   /// order of the events' numbers.
   template <typename Apply>
   void TakeAll(Apply apply) {
-    Sort();
-    for (const auto& [event, thread] : sorted_) apply(*event, thread);
+    const uint64_t first = taken_;
+    taken_ = numbers_.load(std::memory_order_acquire);
+    if (Known* only = FindOnly(first)) {
+      const EventQueue& queue = *only->queue;
+      for (uint64_t left = taken_ - first; left > 0; --left)
+        apply(queue.At(only->sorted_end++), queue.thread);
+    } else {
+      Sort(first);
+      for (const auto& [event, thread] : sorted_) apply(*event, thread);
+    }
     Release();
   }
 
@@ -37,7 +45,8 @@ class EventQueues {
     uint64_t sorted_end;  // up to here its events are in sorted_
   };
 
-  void Sort();
+  Known* FindOnly(uint64_t first);
+  void Sort(uint64_t first);
   size_t SortNew(Known* known, uint64_t first);
   void Release();
 

@@ -22,9 +22,8 @@ FrameWalker::FrameWalker(const FrameLayout* layout, uintptr_t isolate,
       stack_end_(stack_end),
       known_frames_(kInitialKnownFrames) {}
 
-FrameWalker::Result FrameWalker::Walk(uintptr_t sp, void** frames, size_t limit,
-                                      size_t* count) {
-  if (IsSameAsLast()) return Result::kSame;
+FrameWalker::Result FrameWalker::WalkAnew(uintptr_t sp, void** frames,
+                                          size_t limit, size_t* count) {
   same_steps_ = is_whole_ ? CountSameSteps() : 0;
   if (step_count_ > 0 && *count > 0) frames[0] = first_frame_;
   void* inner[kMaxFrames];
@@ -57,7 +56,7 @@ FrameWalker::Result FrameWalker::Walk(uintptr_t sp, void** frames, size_t limit,
   const size_t outer = same_steps_ == 0 ? 0 : steps_[same_steps_ - 1].frames;
   if (written + outer > limit) {
     Forget();
-    return Walk(sp, frames, limit, count);
+    return WalkAnew(sp, frames, limit, count);
   }
   std::memmove(frames + written, frames + *count - outer,
                outer * sizeof *frames);
@@ -109,12 +108,10 @@ void FrameWalker::Learn(uintptr_t sp, void* const* frames, size_t count,
   }
 }
 
-bool FrameWalker::IsCheckDue() {
-  if (--until_check_ > 0) return false;
+void FrameWalker::PutOffCheck() {
   if (check_distance_ < kMaxCheckDistance) check_distance_ *= 2;
   // Not in step with a loop of the program's.
   until_check_ = check_distance_ + known_count_ % 7;
-  return true;
 }
 
 /// Once there is a frame, ends where the last walk's way begins that is as it
@@ -197,6 +194,7 @@ bool FrameWalker::IsSameAsLast() const {
   }
   for (; i > 0; i -= kComparedAtOnce) {
     __m128i are_same = _mm_set1_epi8(-1);
+#pragma GCC unroll kComparedAtOnce
     for (size_t k = 1; k <= kComparedAtOnce; ++k)
       are_same = _mm_and_si128(are_same, watched_[i - k].Compare());
     if (_mm_movemask_epi8(are_same) != kAllSame) return false;

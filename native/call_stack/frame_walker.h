@@ -65,7 +65,9 @@ class FrameWalker {
   /// @param sp the stack pointer of a frame of the caller's.
   /// @param frames most recent first, at most `limit` and no more than
   /// kMaxFrames; what the last walk wrote is still there.
-  Result Walk(uintptr_t sp, void** frames, size_t limit, size_t* count);
+  Result Walk(uintptr_t sp, void** frames, size_t limit, size_t* count) {
+    return IsSameAsLast() ? Result::kSame : WalkAnew(sp, frames, limit, count);
+  }
 
   /// @return who carries out the bytecode of the last walk's first frame, if it
   /// is one of bytecode, and that does not call JavaScript.
@@ -89,7 +91,12 @@ class FrameWalker {
 
   /// Whether it is time to ask V8 again about a stack that Walk knows: often at
   /// first, then every 16,384th time or so.
-  bool IsCheckDue();
+  bool IsCheckDue() {
+    if (--until_check_ > 0) [[likely]]
+      return false;
+    PutOffCheck();
+    return true;
+  }
 
   /// For all threads, and for good: to be called at the first disagreement.
   static void Fail() { has_failed = true; }
@@ -156,6 +163,8 @@ class FrameWalker {
   static bool IsHeapObject(uint64_t word) { return (word & 3) == 1; }
   static bool IsSmi(uint64_t word) { return (word & 1) == 0; }
 
+  Result WalkAnew(uintptr_t sp, void** frames, size_t limit, size_t* count);
+  void PutOffCheck();
   /// Calls `visit(const Frame&)` for each frame, until it gives false.
   /// @return whether the frames could be followed to where `visit` stopped, or
   /// to their end.

@@ -14,9 +14,6 @@
 namespace memray_mocha {
 namespace {
 
-[[gnu::tls_model("initial-exec")]] thread_local JsCallStacks* of_this_thread =
-    nullptr;
-
 /// Code events name their isolate, and may come from V8's helper threads when
 /// the garbage collector moves code.
 struct Registry {
@@ -134,7 +131,7 @@ JsCallStacks::JsCallStacks()
   // Nor whose the objects are that TurboFan allocates in one go: they would all
   // be the first line's.
   v8::V8::SetFlagsFromString("--no-turbo-allocation-folding");
-  of_this_thread = this;
+  of_this_thread_ = this;
   // Told from the ids of an ended environment's.
   stack_.id = codes_.id() << 40;
   {
@@ -148,13 +145,11 @@ JsCallStacks::JsCallStacks()
 JsCallStacks::~JsCallStacks() {
   const RecursionGuard guard;
   isolate_->SetJitCodeEventHandler(v8::kJitCodeEventDefault, nullptr);
-  of_this_thread = nullptr;
+  of_this_thread_ = nullptr;
   Registry& registry = GetRegistry();
   std::lock_guard lock(registry.mutex);
   registry.by_isolate.erase(isolate_);
 }
-
-JsCallStacks* JsCallStacks::OfThisThread() { return of_this_thread; }
 
 const char* JsCallStacks::TakeNotice() {
   static std::atomic<bool> was_told{false};

@@ -56,7 +56,7 @@ class JsCallStacks {
 
   /// @return the call stacks of this thread's isolate; nullptr when it has
   /// none.
-  static JsCallStacks* OfThisThread();
+  static JsCallStacks* OfThisThread() { return of_this_thread_; }
 
   /// @return what the user should know of how call stacks are taken, once in
   /// the process; empty when there is nothing.
@@ -113,6 +113,10 @@ class JsCallStacks {
   };
   void FindInstruction();
   InterpreterCall& FindInterpreterCall(uintptr_t return_address);
+
+  [[gnu::tls_model(
+      "initial-exec")]] static inline constinit thread_local JsCallStacks*
+      of_this_thread_ = nullptr;
 
   v8::Isolate* const isolate_;
   FrameWalker walker_;
