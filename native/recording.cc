@@ -55,6 +55,7 @@ void Recording::Enter(ThreadState* thread) {
   thread->last_js_stack = 0;
   thread->last_sample_js = 0;
   thread->known_stacks.fill({});
+  thread->last_native_count = 0;
   char name[16];
   if (pthread_getname_np(pthread_self(), name, sizeof name) == 0)
     writer_.WriteThreadName(thread->id, name);
@@ -80,9 +81,12 @@ void Recording::Apply(const MemoryEvent& event, uint32_t thread) {
 }
 
 void Recording::Allocate(const MemoryEvent& event, uint32_t thread) {
+  if (!sampler_) {
+    return writer_.WriteAllocation(thread, event.address, event.size_bytes,
+                                   event.allocator, event.stack);
+  }
   const uint64_t before = live_.bytes();
-  if (sampler_)
-    live_.Insert(event.address, event.size_bytes, thread != kFirstThread);
+  live_.Insert(event.address, event.size_bytes, thread != kFirstThread);
   Put({.kind = HeldEvents::Kind::kAllocation,
        .allocator = event.allocator,
        .thread = thread,

@@ -63,21 +63,20 @@ std::optional<uint32_t> StackRecorder::Record(ThreadState* thread) {
   if (thread->js_stack && thread->js_stack->count > 0)
     stack = RecordJs(thread, *thread->js_stack);
   if (stack_is_own_[stack]) return std::nullopt;
-  if (thread->native_count != 1) return RecordNative(thread, stack);
-  const uintptr_t caller = thread->native_frames[0];
-  ThreadState::KnownStack& known = thread->KnownStackOf(stack);
-  if (known.caller != caller || known.js != stack)
-    known = {caller, stack, RecordNative(thread, stack)};
-  return known.stack;
+  return RecordNative(thread, stack);
 }
 
 /// Puts the native frames of a call stack on top of its JavaScript.
-uint32_t StackRecorder::RecordNative(const ThreadState* thread,
-                                     uint32_t stack) {
+uint32_t StackRecorder::RecordNative(ThreadState* thread, uint32_t stack) {
   const bool with_function = native_ || stack == 0;
-  for (size_t i = thread->native_count; i-- > 0;)
-    stack =
-        Stack(stack, NativeFrameAt(thread->native_frames[i], with_function));
+  for (size_t i = thread->native_count; i-- > 0;) {
+    const uintptr_t frame = thread->native_frames[i];
+    ThreadState::KnownStack& known = thread->KnownStackOf(frame, stack);
+    if (!known.Is(frame, stack)) {
+      known = {frame, stack, Stack(stack, NativeFrameAt(frame, with_function))};
+    }
+    stack = known.stack;
+  }
   return stack;
 }
 

@@ -86,7 +86,7 @@ class StackRecorder {
     bool has_source_map;
   };
   uint32_t RecordJs(ThreadState* thread, const JsCallStack& js);
-  uint32_t RecordNative(const ThreadState* thread, uint32_t stack);
+  uint32_t RecordNative(ThreadState* thread, uint32_t stack);
   void RecordFrames(ThreadState* thread, const JsCallStack& js,
                     const CodeMap& codes);
   uint32_t JsFrame(const CodeMap& codes, uintptr_t address);

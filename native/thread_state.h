@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "call_stack/js_call_stack.h"
+#include "call_stack/native_call_stack.h"
 #include "event_queue.h"
 
 namespace memray_mocha {
@@ -17,11 +18,14 @@ namespace memray_mocha {
 /// most.
 struct ThreadState {
   static constexpr size_t kMaxJsFrames = JsCallStack::kMaxFrames;
-  static constexpr size_t kMaxNativeFrames = 128;
 
   /// The state of this thread. Freed when the thread ends, made again if it
   /// allocates even after that.
-  static ThreadState& Get();
+  static ThreadState& Get() {
+    if (!of_this_thread_) [[unlikely]]
+      return Make();
+    return *of_this_thread_;
+  }
 
   /// Run when a thread ends, and its isolate has.
   static inline std::atomic<void (*)(ThreadState*)> at_end{nullptr};
@@ -48,8 +52,9 @@ struct ThreadState {
 
   // The call stack just taken; most recent first.
   const JsCallStack* js_stack = nullptr;
-  uintptr_t native_frames[kMaxNativeFrames];
+  uintptr_t native_frames[NativeUnwinder::kMaxFrames];
   size_t native_count = 0;
+  NativeUnwinder native_unwinder;
   VmState vm_state = VmState::kProgram;
   JsCallStacks* js_call_stacks = nullptr;
 
@@ -65,36 +70,73 @@ struct ThreadState {
   uint64_t last_sample_js = 0;
   uint32_t last_sample_stack;
 
-  // Call stacks of the capture by the one of their JavaScript and the
-  // allocator's caller, who are few.
+  // Call stacks of the capture, by their innermost native frame and the call
+  // stack of the others: those found last, to be found again without the lock.
   struct KnownStack {
-    uintptr_t caller;
-    uint32_t js;
+    uintptr_t frame;
+    uint32_t parent;
     uint32_t stack;
-  };
-  static constexpr size_t kKnownStacks = 64;  // a power of two
-  std::array<KnownStack, kKnownStacks> known_stacks;
 
-  /// The place among known_stacks of what the allocator's caller makes of the
-  /// call stack of its JavaScript.
-  KnownStack& KnownStackOf(uint32_t js) {
-    return known_stacks[(native_frames[0] >> 2 ^ js) % kKnownStacks];
+    bool Is(uintptr_t a_frame, uint32_t a_parent) const {
+      return frame == a_frame && parent == a_parent;
+    }
+  };
+  static constexpr int kKnownStackBits = 8;
+  std::array<KnownStack, size_t{1} << kKnownStackBits> known_stacks;
+
+  /// The place among known_stacks of a call stack.
+  KnownStack& KnownStackOf(uintptr_t frame, uint32_t parent) {
+    // Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4.
+    const uint64_t key = frame ^ uint64_t { parent } << 32;
+    return known_stacks[key * 0x9E3779B97F4A7C15 >> (64 - kKnownStackBits)];
   }
+  // The native frames of the last call stack that was found there, outermost
+  // first, with the call stack's id up to and including each.
+  uintptr_t last_native_frames[NativeUnwinder::kMaxFrames];
+  uint32_t last_native_stacks[NativeUnwinder::kMaxFrames];
+  size_t last_native_count = 0;
+  uint32_t last_native_js = 0;  // the call stack of its JavaScript
+
   /// @return the id of the call stack just taken, if this thread knows it.
   std::optional<uint32_t> FindKnownStack() {
-    if (native_count != 1) return {};
+    // Of JavaScript alone it is not known whose it is.
+    if (native_count == 0) return {};
     uint32_t js = 0;
     if (js_stack && js_stack->count > 0) {
       if (js_stack->id != last_js_stack) return {};
       js = last_stacks[js_stack->count - 1];
     }
-    const KnownStack& known = KnownStackOf(js);
-    if (known.caller != native_frames[0] || known.js != js) return {};
-    return known.stack;
+    if (js != last_native_js) last_native_count = 0;
+    last_native_js = js;
+    size_t depth = 0;
+    while (depth < native_count && depth < last_native_count &&
+           last_native_frames[depth] ==
+               native_frames[native_count - 1 - depth]) {
+      ++depth;
+    }
+    uint32_t stack = depth == 0 ? js : last_native_stacks[depth - 1];
+    last_native_count = depth;
+    for (; depth < native_count; last_native_count = ++depth) {
+      const uintptr_t frame = native_frames[native_count - 1 - depth];
+      const KnownStack& known = KnownStackOf(frame, stack);
+      if (!known.Is(frame, stack)) return {};
+      stack = known.stack;
+      last_native_frames[depth] = frame;
+      last_native_stacks[depth] = stack;
+    }
+    return stack;
   }
 
   // What is not in the capture yet.
   EventQueue queue;
+
+ private:
+  static ThreadState& Make();
+  static void Delete(void* state);
+
+  [[gnu::tls_model(
+      "initial-exec")]] static inline constinit thread_local ThreadState*
+      of_this_thread_ = nullptr;
 };
 
 }  // namespace memray_mocha

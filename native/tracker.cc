@@ -3,8 +3,8 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <iterator>
 
-#include "call_stack/native_call_stack.h"
 #include "call_stack/unwind_rule.h"
 #include "capture/sink.h"
 #include "event_queue.h"
@@ -172,6 +172,51 @@ void Tracker::Uninstall() {
   if (!recording_) installer::Uninstall();
 }
 
+[[gnu::always_inline]] inline ThreadState* Tracker::TakeCallStack(
+    uintptr_t caller, bool with_native_frames) const {
+  // Before the lock: other threads need not wait for that.
+  ThreadState& thread = ThreadState::Get();
+  thread.js_call_stacks = JsCallStacks::OfThisThread();
+  thread.js_stack = nullptr;
+  thread.vm_state = VmState::kProgram;
+  if (thread.js_call_stacks) {
+    thread.js_stack = &thread.js_call_stacks->Take();
+    thread.vm_state = thread.js_stack->vm_state;
+  }
+  // What V8 uses for itself comes and goes at its own mood: a limit that
+  // counted it would fail now and then. Its part that stays is the JS heap's.
+  if (thread.is_v8_helper || thread.vm_state == VmState::kOwnWork)
+    return nullptr;
+  thread.native_frames[0] = caller;
+  thread.native_count = caller == 0 ? 0 : 1;
+  if (with_native_frames) {
+    thread.native_count = thread.native_unwinder.Unwind(
+        caller, thread.native_frames, std::size(thread.native_frames));
+  }
+  return &thread;
+}
+
+[[gnu::always_inline]] inline void Tracker::Push(ThreadState* thread,
+                                                 const MemoryEvent& event) {
+  if (!thread->queue.is_known()) [[unlikely]] {
+    std::lock_guard lock(mutex_.without_events());
+    mutex_.queues().Add(&thread->queue);
+  }
+  if (thread->queue.Push(event, settings_.max_queued_bytes)) TakeEvents();
+}
+
+[[gnu::always_inline]] inline void Tracker::OnBegin(MemoryEvent event,
+                                                    uintptr_t caller) {
+  ThreadState* thread = TakeCallStack(caller, settings_.native_frames);
+  if (!thread) return;
+  std::optional<uint32_t> stack;
+  if (thread->capture == settings_.capture) stack = thread->FindKnownStack();
+  if (!stack) stack = FindStack(thread);
+  if (!stack) return;
+  event.stack = *stack;
+  Push(thread, event);
+}
+
 void Tracker::OnAllocation(uintptr_t address, size_t size_bytes,
                            Allocator allocator, uintptr_t caller) {
   const SamplerSites* sampler = settings_.sampler;
@@ -195,17 +240,6 @@ void Tracker::OnMapping(uintptr_t address, size_t size_bytes,
           caller);
 }
 
-void Tracker::OnBegin(MemoryEvent event, uintptr_t caller) {
-  ThreadState* thread = TakeCallStack(caller, settings_.native_frames);
-  if (!thread) return;
-  std::optional<uint32_t> stack;
-  if (thread->capture == settings_.capture) stack = thread->FindKnownStack();
-  if (!stack) stack = FindStack(thread);
-  if (!stack) return;
-  event.stack = *stack;
-  Push(thread, event);
-}
-
 /// @return nothing for what is not the program's memory.
 std::optional<uint32_t> Tracker::FindStack(ThreadState* thread) {
   if (thread->capture != settings_.capture) {
@@ -217,14 +251,6 @@ std::optional<uint32_t> Tracker::FindStack(ThreadState* thread) {
   std::lock_guard lock(mutex_.without_events());
   if (!recording_) return {};
   return recording_->StackOf(thread);
-}
-
-void Tracker::Push(ThreadState* thread, const MemoryEvent& event) {
-  if (!thread->queue.is_known()) [[unlikely]] {
-    std::lock_guard lock(mutex_.without_events());
-    mutex_.queues().Add(&thread->queue);
-  }
-  if (thread->queue.Push(event, settings_.max_queued_bytes)) TakeEvents();
 }
 
 void Tracker::TakeEvents() {
@@ -280,30 +306,6 @@ void Tracker::OnUnmapping(uintptr_t address, size_t size_bytes) {
 }
 
 void Tracker::OnLibrary() { UnwindRule::ForgetAll(); }
-
-ThreadState* Tracker::TakeCallStack(uintptr_t caller,
-                                    bool with_native_frames) const {
-  // Before the lock: other threads need not wait for that.
-  ThreadState& thread = ThreadState::Get();
-  thread.js_call_stacks = JsCallStacks::OfThisThread();
-  thread.js_stack = nullptr;
-  thread.vm_state = VmState::kProgram;
-  if (thread.js_call_stacks) {
-    thread.js_stack = &thread.js_call_stacks->Take();
-    thread.vm_state = thread.js_stack->vm_state;
-  }
-  // What V8 uses for itself comes and goes at its own mood: a limit that
-  // counted it would fail now and then. Its part that stays is the JS heap's.
-  if (thread.is_v8_helper || thread.vm_state == VmState::kOwnWork)
-    return nullptr;
-  thread.native_frames[0] = caller;
-  thread.native_count = caller == 0 ? 0 : 1;
-  if (with_native_frames) {
-    thread.native_count = UnwindNativeFrames(caller, thread.native_frames,
-                                             ThreadState::kMaxNativeFrames);
-  }
-  return &thread;
-}
 
 void* Tracker::Provide(size_t size_bytes, uintptr_t caller) {
   const SamplerSites* sites = settings_.sampler;

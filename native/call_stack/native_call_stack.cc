@@ -5,9 +5,7 @@
 #include "call_stack/unwind_rule.h"
 
 namespace memray_mocha {
-namespace {
-
-class Walk {
+class NativeUnwinder::Walk {
  public:
   Walk(uintptr_t caller, uintptr_t* frames, size_t limit)
       : caller_(caller),
@@ -37,48 +35,95 @@ class Walk {
   bool has_left_tracker_;
 };
 
-/// By the ABI's unwinder, which knows all that tables can say.
-void WalkByLibrary(Walk* walk) {
+namespace {
+
+uintptr_t Load(uintptr_t address) {
+  return *reinterpret_cast<const uintptr_t*>(address);
+}
+
+}  // namespace
+
+bool NativeUnwinder::Step::IsSame() const {
+  return Load(caller_sp - sizeof return_address) == return_address &&
+         Load(saved_rbp_at) == saved_rbp;
+}
+
+size_t NativeUnwinder::Unwind(uintptr_t caller, uintptr_t* frames,
+                              size_t limit) {
+  Walk walk(caller, frames, limit);
+  if (WalkByRules(&walk)) return walk.Finish();
+  // By the ABI's unwinder, which knows all that tables can say.
+  Walk slow_walk(caller, frames, limit);
   _Unwind_Backtrace(
       [](_Unwind_Context* context, void* data) {
         return static_cast<Walk*>(data)->Add(_Unwind_GetIP(context))
                    ? _URC_NO_REASON
                    : _URC_END_OF_STACK;
       },
-      walk);
-}
-
-uintptr_t Load(uintptr_t address) {
-  return *reinterpret_cast<const uintptr_t*>(address);
+      &slow_walk);
+  return slow_walk.Finish();
 }
 
 /// @return whether all rules on the way were known.
-[[gnu::noinline]] bool WalkByRules(Walk* walk) {
-  uintptr_t pc, sp, rbp;
+[[gnu::noinline]] bool NativeUnwinder::WalkByRules(Walk* walk) {
+  Registers now;
   asm volatile("lea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2"
-               : "=&r"(pc), "=&r"(sp), "=&r"(rbp));
+               : "=&r"(now.pc), "=&r"(now.sp), "=&r"(now.rbp));
+  const uint64_t version = UnwindRule::Version();
+  // How many of the last walk's steps this one may come upon.
+  size_t old_count = version == version_ ? step_count_ : 0;
+  version_ = version;
+  step_count_ = 0;
+  size_t new_count = 0;
   while (true) {
+    while (old_count > 0 && steps_[old_count - 1].from.sp < now.sp) --old_count;
+    if (old_count > 0 && steps_[old_count - 1].from == now) {
+      if (AreSame(old_count)) break;
+      old_count = 0;
+    }
     // The call, not what follows it, which may be another function.
-    const UnwindRule rule = UnwindRule::Find(pc - 1);
-    if (rule.kind != UnwindRule::Kind::kFrame)
-      return rule.kind == UnwindRule::Kind::kEnd;
-    const uintptr_t caller_sp = (rule.is_from_rbp ? rbp : sp) + rule.caller_sp;
-    if (caller_sp <= sp || caller_sp % sizeof caller_sp != 0) return false;
-    if (rule.saved_rbp != 0) rbp = Load(caller_sp + rule.saved_rbp);
-    pc = Load(caller_sp - sizeof pc);
-    sp = caller_sp;
-    if (!walk->Add(pc)) return true;
+    const UnwindRule rule = UnwindRule::Find(now.pc - 1);
+    if (rule.kind != UnwindRule::Kind::kFrame) {
+      if (rule.kind == UnwindRule::Kind::kUnknown) return false;
+      old_count = 0;
+      break;
+    }
+    const uintptr_t caller_sp =
+        (rule.is_from_rbp ? now.rbp : now.sp) + rule.caller_sp;
+    if (caller_sp <= now.sp || caller_sp % sizeof caller_sp != 0) return false;
+    const uintptr_t return_address_at = caller_sp - sizeof now.pc;
+    // Or a word that is read anyway.
+    const uintptr_t saved_rbp_at =
+        rule.saved_rbp == 0 ? return_address_at : caller_sp + rule.saved_rbp;
+    const Step step = {now, caller_sp, Load(return_address_at), saved_rbp_at,
+                       Load(saved_rbp_at)};
+    if (new_count < kMaxSteps) new_steps_[new_count] = step;
+    ++new_count;
+    now = {step.return_address, caller_sp,
+           rule.saved_rbp == 0 ? now.rbp : step.saved_rbp};
+    if (!walk->Add(now.pc)) return true;
   }
+  for (size_t i = old_count; i-- > 0;) {
+    if (!walk->Add(steps_[i].return_address)) return true;
+  }
+  Keep(old_count, new_count);
+  return true;
 }
 
-}  // namespace
+/// @param count of the last walk's steps, outermost first. The walk under way
+/// is where the innermost of them was, so that it would read the same words;
+/// and if these are the same it would be where the next one was.
+bool NativeUnwinder::AreSame(size_t count) const {
+  while (count > 0 && steps_[count - 1].IsSame()) --count;
+  return count == 0;
+}
 
-size_t UnwindNativeFrames(uintptr_t caller, uintptr_t* frames, size_t limit) {
-  Walk walk(caller, frames, limit);
-  if (WalkByRules(&walk)) return walk.Finish();
-  Walk slow_walk(caller, frames, limit);
-  WalkByLibrary(&slow_walk);
-  return slow_walk.Finish();
+/// Puts the steps just taken in the place of the last walk's that were not the
+/// same.
+void NativeUnwinder::Keep(size_t same_count, size_t new_count) {
+  if (same_count + new_count > kMaxSteps) return;
+  step_count_ = same_count;
+  while (new_count > 0) steps_[step_count_++] = new_steps_[--new_count];
 }
 
 }  // namespace memray_mocha

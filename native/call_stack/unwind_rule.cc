@@ -5,7 +5,6 @@
 #include "call_stack/unwind_rule.h"
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <optional>
@@ -276,7 +275,7 @@ class Row {
   size_t remembered_count_ = 0;
 };
 
-UnwindRule Read(uintptr_t pc) {
+UnwindRule ReadTables(uintptr_t pc) {
   dwarf_eh_bases bases;
   const auto* fde = static_cast<const uint8_t*>(
       _Unwind_Find_FDE(reinterpret_cast<void*>(pc), &bases));
@@ -297,75 +296,30 @@ UnwindRule Read(uintptr_t pc) {
   return row.ToRule();
 }
 
-/// Rules by the lower bits of their address: an entry is one word, so that no
-/// thread can see half of one.
-///
-///     63          29 28    27 26       25   24        9 8         0
-///     | address >> 12 | kind  | from rbp | caller_sp/8 | -saved_rbp/8 |
-class Cache {
- public:
-  std::optional<UnwindRule> Find(uintptr_t pc) const {
-    const uint64_t entry = EntryOf(pc).load(std::memory_order_relaxed);
-    if (entry >> kTagShift != pc >> kIndexBits) return std::nullopt;
-    UnwindRule rule;
-    rule.kind = static_cast<UnwindRule::Kind>(entry >> kKindShift & 3);
-    rule.is_from_rbp = entry >> kFromRbpShift & 1;
-    rule.caller_sp =
-        static_cast<int32_t>(entry >> kCallerSpShift & kMaxCallerSp) * 8;
-    rule.saved_rbp = static_cast<int32_t>(entry & kMaxSavedRbp) * -8;
-    return rule;
-  }
-
-  /// @return the rule as Find gives it back: unknown when it does not fit.
-  UnwindRule Insert(uintptr_t pc, UnwindRule rule) {
-    const int64_t caller_sp = rule.caller_sp / 8;
-    const int64_t saved_rbp = rule.saved_rbp / -8;
-    if (rule.caller_sp % 8 != 0 || rule.saved_rbp % 8 != 0 || caller_sp < 0 ||
-        caller_sp > kMaxCallerSp || saved_rbp < 0 || saved_rbp > kMaxSavedRbp) {
-      rule = UnwindRule();
-    }
-    const uint64_t entry = pc >> kIndexBits << kTagShift |
-                           static_cast<uint64_t>(rule.kind) << kKindShift |
-                           uint64_t{rule.is_from_rbp} << kFromRbpShift |
-                           static_cast<uint64_t>(rule.caller_sp / 8)
-                               << kCallerSpShift |
-                           static_cast<uint64_t>(rule.saved_rbp / -8);
-    EntryOf(pc).store(entry, std::memory_order_relaxed);
-    return rule;
-  }
-
-  void Clear() {
-    for (auto& entry : entries_) entry.store(0, std::memory_order_relaxed);
-  }
-
- private:
-  static constexpr int kIndexBits = 12;
-  static constexpr int kTagShift = 29;
-  static constexpr int kKindShift = 27;
-  static constexpr int kFromRbpShift = 26;
-  static constexpr int kCallerSpShift = 9;
-  static constexpr int64_t kMaxCallerSp = 0xFFFF;
-  static constexpr int64_t kMaxSavedRbp = 0x1FF;
-
-  std::atomic<uint64_t>& EntryOf(uintptr_t pc) {
-    return entries_[pc % entries_.size()];
-  }
-  const std::atomic<uint64_t>& EntryOf(uintptr_t pc) const {
-    return entries_[pc % entries_.size()];
-  }
-
-  std::array<std::atomic<uint64_t>, size_t{1} << kIndexBits> entries_{};
-};
-
-constinit Cache cache;
-
 }  // namespace
 
-UnwindRule UnwindRule::Find(uintptr_t pc) {
-  const std::optional<UnwindRule> known = cache.Find(pc);
-  return known ? *known : cache.Insert(pc, Read(pc));
+UnwindRule UnwindRule::Read(uintptr_t pc) {
+  UnwindRule rule = ReadTables(pc);
+  const int64_t caller_sp = rule.caller_sp / 8;
+  const int64_t saved_rbp = rule.saved_rbp / -8;
+  if (rule.caller_sp % 8 != 0 || rule.saved_rbp % 8 != 0 || caller_sp < 0 ||
+      caller_sp > kMaxCallerSp || saved_rbp < 0 || saved_rbp > kMaxSavedRbp) {
+    rule = UnwindRule();
+  }
+  const uint64_t entry = pc >> kIndexBits << kTagShift |
+                         static_cast<uint64_t>(rule.kind) << kKindShift |
+                         uint64_t{rule.is_from_rbp} << kFromRbpShift |
+                         static_cast<uint64_t>(rule.caller_sp / 8)
+                             << kCallerSpShift |
+                         static_cast<uint64_t>(rule.saved_rbp / -8);
+  known_[pc % known_.size()].store(entry, std::memory_order_relaxed);
+  return rule;
 }
 
-void UnwindRule::ForgetAll() { cache.Clear(); }
+void UnwindRule::ForgetAll() {
+  for (auto& entry : known_) entry.store(0, std::memory_order_relaxed);
+  // Last: who sees the new version finds no old rules.
+  version_.fetch_add(1, std::memory_order_release);
+}
 
 }  // namespace memray_mocha

@@ -1,6 +1,9 @@
 #ifndef NATIVE_CALL_STACK_UNWIND_RULE_H_
 #define NATIVE_CALL_STACK_UNWIND_RULE_H_
 
+#include <array>
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 namespace memray_mocha {
@@ -25,9 +28,42 @@ struct UnwindRule {
 
   /// Reads the rule for an address of an instruction. Remembers it, for all
   /// threads and without a lock.
-  static UnwindRule Find(uintptr_t pc);
+  static UnwindRule Find(uintptr_t pc) {
+    const uint64_t entry =
+        known_[pc % known_.size()].load(std::memory_order_relaxed);
+    if (entry >> kTagShift != pc >> kIndexBits) [[unlikely]]
+      return Read(pc);
+    return {static_cast<Kind>(entry >> kKindShift & 3),
+            (entry >> kFromRbpShift & 1) != 0,
+            static_cast<int32_t>(entry >> kCallerSpShift & kMaxCallerSp) * 8,
+            static_cast<int32_t>(entry & kMaxSavedRbp) * -8};
+  }
   /// To be called when an address may have come to be other code.
   static void ForgetAll();
+  /// @return how often that was: as long as it is the same, so are all rules.
+  static uint64_t Version() { return version_.load(std::memory_order_acquire); }
+
+ private:
+  static constexpr int kIndexBits = 12;
+  static constexpr int kTagShift = 29;
+  static constexpr int kKindShift = 27;
+  static constexpr int kFromRbpShift = 26;
+  static constexpr int kCallerSpShift = 9;
+  static constexpr int64_t kMaxCallerSp = 0xFFFF;
+  static constexpr int64_t kMaxSavedRbp = 0x1FF;
+
+  /// @return the rule as Find gives it back: unknown when it does not fit.
+  static UnwindRule Read(uintptr_t pc);
+
+  // By the lower bits of their address: an entry is one word, so that no thread
+  // can see half of one.
+  //
+  //     63          29 28    27 26       25   24        9 8         0
+  //     | address >> 12 | kind  | from rbp | caller_sp/8 | -saved_rbp/8 |
+  static inline constinit std::array<std::atomic<uint64_t>,
+                                     size_t{1} << kIndexBits>
+      known_{};
+  static inline constinit std::atomic<uint64_t> version_{1};
 };
 
 }  // namespace memray_mocha

@@ -25,7 +25,9 @@ struct Taken {
 /// Where the allocator would be.
 [[gnu::noinline]] void Take(Taken* taken, size_t limit) {
   taken->caller = reinterpret_cast<uintptr_t>(__builtin_return_address(0));
-  taken->count = UnwindNativeFrames(taken->caller, taken->frames, limit);
+  // Each thread's, as the tracker has it: a call stack follows others.
+  static thread_local NativeUnwinder unwinder;
+  taken->count = unwinder.Unwind(taken->caller, taken->frames, limit);
 }
 
 [[gnu::noinline]] void Inner(Taken* taken, size_t limit) {
@@ -38,7 +40,7 @@ struct Taken {
   asm volatile("" ::: "memory");
 }
 
-TEST("UnwindNativeFrames: begins at the caller, and goes outwards") {
+TEST("NativeUnwinder: begins at the caller, and goes outwards") {
   Taken taken;
   Outer(&taken, 64);
   EXPECT(taken.count > 3);
@@ -93,7 +95,7 @@ int CompareAndCall(const void*, const void*) {
   return 0;
 }
 
-TEST("UnwindNativeFrames: gives what the ABI's unwinder gives") {
+TEST("NativeUnwinder: gives what the ABI's unwinder gives") {
   for (int time = 0; time < 2; ++time) {  // read, and remembered
     ExpectFramesOfLibrary();
     CallWithRoom(100);
@@ -106,7 +108,28 @@ TEST("UnwindNativeFrames: gives what the ABI's unwinder gives") {
   }
 }
 
-TEST("UnwindNativeFrames: never more than asked for") {
+/// The same frames above callers that differ, and the other way round.
+[[gnu::noinline]] void CallEither(int turn) {
+  if (turn % 2 == 0) {
+    CallDeep(turn / 2 % 2);
+    asm volatile("" ::: "memory");
+  } else {
+    CallDeep(turn / 2 % 2);
+    asm volatile("nop" ::: "memory");
+  }
+}
+
+TEST("NativeUnwinder: sees each difference from the call stack before") {
+  for (int turn = 0; turn < 32; ++turn) {
+    CallEither(turn);
+    if (turn % 3 == 0) {
+      CallEither(turn / 2);
+      asm volatile("" ::: "memory");
+    }
+  }
+}
+
+TEST("NativeUnwinder: never more than asked for") {
   Taken taken;
   std::fill(std::begin(taken.frames), std::end(taken.frames), 42);
   Outer(&taken, 2);
@@ -114,9 +137,9 @@ TEST("UnwindNativeFrames: never more than asked for") {
   EXPECT_EQUAL(taken.frames[2], 42u);
 }
 
-TEST("UnwindNativeFrames: a caller that is not on the stack stands alone") {
+TEST("NativeUnwinder: a caller that is not on the stack stands alone") {
   uintptr_t frames[8];
-  EXPECT_EQUAL(UnwindNativeFrames(4711, frames, 8), 1u);
+  EXPECT_EQUAL(NativeUnwinder().Unwind(4711, frames, 8), 1u);
   EXPECT_EQUAL(frames[0], 4711u);
 }
 

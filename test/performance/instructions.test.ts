@@ -16,8 +16,8 @@ const program = join(root, 'build', 'performance', 'count-instructions');
  * dearer has a reason, and says it.
  */
 const bounds = [
-  { depth: 1, atMost: 1550 },
-  { depth: 30, atMost: 2350 },
+  { depth: 1, atMost: 1150 },
+  { depth: 30, atMost: 1650 },
 ];
 
 describe('a tracked malloc and free', () => {
