@@ -21,7 +21,7 @@ export function readHeap(): void {
   if (kind > HEAP_MARK) return fail(VALUE_OUT_OF_RANGE, kind);
   const bytes = readVarint();
   applyRecords();
-  if (kind == HEAP_END) return noteAllPeaks();
+  if (kind == HEAP_END) return;
   if (kind == HEAP_MARK) return markAll();
   changeJsHeap(bytes);
   if (kind != HEAP_RAW) takePeak(kind == HEAP_CONFIRMED);
@@ -39,6 +39,8 @@ export function readSamples(): void {
 }
 
 function addToLeaks(site: Site, bytes: u64, count: u32): void {
+  // What is left at the end was not there at the peak.
+  notePeak(site);
   site.liveBytes += bytes;
   site.liveCount += count;
   addLeaked(bytes);
@@ -57,9 +59,4 @@ function markAll(): void {
     const site = getSite(number);
     site.markedBytes = site.liveBytes;
   }
-}
-
-/** What becomes live from here on is what is left at the end, not what lived at the peak. */
-function noteAllPeaks(): void {
-  for (let number: u32 = 1; number <= lastSite(); number++) notePeak(getSite(number));
 }

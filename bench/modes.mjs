@@ -21,7 +21,6 @@ import { root } from '../scripts/run.mjs';
 
 const require = createRequire(join(root, 'bench/package.json'));
 const EVERY_OBJECT = 1;
-const jsHeap = '--memray-js-heap';
 
 /** @type {Mode[]} */
 const ours = [
@@ -35,7 +34,12 @@ const ours = [
     options: ['--memray-native'],
     seesMalloc: true,
   },
-  { name: 'js-heap', title: '`js-heap`', measures: 'objects', options: [jsHeap] },
+  {
+    name: 'no-js-heap',
+    title: 'without `js-heap`',
+    options: ['--memray-js-heap=false'],
+    seesMalloc: true,
+  },
   {
     name: 'limit-memory',
     title: "`limitMemory('1 TB')`",
@@ -45,17 +49,17 @@ const ours = [
   },
   {
     name: 'limit-leaks',
-    title: "`limitLeaks('1 MB')`, `js-heap`",
+    title: "`limitLeaks('1 MB')`",
     measures: 'objects',
-    options: [jsHeap],
+    options: [],
     limit: (context) => context.limitLeaks('1 MB', () => false),
   },
   {
     name: 'exact',
-    title: "`limitLeaks('1 MB', { exact: true })`, `js-heap`",
+    title: "`limitLeaks('1 MB', { exact: true })`",
     measures: 'objects',
     isSlow: true,
-    options: [jsHeap],
+    options: [],
     limit: (context) => context.limitLeaks('1 MB', { exact: true, filterFn: () => false }),
   },
 ];

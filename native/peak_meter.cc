@@ -13,8 +13,12 @@ namespace {
 using records::HeapKind;
 
 constexpr size_t kTickBytes = size_t{256} << 10;
-constexpr uint64_t kMinStepBytes = uint64_t{1} << 20;
+constexpr uint64_t kMinStepBytes = uint64_t{64} << 10;
 constexpr uint64_t kStepDivisor = 20;  // 5%
+
+/// When a test ends, less is told as it is: its garbage cannot be more than
+/// that, and most tests are small.
+constexpr uint64_t kMinCollectedAtEndBytes = uint64_t{1} << 20;
 
 // What V8 needs to run a little more code (compiled code, feedback, caches) is
 // not told from the program's objects in its statistics: what is not certainly
@@ -39,10 +43,7 @@ uint64_t Step(uint64_t bytes) {
 
 PeakMeter::PeakMeter(Recording* recording, RecordingMutex* lock,
                      bool is_gc_exposed)
-    : recording_(recording),
-      lock_(lock),
-      is_gc_exposed_(is_gc_exposed),
-      threshold_bytes_(kMinStepBytes) {
+    : recording_(recording), lock_(lock), is_gc_exposed_(is_gc_exposed) {
   Restart();
   heap::KeepCodeInterruptible();
   heap::SetCollectionListener(this);
@@ -70,6 +71,14 @@ void PeakMeter::Tick(size_t native_bytes, size_t js_bytes) {
   if (raw >= Threshold()) recording_->HoldEvents();
   is_due_ |=
       unseen_bytes_ >= kTickBytes || (IsLimitOpen() && raw >= limit_bytes_);
+}
+
+void PeakMeter::TellHeld() {
+  if (recording_->FindPeakBytes() <= peak_bytes_)
+    return recording_->ReleaseEvents();
+  // Which objects are live is not known here, on whatever thread.
+  Tell(HeapKind::kUnconfirmed, 0, {});
+  threshold_bytes_ = peak_bytes_ + Step(peak_bytes_);
 }
 
 bool PeakMeter::IsLimitOpen() const {
@@ -109,19 +118,23 @@ void PeakMeter::LookAtEnd() { LookAt(Moment::kEnd, JsBytes()); }
 void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
   is_looking_ = true;
   uint64_t raw;
+  bool is_step;
+  bool is_peak;
   {
     std::lock_guard lock(*lock_);
     js_bytes_ = js_bytes;
     unseen_bytes_ = 0;
     is_due_ = false;
     raw = recording_->raw_peak_bytes() + js_bytes;
+    is_step = raw >= threshold_bytes_;
+    is_peak = is_step || (moment == Moment::kEnd && raw >= peak_bytes_);
   }
   NoteRawPeak(raw, js_bytes);
   if (IsLimitOpen() && raw >= limit_bytes_) {
     ConfirmAtLimit(raw);
-  } else if (raw >= threshold_bytes_ && IsWorthCollecting(raw)) {
+  } else if (is_step && IsWorthCollecting(moment, raw)) {
     CollectSome(raw);
-  } else if (raw >= (moment == Moment::kEnd ? peak_bytes_ : threshold_bytes_)) {
+  } else if (is_peak) {
     TellLikely(js_bytes);
   }
   {
@@ -175,8 +188,8 @@ void PeakMeter::TellCollected(uint64_t raw_bytes, HeapKind kind) {
     std::lock_guard lock(*lock_);
     Tell(kind, js_bytes, sampled);
   }
-  threshold_bytes_ = peak_bytes_ + Step(peak_bytes_);
   std::lock_guard lock(*lock_);
+  threshold_bytes_ = peak_bytes_ + Step(peak_bytes_);
   const uint64_t left = recording_->native_bytes() + js_bytes;
   grows_by_live_memory_ =
       left > left_bytes_ && (left - left_bytes_) * 2 > raw_bytes - left_bytes_;
@@ -209,7 +222,9 @@ void PeakMeter::Tell(HeapKind kind, uint64_t js_bytes,
     peak_bytes_ = bytes;
   if (is_confirmed) confirmed_bytes_ = std::max(confirmed_bytes_, bytes);
   has_told_peak_ = true;
-  recording_->TellPeak(kind, js_bytes, sampled);
+  // What is taken for none has no rows either.
+  recording_->TellPeak(kind, js_bytes,
+                       js_bytes > 0 ? sampled : Recording::SampledHeap());
 }
 
 /// Of what the JS heap has grown by since the latest collection, such a part is
@@ -270,7 +285,10 @@ void PeakMeter::AfterCollection() {
   if (is_due && IsLimitOpen()) LookAt(Moment::kNow, before);
 }
 
-bool PeakMeter::IsWorthCollecting(uint64_t raw_bytes) const {
+bool PeakMeter::IsWorthCollecting(Moment moment, uint64_t raw_bytes) const {
+  if (raw_bytes < kMinStepBytes) return false;
+  if (moment == Moment::kEnd && raw_bytes < kMinCollectedAtEndBytes)
+    return false;
   // Were it put off until there is time, a short peak would be over by then.
   if (raw_bytes >= 2 * largest_examined_bytes_) return true;
   return collecting_ <=

@@ -39,6 +39,9 @@ class PeakMeter final : public heap::CollectionListener {
   /// thread, with the lock held.
   void TickNative(size_t size_bytes) { Tick(size_bytes, 0); }
   void TickJs(size_t size_bytes) { Tick(0, size_bytes); }
+  /// Tells the peak among what is held, where that has become more than may
+  /// wait until Look runs; for hooks as well.
+  void TellHeld();
   /// Whether Look should run soon.
   bool is_due() const { return is_due_; }
 
@@ -82,7 +85,7 @@ class PeakMeter final : public heap::CollectionListener {
   void TellLikely(uint64_t js_bytes);
   void Tell(records::HeapKind kind, uint64_t js_bytes,
             const Recording::SampledHeap& sampled);
-  bool IsWorthCollecting(uint64_t raw_bytes) const;
+  bool IsWorthCollecting(Moment moment, uint64_t raw_bytes) const;
 
   Recording* const recording_;
   RecordingMutex* const lock_;
@@ -100,7 +103,8 @@ class PeakMeter final : public heap::CollectionListener {
   uint64_t peak_bytes_ = 0;  // as told
   uint64_t confirmed_bytes_ = 0;
   bool has_told_peak_ = false;
-  uint64_t threshold_bytes_;
+  /// From the beginning on all is held: a peak may be small, and soon over.
+  uint64_t threshold_bytes_ = 0;
   uint64_t raw_peak_bytes_ = 0;
   /// The largest raw total at which garbage was collected.
   uint64_t largest_examined_bytes_ = 0;

@@ -177,12 +177,10 @@ uint64_t Recording::EndMapping(uintptr_t begin, uintptr_t end) {
 }
 
 void Recording::Put(const HeldEvents::Event& event) {
-  // Beyond that it would take more memory than it may tell of.
-  constexpr size_t kMaxHeldEvents = size_t{1} << 17;
-  if (!held_) return Write(event);
-  if (held_->count() >= kMaxHeldEvents) ReleaseEvents();
-  if (!held_) HoldEvents();
-  held_->Add(event);
+  if (held_)
+    held_->Add(event);
+  else
+    Write(event);
 }
 
 void Recording::Write(const HeldEvents::Event& event) {
@@ -200,6 +198,12 @@ void Recording::Write(const HeldEvents::Event& event) {
 
 void Recording::HoldEvents() {
   if (!held_) held_.emplace(native_bytes());
+}
+
+bool Recording::is_full() const {
+  // Beyond that it would take more memory than it may tell of.
+  constexpr size_t kMaxHeldEvents = size_t{1} << 17;
+  return held_ && held_->count() >= kMaxHeldEvents;
 }
 
 uint64_t Recording::raw_peak_bytes() const {

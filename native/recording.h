@@ -55,7 +55,8 @@ class Recording {
   /// From here on, what happens to native memory waits until a peak is told,
   /// or is found to be none.
   void HoldEvents();
-  bool is_holding() const { return held_.has_value(); }
+  /// Whether what waits has become too much.
+  bool is_full() const;
   /// The largest native total since then, garbage included.
   uint64_t raw_peak_bytes() const;
   /// The largest that was certainly live, after a collection.

@@ -13,6 +13,7 @@ void RecordingMutex::lock() {
     if (!recording_) return;
     if (meter_ && event.IsBegin()) meter_->TickNative(event.size_bytes);
     recording_->Apply(event, thread);
+    if (meter_ && recording_->is_full()) meter_->TellHeld();
   });
 }
 

@@ -185,7 +185,8 @@ void Tracker::Uninstall() {
   }
   // What V8 uses for itself comes and goes at its own mood: a limit that
   // counted it would fail now and then. Its part that stays is the JS heap's.
-  if (thread.is_v8_helper || thread.vm_state == VmState::kOwnWork)
+  if (thread.is_v8_helper || thread.vm_state == VmState::kOwnWork ||
+      heap::IsInCollect())
     return nullptr;
   thread.native_frames[0] = caller;
   thread.native_count = caller == 0 ? 0 : 1;

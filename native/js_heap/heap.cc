@@ -50,6 +50,7 @@ struct State {
   /// What was allocated up to the latest collection, less what that one left.
   uint64_t balance = 0;
   bool is_collecting = false;
+  bool is_in_collect = false;
   bool is_in_callback = false;
   bool was_guarded = false;
 };
@@ -92,9 +93,11 @@ void Collect(Collection kind, bool is_gc_exposed) {
   // V8 does not tell of a collection in the callback of another.
   const bool is_untold = state.is_in_callback;
   if (is_untold) BeginCollection();
+  state.is_in_collect = true;
   v8::Isolate::GetCurrent()->RequestGarbageCollectionForTesting(
       kind == Collection::kFull ? v8::Isolate::kFullGarbageCollection
                                 : v8::Isolate::kMinorGarbageCollection);
+  state.is_in_collect = false;
   if (is_untold) EndCollection();
 }
 
@@ -125,6 +128,8 @@ void SetCollectionListener(CollectionListener* listener) {
 }
 
 bool IsCollecting() { return state.is_collecting; }
+
+bool IsInCollect() { return state.is_in_collect; }
 
 v8::Isolate* Current() { return v8::Isolate::TryGetCurrent(); }
 

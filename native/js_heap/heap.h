@@ -41,6 +41,10 @@ void SetCollectionListener(CollectionListener* listener);
 /// it was asked for AllocatedBytes before.
 bool IsCollecting();
 
+/// @return whether this thread is in Collect: V8 allocates there before and
+/// after what it tells of as a collection, too.
+bool IsInCollect();
+
 /// @return the bytes that this thread's isolate has allocated on its heap since
 /// this was first asked.
 uint64_t AllocatedBytes();

@@ -16,8 +16,8 @@ export interface IncreaseLimit {
 }
 
 /**
- * How much larger the peak of the run before may have been than was noted: with objects in it, it is looked for in
- * steps.
+ * How much larger the peak of the run before may have been than was noted: objects in it are known by samples, and
+ * it is looked for in steps.
  */
 export function findUncertainty({ previousBytes }: IncreaseLimit, jsHeapBytes: number): number {
   return jsHeapBytes > 0 ? Math.max(JS_STEP_BYTES, previousBytes * JS_STEP_SHARE) : 0;

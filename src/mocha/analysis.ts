@@ -9,6 +9,7 @@ import { sumByLocation } from '../locations';
 import { displayPath, isOfHarnessOnly, withoutHarness } from '../stack-trace';
 import type { AllocationResult, LeakResult, TestResult } from '../test-result';
 import type { Limits } from './declarations';
+import type { Options } from './options';
 
 const KEPT_ROWS = 10;
 const KEPT_LOCATIONS = 5;
@@ -31,7 +32,11 @@ export class Analysis {
   readonly #certainPeakBytes: number = 0;
   readonly #leakRows: AllocationRecord[] = [];
 
-  constructor(reader: CaptureReader, limits: Limits, options: TextOptions & { jsHeap: boolean }) {
+  constructor(
+    reader: CaptureReader,
+    limits: Limits,
+    options: TextOptions & Pick<Options, 'jsHeap' | 'traceJs'>,
+  ) {
     const { native, cwd } = options;
     this.#limits = limits;
     this.#options = options;
@@ -43,7 +48,8 @@ export class Analysis {
         : rows;
       const limited = reader.statistics({ currentThreadOnly });
       this.limitedPeakBytes = limited.peakBytes;
-      this.#certainPeakBytes = options.jsHeap ? limited.confirmedPeakBytes : limited.peakBytes;
+      const seesGarbage = options.jsHeap || options.traceJs;
+      this.#certainPeakBytes = seesGarbage ? limited.confirmedPeakBytes : limited.peakBytes;
     }
     if (limits.leaks) {
       const { currentThreadOnly } = limits.leaks;

@@ -24,8 +24,10 @@ export interface Options {
   stacks: number;
   /** Native frames in call stacks. */
   native: boolean;
-  /** Measure V8's heap too, and confirm peaks by collecting garbage. */
+  /** Measure V8's heap as well as native memory, and confirm peaks by collecting garbage. */
   jsHeap: boolean;
+  /** Record every object of V8's heap instead of samples. */
+  traceJs: boolean;
   /** Fail a test with a memory limit that uses more than in its last successful run. */
   failOnIncrease: boolean;
   /** Absolute file that keeps the peaks of successful runs. */
@@ -74,6 +76,7 @@ const DEFINITIONS: { [Name in keyof Options]: Definition<Options[Name]> } = {
   stacks: { expected: 'a whole number, at least 1', parse: wholeNumber(1) },
   native: { expected: '`true` or `false`', parse: parseBoolean },
   jsHeap: { expected: '`true` or `false`', parse: parseBoolean },
+  traceJs: { expected: '`true` or `false`', parse: parseBoolean },
   failOnIncrease: { expected: '`true` or `false`', parse: parseBoolean },
   baseline: { expected: 'a file', parse: PATH_VALUE },
   updateBaseline: { expected: '`true` or `false`', parse: parseBoolean },
@@ -102,7 +105,8 @@ export function resolveOptions(sources: OptionSources): Options {
     binPrefix: randomUUID().replaceAll('-', ''),
     stacks: 1,
     native: false,
-    jsHeap: false,
+    jsHeap: true,
+    traceJs: false,
     failOnIncrease: false,
     baseline: resolve(cwd, '.memray-mocha/baseline.json'),
     updateBaseline: false,

@@ -102,11 +102,7 @@ export class TrackedTest {
     if (this.#run) nameRun(error, this.#run);
     if (!this.#result) return;
     const durationMs = this.#test.duration ?? 0;
-    explainTimeout(
-      error,
-      { ...this.#result, durationMs },
-      () => new this.#tracking.Tracker({ native: this.#native }),
-    );
+    explainTimeout(error, { ...this.#result, durationMs }, () => this.#createTracker());
   }
 
   /**
@@ -180,15 +176,16 @@ export class TrackedTest {
     if (limits.leakedObjects || MENTIONS_OBJECTS_LIMIT.test(this.#test.body)) {
       this.#objects = new this.#tracking.ObjectTracker();
     }
-    const tracker = new this.#tracking.Tracker({
-      path: this.#capture ?? '',
-      native: this.#native,
-      jsHeap: options.jsHeap,
-    });
+    const tracker = this.#createTracker(this.#capture ?? '');
     tracker.start();
     this.#tracker = tracker;
     this.#applyLimits(limits);
     watchBody(this.#test, () => this.#applyLimits(this.#findLimits()));
+  }
+
+  #createTracker(path = ''): InstanceType<TrackerClass> {
+    const { jsHeap, traceJs } = this.#tracking.options;
+    return new this.#tracking.Tracker({ path, native: this.#native, jsHeap, traceJs });
   }
 
   /** What is limited is measured more closely. */

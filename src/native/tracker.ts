@@ -11,7 +11,7 @@ export interface TrackerOptions {
   path?: string;
   /** Records native frames in full below the JavaScript ones; slower. Default: false. */
   native?: boolean;
-  /** Measures V8's heap too, by samples, and confirms peaks by collecting garbage. Default: false. */
+  /** Measures V8's heap too, by samples, and confirms peaks by collecting garbage. Default: true. */
   jsHeap?: boolean;
   /** Records every JS heap object instead of samples; slower. Default: false. */
   traceJs?: boolean;
@@ -148,7 +148,11 @@ class AddonSource implements CaptureSource {
 }
 
 /** Gives 0 for none. */
-function findSampleInterval({ jsHeap, traceJs, sampleIntervalBytes }: TrackerOptions): number {
+function findSampleInterval({
+  jsHeap = true,
+  traceJs,
+  sampleIntervalBytes,
+}: TrackerOptions): number {
   if (traceJs) return 1;
   return jsHeap ? (sampleIntervalBytes ?? DEFAULT_SAMPLE_INTERVAL_BYTES) : 0;
 }

@@ -98,6 +98,17 @@ describe('the JS heap', () => {
     assert.deepEqual(summarize(read(writer).highWaterMark()), [['first', 'js', 2500, 4]]);
   });
 
+  it('that is left at the end is no part of the peak', () => {
+    const { writer, first, second } = createWriter();
+    writer.heap(CONFIRMED, 1000).samples(first, 1000, 1);
+    writer.heap(HEAP_END, 0).samples(first, 700, 1).samples(second, 500, 1).end();
+    assert.deepEqual(summarize(read(writer).highWaterMark()), [['first', 'js', 1000, 1]]);
+    assert.deepEqual(summarize(read(writer).leaks()), [
+      ['first', 'js', 700, 1],
+      ['second', 'js', 500, 1],
+    ]);
+  });
+
   it('of an older peak leaves nothing in a newer one', () => {
     const { writer, first, second } = createWriter();
     writer.heap(CONFIRMED, 1000).samples(first, 600, 6).samples(second, 400, 4);

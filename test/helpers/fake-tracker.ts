@@ -37,7 +37,7 @@ export function createFakeTracker(
       peakBytes: bytes,
       peakJsHeapBytes: 0,
       peakNativeBytes: bytes,
-      confirmedPeakBytes: 0,
+      confirmedPeakBytes: bytes,
       rawPeakBytes: bytes,
       allocationCount: rows.length,
       allocationBytes: bytes,

@@ -99,7 +99,7 @@ describe('native memory', function () {
     const bytesOf = (title: string, isIt: (frame: Frame) => boolean) =>
       run
         .result(title)
-        .leaks.filter(({ stack }) => stack.some(isIt))
+        .leaks.filter(({ heap, stack }) => heap === 'native' && stack.some(isIt))
         .reduce((sum, { bytes }) => sum + bytes, 0);
     const nameOf = ({ functionName, filename, lineNumber }: Frame) =>
       `${functionName} ${filename}:${lineNumber}`;

@@ -73,14 +73,14 @@ describe('limitLeaks with repeat', function () {
       let before = 0, asked = 0;
       const options = { repeat: 5, filterFn: () => { asked++; return false; } };
       beforeEach(() => { before++; });
-      describe('suite', function () { this.limitLeaks(1000, options); it('of a suite', function () { run(this); leak(1e4); }); });
+      describe('suite', function () { this.limitLeaks(10_000, options); it('of a suite', function () { run(this); leak(1e4); }); });
       describe('hook', () => {
-        beforeEach(function () { this.limitLeaks(1000, options); });
+        beforeEach(function () { this.limitLeaks(10_000, options); });
         it('of a hook', function () { run(this); leak(1e4); });
       });
-      it('chained', async function () { run(this); await wait(1); leak(1e4); }).limitLeaks(1000, options);
-      it('by import', function () { run(this); require(${JSON.stringify(index)}).limitLeaks(1000, options); leak(1e4); });
-      it('in its body', function () { run(this); this.limitLeaks(1000, options); leak(1e4); });
+      it('chained', async function () { run(this); await wait(1); leak(1e4); }).limitLeaks(10_000, options);
+      it('by import', function () { run(this); require(${JSON.stringify(index)}).limitLeaks(10_000, options); leak(1e4); });
+      it('in its body', function () { run(this); this.limitLeaks(10_000, options); leak(1e4); });
       it('not at all', function () { run(this); });
       after(() => console.log('before ' + before + ', asked ' + asked));`);
     const titles = ['of a suite', 'of a hook', 'chained', 'by import', 'in its body'];

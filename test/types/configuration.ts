@@ -13,6 +13,7 @@ export const every: Required<MemrayOptions> = {
   stacks: 5,
   native: true,
   jsHeap: true,
+  traceJs: true,
   failOnIncrease: true,
   baseline: 'peaks.json',
   updateBaseline: true,

@@ -74,7 +74,7 @@ describe('TrackedTest', function () {
       durationMs: test.duration!,
       retry: 0,
       runs: 1,
-      peak: { bytes: 1000, jsHeapBytes: 0, nativeBytes: 1000, rawBytes: 1000 },
+      peak: { bytes: 1000, jsHeapBytes: 0, nativeBytes: 1000, rawBytes: 1000, confirmed: true },
       allocations: { count: 1, bytes: 1000, sizeHistogram: [0, 3] },
       violations: [],
       topAllocations: [
