@@ -72,7 +72,6 @@ function runMocha(): TestResult[] {
       join(root, 'node_modules/mocha/bin/mocha.js'),
       '--no-config',
       `--require=${join(root, 'dist/register.js')}`,
-      '--memray-js-heap',
       `--memray-json=${file}`,
       join(__dirname, 'limits.js'),
     ];

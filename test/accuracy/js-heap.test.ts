@@ -24,7 +24,6 @@ describe('the JS heap, with Mocha', function () {
       [
         join(root, 'node_modules/mocha/bin/mocha.js'),
         '--no-config',
-        '--memray-js-heap',
         `--require=${join(root, 'dist/register.js')}`,
         `--memray-json=${file}`,
         fixture,

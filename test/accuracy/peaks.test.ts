@@ -95,7 +95,6 @@ function runFixture(nodeFlags: string[], mochaFlags: string[]): string {
     ...nodeFlags,
     join(root, 'node_modules/mocha/bin/mocha.js'),
     '--no-config',
-    '--memray-js-heap',
     `--require=${join(root, 'dist/register.js')}`,
     ...mochaFlags,
     join(root, 'test/fixtures/js-heap/peaks.test.js'),

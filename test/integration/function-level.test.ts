@@ -53,7 +53,7 @@ const lineOf = (comment: string) =>
   source.split('\n').findIndex((line) => line.endsWith(`// ${comment}`)) + 1;
 const ARRAY_BYTES = 32 + 16 + 125 * 8; // the array and its elements
 
-describe('where V8 samples objects was not found, js-heap', function () {
+describe('where V8 samples objects was not found, the tracker', function () {
   let run: MeasuredRun;
   let folder: string;
 
@@ -61,7 +61,7 @@ describe('where V8 samples objects was not found, js-heap', function () {
     const env = { MEMRAY_MOCHA_FORCE_FUNCTION_LEVEL: '1' };
     run = withProject(source, (project) => {
       folder = project.folder;
-      return project.measure(['--memray-js-heap'], env);
+      return project.measure([], env);
     });
   });
 
@@ -110,7 +110,7 @@ describe('where V8 samples objects was not found, js-heap', function () {
   });
 
   it('is not said where it was found', () => {
-    const { stderr } = withProject(source, (project) => project.run(['--memray-js-heap']));
+    const { stderr } = withProject(source, (project) => project.run());
     assert.doesNotMatch(stderr, /MEMRAY_MOCHA_FUNCTION_LEVEL/);
   });
 });
