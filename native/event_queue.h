@@ -10,13 +10,15 @@
 
 namespace memray_mocha {
 
-/// What a thread has done to native memory.
+/// What a thread has done to native memory, or that an object was sampled.
 struct MemoryEvent {
   enum class Kind : uint8_t {
     kAllocation,
     kDeallocation,
     kMapping,
-    kUnmapping
+    kUnmapping,
+    kObject,
+    kObjectEnd
   };
 
   Kind kind;
@@ -26,6 +28,7 @@ struct MemoryEvent {
   bool by_collector = false;
   /// Of a beginning: its call stack in the capture.
   uint32_t stack = 0;
+  /// Of an object, that of its Sample.
   uintptr_t address;
   size_t size_bytes = 0;
   /// Tells the order of the events of all threads.
@@ -33,6 +36,10 @@ struct MemoryEvent {
 
   bool IsBegin() const {
     return kind == Kind::kAllocation || kind == Kind::kMapping;
+  }
+  bool IsEnd() const {
+    return kind == Kind::kDeallocation || kind == Kind::kUnmapping ||
+           kind == Kind::kObjectEnd;
   }
 };
 

@@ -12,29 +12,42 @@ void HeldEvents::Add(const Event& event) {
 }
 
 void HeldEvents::ForgetGarbage() {
-  for (Event& event : events_) event.is_garbage = false;
+  for (Event& event : events_) {
+    // What a dead object's Sample says is no longer about it.
+    if (!IsOfObject(event)) event.is_garbage = false;
+  }
 }
 
-HeldEvents::Peak HeldEvents::FindPeak() {
+HeldEvents::Peak HeldEvents::FindPeak(uint64_t js_bytes) {
   uint64_t live = begin_bytes_ - FindGarbage();
-  Peak peak{0, live};
+  // What was there of the JS heap before all that is held.
+  uint64_t js = js_bytes;
+  if (js_bytes > 0) {
+    ForEachObjectAfter(0, [&js](uint32_t, const SampledMemory& memory) {
+      js -= std::min(js, memory.bytes);
+    });
+  }
+  Peak peak{0, live, js};
   for (size_t i = 0; i < events_.size(); ++i) {
     const Event& event = events_[i];
     const uint64_t now = live + event.added_bytes;
     if (!event.is_garbage) live = now;
-    if (event.kind == Kind::kAllocation && now > peak.bytes)
-      peak = {i + 1, now};
+    if (event.kind == Kind::kObject && !event.is_garbage && js_bytes > 0)
+      js = std::min(js + SampleOf(event).live.bytes, js_bytes);
+    const bool is_begin =
+        event.kind == Kind::kAllocation || event.kind == Kind::kObject;
+    if (is_begin && now + js > peak.bytes()) peak = {i + 1, now, js};
   }
   return peak;
 }
 
-/// Marks the allocations that the collector ended.
+/// Marks the allocations and the objects that the collector ended.
 /// @return the bytes of those from before that it ended.
 uint64_t HeldEvents::FindGarbage() {
   uint64_t garbage_bytes = 0;
   std::map<uint64_t, Event*> held;  // by address
   for (Event& event : events_) {
-    if (event.kind == Kind::kAllocation) {
+    if (event.kind == Kind::kAllocation || event.kind == Kind::kObject) {
       held[event.address] = &event;
       continue;
     }

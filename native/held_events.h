@@ -6,19 +6,27 @@
 #include <vector>
 
 #include "allocator.h"
+#include "live_samples.h"
 
 namespace memray_mocha {
 
 /// What happened to native memory since the total may have reached a new peak,
 /// in its order and not written yet: how much of it was live is known only when
-/// garbage has been collected.
+/// garbage has been collected. Sampled objects stand among it, so that what the
+/// JS heap came to hold later is not added to what native memory held before.
 ///
 /// What the program frees was live until then. What the collector frees was
 /// garbage, nobody knows since when: it counts only at the very moment it was
 /// allocated, and its end is written ahead.
 class HeldEvents {
  public:
-  enum class Kind : uint8_t { kAllocation, kDeallocation, kUnmapping };
+  enum class Kind : uint8_t {
+    kAllocation,
+    kDeallocation,
+    kUnmapping,
+    kObject,
+    kObjectEnd
+  };
   struct Event {
     Kind kind;
     Allocator allocator;
@@ -28,6 +36,7 @@ class HeldEvents {
     bool ends_held;
     uint32_t thread;
     uint32_t stack;
+    /// Of an object, that of its Sample.
     uint64_t address;
     uint64_t size_bytes;
     /// By how much the native memory became more.
@@ -35,7 +44,10 @@ class HeldEvents {
   };
   struct Peak {
     size_t position;  // so many events came before it
-    uint64_t bytes;
+    uint64_t native_bytes;
+    uint64_t js_bytes;
+
+    uint64_t bytes() const { return native_bytes + js_bytes; }
   };
 
   explicit HeldEvents(uint64_t native_bytes)
@@ -48,24 +60,39 @@ class HeldEvents {
   /// The largest total so far, garbage included.
   uint64_t raw_peak_bytes() const { return raw_peak_bytes_; }
 
-  /// From here on nothing is garbage.
+  /// From here on no native memory is garbage.
   void ForgetGarbage();
+  /// @param js_bytes what the JS heap holds now. When it is 0, objects are not
+  /// looked at; else it is for the thread that samples them.
   /// @return the largest total of what was certainly live.
-  Peak FindPeak();
+  Peak FindPeak(uint64_t js_bytes);
+
+  /// Calls `subtract(stack, memory)` for what came to the JS heap after that
+  /// position and is live.
+  template <typename Subtract>
+  void ForEachObjectAfter(size_t position, Subtract subtract) const {
+    for (size_t i = position; i < events_.size(); ++i) {
+      const Event& event = events_[i];
+      if (event.kind == Kind::kObject && !event.is_garbage)
+        subtract(event.stack, SampleOf(event).live);
+    }
+  }
 
   /// Calls `write(const Event&)` for each event, and `write_peak()` at that
   /// position.
   template <typename Write, typename WritePeak>
   void WriteAll(size_t position, Write write, WritePeak write_peak) const {
     for (const Event& event : events_) {
-      const bool is_end = event.kind != Kind::kAllocation;
+      const bool is_end =
+          event.kind == Kind::kDeallocation || event.kind == Kind::kUnmapping;
       if (is_end && event.is_garbage && !event.ends_held) write(event);
     }
     if (position == 0) write_peak();
     for (size_t i = 0; i < events_.size(); ++i) {
       const Event& event = events_[i];
       const bool is_allocation = event.kind == Kind::kAllocation;
-      if (is_allocation || !event.is_garbage) write(event);
+      if (!IsOfObject(event) && (is_allocation || !event.is_garbage))
+        write(event);
       if (position == i + 1) write_peak();
       if (is_allocation && event.is_garbage) write(EndOf(event));
     }
@@ -73,6 +100,12 @@ class HeldEvents {
 
  private:
   static Event EndOf(const Event& allocation);
+  static bool IsOfObject(const Event& event) {
+    return event.kind == Kind::kObject || event.kind == Kind::kObjectEnd;
+  }
+  static const Sample& SampleOf(const Event& object) {
+    return *reinterpret_cast<const Sample*>(object.address);
+  }
   uint64_t FindGarbage();
 
   const uint64_t begin_bytes_;

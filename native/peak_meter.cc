@@ -74,9 +74,9 @@ void PeakMeter::Tick(size_t native_bytes, size_t js_bytes) {
 }
 
 void PeakMeter::TellHeld() {
-  if (recording_->FindPeakBytes() <= peak_bytes_)
-    return recording_->ReleaseEvents();
   // Which objects are live is not known here, on whatever thread.
+  if (recording_->FindPeak(0).bytes() <= peak_bytes_)
+    return recording_->ReleaseEvents();
   Tell(HeapKind::kUnconfirmed, 0, {});
   threshold_bytes_ = peak_bytes_ + Step(peak_bytes_);
 }
@@ -142,7 +142,10 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
     std::lock_guard lock(*lock_);
     // What other threads reached meanwhile is for the next look.
     const uint64_t now = recording_->raw_peak_bytes() + js_bytes;
-    if (now <= raw || now < Threshold()) recording_->ReleaseEvents();
+    if (now <= raw || now < Threshold()) {
+      recording_->ReleaseEvents();
+      recording_->EndStretch();
+    }
   }
   is_looking_ = false;
 }
@@ -215,16 +218,14 @@ void PeakMeter::TellLikely(uint64_t js_bytes) {
 /// With the lock held.
 void PeakMeter::Tell(HeapKind kind, uint64_t js_bytes,
                      const Recording::SampledHeap& sampled) {
-  const uint64_t bytes = recording_->FindPeakBytes() + js_bytes;
+  const uint64_t bytes = recording_->FindPeak(js_bytes).bytes();
   const bool is_confirmed = kind == HeapKind::kConfirmed;
   // As the capture's reader takes it.
   if (bytes > (is_confirmed ? confirmed_bytes_ : peak_bytes_))
     peak_bytes_ = bytes;
   if (is_confirmed) confirmed_bytes_ = std::max(confirmed_bytes_, bytes);
   has_told_peak_ = true;
-  // What is taken for none has no rows either.
-  recording_->TellPeak(kind, js_bytes,
-                       js_bytes > 0 ? sampled : Recording::SampledHeap());
+  recording_->TellPeak(kind, js_bytes, sampled);
 }
 
 /// Of what the JS heap has grown by since the latest collection, such a part is
@@ -241,7 +242,7 @@ uint64_t PeakMeter::LivePeakBytes() {
   const uint64_t js_bytes = JsBytes();
   const RecursionGuard guard;
   std::lock_guard lock(*lock_);
-  return recording_->FindPeakBytes() + js_bytes;
+  return recording_->FindPeak(js_bytes).bytes();
 }
 
 Recording::SampledHeap PeakMeter::SumLiveSamples() {

@@ -67,7 +67,7 @@ std::optional<uint32_t> Recording::StackOf(ThreadState* thread) {
 }
 
 void Recording::Apply(const MemoryEvent& event, uint32_t thread) {
-  if (event.IsBegin() && thread == 0) return;
+  if (!event.IsEnd() && thread == 0) return;
   switch (event.kind) {
     case MemoryEvent::Kind::kAllocation:
       return Allocate(event, thread);
@@ -77,6 +77,10 @@ void Recording::Apply(const MemoryEvent& event, uint32_t thread) {
       return Map(event, thread);
     case MemoryEvent::Kind::kUnmapping:
       return Unmap(event);
+    case MemoryEvent::Kind::kObject:
+      return AddObject(event);
+    case MemoryEvent::Kind::kObjectEnd:
+      return EndObject(event);
   }
 }
 
@@ -128,6 +132,20 @@ void Recording::Unmap(const MemoryEvent& event) {
        .address = event.address,
        .size_bytes = event.size_bytes,
        .added_bytes = -static_cast<int64_t>(ended_bytes)});
+}
+
+void Recording::AddObject(const MemoryEvent& event) {
+  if (!held_) return;
+  held_->Add({.kind = HeldEvents::Kind::kObject,
+              .stack = event.stack,
+              .address = event.address});
+}
+
+void Recording::EndObject(const MemoryEvent& event) {
+  if (!held_) return;
+  held_->Add({.kind = HeldEvents::Kind::kObjectEnd,
+              .is_garbage = true,
+              .address = event.address});
 }
 
 void Recording::SetWorkerHeap(ThreadState* thread, uint64_t used_bytes) {
@@ -193,6 +211,9 @@ void Recording::Write(const HeldEvents::Event& event) {
       return writer_.WriteDeallocation(event.address);
     case HeldEvents::Kind::kUnmapping:
       return writer_.WriteUnmapping(event.address, event.size_bytes);
+    case HeldEvents::Kind::kObject:
+    case HeldEvents::Kind::kObjectEnd:
+      return;  // the capture tells the JS heap at peaks only
   }
 }
 
@@ -210,8 +231,9 @@ uint64_t Recording::raw_peak_bytes() const {
   return held_ ? held_->raw_peak_bytes() : native_bytes();
 }
 
-uint64_t Recording::FindPeakBytes() {
-  return held_ ? held_->FindPeak().bytes : native_bytes();
+HeldEvents::Peak Recording::FindPeak(uint64_t js_bytes) {
+  return held_ ? held_->FindPeak(js_bytes)
+               : HeldEvents::Peak{0, native_bytes(), js_bytes};
 }
 
 void Recording::ForgetGarbage() {
@@ -221,10 +243,22 @@ void Recording::ForgetGarbage() {
 void Recording::TellPeak(records::HeapKind kind, uint64_t js_bytes,
                          const SampledHeap& sampled) {
   HoldEvents();
-  const size_t position = held_->FindPeak().position;
+  const HeldEvents::Peak peak = held_->FindPeak(js_bytes);
+  SampledHeap sampled_then;
+  // What is taken for none has no rows either.
+  if (peak.js_bytes > 0) {
+    std::map<uint32_t, SampledMemory> sums(sampled.begin(), sampled.end());
+    held_->ForEachObjectAfter(
+        peak.position, [&sums](uint32_t stack, const SampledMemory& memory) {
+          sums[stack].bytes -= memory.bytes;
+          sums[stack].objects -= memory.objects;
+        });
+    std::erase_if(sums, [](const auto& sum) { return sum.second.bytes == 0; });
+    sampled_then.assign(sums.begin(), sums.end());
+  }
   held_->WriteAll(
-      position, [this](const HeldEvents::Event& event) { Write(event); },
-      [&] { WriteHeap(kind, js_bytes, sampled); });
+      peak.position, [this](const HeldEvents::Event& event) { Write(event); },
+      [&] { WriteHeap(kind, peak.js_bytes, sampled_then); });
   held_.reset();
 }
 
@@ -245,6 +279,8 @@ uint32_t Recording::FindSampleStack(ThreadState* thread) {
 uint64_t Recording::AddSample(Sample* sample, uint32_t stack) {
   const uint64_t bytes = CountNewestSample();
   sample->stack = stack;
+  sample->stretch = stretch_;
+  sample->live = {};
   newest_sample_ = sample;
   return bytes;
 }

@@ -59,9 +59,11 @@ class Recording {
   bool is_full() const;
   /// The largest native total since then, garbage included.
   uint64_t raw_peak_bytes() const;
-  /// The largest that was certainly live, after a collection.
-  uint64_t FindPeakBytes();
+  /// The largest total that was certainly live, after a collection.
+  /// @param js_bytes as of HeldEvents::FindPeak.
+  HeldEvents::Peak FindPeak(uint64_t js_bytes);
   /// Writes that the peak so far was then, and what was held.
+  /// @param js_bytes what the JS heap holds now, and `sampled` by which stacks.
   void TellPeak(records::HeapKind kind, uint64_t js_bytes,
                 const SampledHeap& sampled);
   /// Writes what was held.
@@ -85,6 +87,12 @@ class Recording {
   /// Takes note of a sample, in which V8 is about to note the object.
   /// @return what the one before stands for.
   uint64_t AddSample(Sample* sample, uint32_t stack);
+  /// Whether that is to stand among the events, and its end.
+  bool IsInStretch(const Sample& sample) const {
+    return sample.stretch == stretch_ && sample.stack != Sample::kNoStack;
+  }
+  /// Nothing is held.
+  void EndStretch() { ++stretch_; }
   /// The object has died.
   void RemoveSample(const Sample* sample);
   void ForgetSamples();
@@ -106,6 +114,8 @@ class Recording {
   void Deallocate(const MemoryEvent& event);
   void Map(const MemoryEvent& event, uint32_t thread);
   void Unmap(const MemoryEvent& event);
+  void AddObject(const MemoryEvent& event);
+  void EndObject(const MemoryEvent& event);
   uint64_t EndMapping(uintptr_t begin, uintptr_t end);
   void Put(const HeldEvents::Event& event);
   void Write(const HeldEvents::Event& event);
@@ -125,6 +135,8 @@ class Recording {
   uint64_t mapped_bytes_ = 0;
   std::optional<HeldEvents> held_;
   LiveSamples samples_;
+  /// Counts the times that the peak was looked for.
+  uint32_t stretch_ = 0;
   /// Not among them yet: V8 fills it in after it was allocated.
   Sample* newest_sample_ = nullptr;
 };

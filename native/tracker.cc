@@ -330,7 +330,13 @@ void Tracker::TakeBack(void* block) {
   // memory would be lost, and nothing else.
   if (pthread_self() != sampling_thread_) return;
   const Sample* sample = sample_memory_->FindSample(block);
-  if (sample && recording_) recording_->RemoveSample(sample);
+  if (sample && recording_) {
+    recording_->RemoveSample(sample);
+    if (recording_->IsInStretch(*sample))
+      Push(&ThreadState::Get(),
+           {.kind = MemoryEvent::Kind::kObjectEnd,
+            .address = reinterpret_cast<uintptr_t>(sample)});
+  }
   sample_memory_->Deallocate(block);
 }
 
@@ -345,6 +351,10 @@ void Tracker::OnSampledObject(Sample* sample) {
     thread.last_sample_js = js;
   }
   unseen_js_bytes_ += recording_->AddSample(sample, thread.last_sample_stack);
+  if (recording_->IsInStretch(*sample))
+    Push(&thread, {.kind = MemoryEvent::Kind::kObject,
+                   .stack = sample->stack,
+                   .address = reinterpret_cast<uintptr_t>(sample)});
   if (unseen_js_bytes_ < kJsTickBytes) return;
   std::unique_lock lock(mutex_);
   meter_->TickJs(std::exchange(unseen_js_bytes_, 0));

@@ -54,8 +54,8 @@ TEST("held events: what the program freed itself was live until then") {
   events.Add(Free(16, 1000, false));
   events.Add(Allocation(32, 10));
   EXPECT_EQUAL(events.raw_peak_bytes(), 1100u);
-  const HeldEvents::Peak peak = events.FindPeak();
-  EXPECT_EQUAL(peak.bytes, 1100u);
+  const HeldEvents::Peak peak = events.FindPeak(0);
+  EXPECT_EQUAL(peak.bytes(), 1100u);
   EXPECT_EQUAL(WriteAll(events, peak.position), "+16 | -16 +32 ");
 }
 
@@ -69,8 +69,8 @@ TEST("held events: garbage does not add up, and ends before the peak") {
   events.Add(Free(32, 2000, true));
   events.Add(Free(48, 1500, true));
   EXPECT_EQUAL(events.raw_peak_bytes(), 4600u);
-  const HeldEvents::Peak peak = events.FindPeak();
-  EXPECT_EQUAL(peak.bytes, 2060u);  // at the moment of its allocation
+  const HeldEvents::Peak peak = events.FindPeak(0);
+  EXPECT_EQUAL(peak.bytes(), 2060u);  // at the moment of its allocation
   EXPECT_EQUAL(WriteAll(events, peak.position),
                "-64 +16 -16 +32 | -32 +48 -48 ");
 }
@@ -82,8 +82,8 @@ TEST("held events: an address that garbage had is used again") {
   events.Add(Allocation(16, 20));
   events.Add(Allocation(32, 5));
   events.Add(Free(16, 20, false));
-  const HeldEvents::Peak peak = events.FindPeak();
-  EXPECT_EQUAL(peak.bytes, 25u);
+  const HeldEvents::Peak peak = events.FindPeak(0);
+  EXPECT_EQUAL(peak.bytes(), 25u);
   EXPECT_EQUAL(WriteAll(events, peak.position), "+16 -16 +16 +32 | -16 ");
 }
 
@@ -92,8 +92,8 @@ TEST("held events: mappings that the collector ends, held and from before") {
   events.Add(Allocation(8192, 4096, Allocator::kMprotect));
   events.Add(Allocation(65536, 100));
   events.Add(Unmapping(4096, 8192, true));
-  const HeldEvents::Peak peak = events.FindPeak();
-  EXPECT_EQUAL(peak.bytes, 4096u);
+  const HeldEvents::Peak peak = events.FindPeak(0);
+  EXPECT_EQUAL(peak.bytes(), 4096u);
   EXPECT_EQUAL(WriteAll(events, peak.position), "-4096 +8192 | -8192 +65536 ");
 }
 
@@ -101,9 +101,73 @@ TEST("held events: the peak may be before all of them") {
   HeldEvents events(100);
   events.Add(Free(16, 60, false));
   events.Add(Allocation(32, 50));
-  const HeldEvents::Peak peak = events.FindPeak();
-  EXPECT_EQUAL(peak.bytes, 100u);
+  const HeldEvents::Peak peak = events.FindPeak(0);
+  EXPECT_EQUAL(peak.bytes(), 100u);
   EXPECT_EQUAL(WriteAll(events, peak.position), "| -16 +32 ");
+}
+
+HeldEvents::Event Object(const Sample& sample) {
+  return {.kind = Kind::kObject,
+          .stack = sample.stack,
+          .address = reinterpret_cast<uintptr_t>(&sample)};
+}
+
+Sample LiveSample(uint32_t stack, uint64_t bytes) {
+  Sample sample{};
+  sample.stack = stack;
+  sample.live = {bytes, 1};
+  return sample;
+}
+
+TEST("held events: objects do not add to what native memory held before") {
+  const Sample early = LiveSample(1, 100);
+  const Sample late = LiveSample(2, 5000);
+  HeldEvents events(0);
+  events.Add(Object(early));
+  events.Add(Allocation(16, 8000));
+  events.Add(Free(16, 8000, false));
+  events.Add(Object(late));
+  // 300 bytes were there before.
+  const HeldEvents::Peak peak = events.FindPeak(5400);
+  EXPECT_EQUAL(peak.native_bytes, 8000u);
+  EXPECT_EQUAL(peak.js_bytes, 400u);
+  EXPECT_EQUAL(WriteAll(events, peak.position), "+16 | -16 ");
+  uint64_t later = 0;
+  events.ForEachObjectAfter(
+      peak.position, [&later](uint32_t stack, const SampledMemory& memory) {
+        EXPECT_EQUAL(stack, 2u);
+        later += memory.bytes;
+      });
+  EXPECT_EQUAL(later, 5000u);
+}
+
+TEST("held events: the peak may be where an object was made") {
+  const Sample early = LiveSample(1, 100);
+  const Sample late = LiveSample(2, 9000);
+  HeldEvents events(0);
+  events.Add(Object(early));
+  events.Add(Allocation(16, 8000));
+  events.Add(Free(16, 8000, false));
+  events.Add(Object(late));
+  const HeldEvents::Peak peak = events.FindPeak(9100);
+  EXPECT_EQUAL(peak.native_bytes, 0u);
+  EXPECT_EQUAL(peak.js_bytes, 9100u);
+}
+
+TEST("held events: a dead object is looked at no longer") {
+  Sample sample = LiveSample(1, 1000);
+  HeldEvents events(0);
+  events.Add(Object(sample));
+  events.Add({.kind = Kind::kObjectEnd,
+              .is_garbage = true,
+              .address = reinterpret_cast<uintptr_t>(&sample)});
+  events.Add(Allocation(16, 50));
+  for (const bool forget : {false, true}) {
+    if (forget) events.ForgetGarbage();
+    const HeldEvents::Peak peak = events.FindPeak(200);
+    EXPECT_EQUAL(peak.native_bytes, 50u);
+    EXPECT_EQUAL(peak.js_bytes, 200u);
+  }
 }
 
 TEST("held events: without garbage, all stays in its order") {
@@ -112,8 +176,8 @@ TEST("held events: without garbage, all stays in its order") {
   events.Add(Allocation(32, 10));
   events.Add(Free(16, 10, true));
   events.ForgetGarbage();
-  const HeldEvents::Peak peak = events.FindPeak();
-  EXPECT_EQUAL(peak.bytes, 20u);
+  const HeldEvents::Peak peak = events.FindPeak(0);
+  EXPECT_EQUAL(peak.bytes(), 20u);
   EXPECT_EQUAL(WriteAll(events, peak.position), "+16 +32 | -16 ");
 }
 
