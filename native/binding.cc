@@ -18,6 +18,10 @@ Environment& EnvironmentOf(const Napi::CallbackInfo& info) {
   return *info.Env().GetInstanceData<Environment>();
 }
 
+void RestrictCompilers(const Napi::CallbackInfo&) {
+  JsCallStacks::RestrictCompilers();
+}
+
 void StartTracking(const Napi::CallbackInfo& info) {
   EnvironmentOf(info).Start(info);
 }
@@ -107,6 +111,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment(env));
   exports["unsupportedReason"] =
       Napi::String::New(env, installer::UnsupportedReason());
+  exports["restrictCompilers"] = Napi::Function::New(env, RestrictCompilers);
   exports["startTracking"] = Napi::Function::New(env, StartTracking);
   exports["stopTracking"] = Napi::Function::New(env, StopTracking);
   exports["describeScript"] = Napi::Function::New(env, DescribeScript);

@@ -121,16 +121,6 @@ JsCallStacks::JsCallStacks()
       walker_(FrameLayout::OfProcess(isolate_),
               reinterpret_cast<uintptr_t>(isolate_), EndOfStack()) {
   const RecursionGuard guard;
-  // V8 tells positions in bytecode and in TurboFan's code, not in Sparkplug's
-  // and Maglev's, and not which function an inlined position belongs to. With
-  // all of them a line would be reported as several call stacks, some of them
-  // wrong.
-  v8::V8::SetFlagsFromString("--no-sparkplug");
-  v8::V8::SetFlagsFromString("--no-maglev");
-  v8::V8::SetFlagsFromString("--no-turbo-inlining");
-  // Nor whose the objects are that TurboFan allocates in one go: they would all
-  // be the first line's.
-  v8::V8::SetFlagsFromString("--no-turbo-allocation-folding");
   of_this_thread_ = this;
   // Told from the ids of an ended environment's.
   stack_.id = codes_.id() << 40;
@@ -149,6 +139,20 @@ JsCallStacks::~JsCallStacks() {
   Registry& registry = GetRegistry();
   std::lock_guard lock(registry.mutex);
   registry.by_isolate.erase(isolate_);
+}
+
+void JsCallStacks::RestrictCompilers() {
+  const RecursionGuard guard;
+  // V8 tells positions in bytecode and in TurboFan's code, not in Sparkplug's
+  // and Maglev's, and not which function an inlined position belongs to. With
+  // all of them a line would be reported as several call stacks, some of them
+  // wrong.
+  v8::V8::SetFlagsFromString("--no-sparkplug");
+  v8::V8::SetFlagsFromString("--no-maglev");
+  v8::V8::SetFlagsFromString("--no-turbo-inlining");
+  // Nor whose the objects are that TurboFan allocates in one go: they would all
+  // be the first line's.
+  v8::V8::SetFlagsFromString("--no-turbo-allocation-folding");
 }
 
 const char* JsCallStacks::TakeNotice() {

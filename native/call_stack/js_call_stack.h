@@ -54,6 +54,10 @@ class JsCallStacks {
   JsCallStacks(const JsCallStacks&) = delete;
   JsCallStacks& operator=(const JsCallStacks&) = delete;
 
+  /// Has V8 compile, from here on, only to code that tells its lines, in the
+  /// whole process. What it has compiled before stays.
+  static void RestrictCompilers();
+
   /// @return the call stacks of this thread's isolate; nullptr when it has
   /// none.
   static JsCallStacks* OfThisThread() { return of_this_thread_; }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type Mocha from 'mocha';
 import { createLeakLimit } from '../limits/leak-limit';
 import { createMemoryLimit } from '../limits/memory-limit';
+import { keepCompilers } from '../native/compilers';
 import { ObjectTracker } from '../native/object-tracker';
 import { Tracker } from '../native/tracker';
 import { stripOwnFrames } from '../stack-trace';
@@ -65,6 +66,8 @@ export class Run {
       reserveCapture: (id, attempt) => this.#reserveCapture(id, attempt),
       noteUnmeasured: (id, reason) => this.#send({ unmeasured: { id, reason: String(reason) } }),
     };
+    // A run without a limit costs nothing then.
+    if (this.options.memray === 'limits') keepCompilers();
     this.isTracking = this.options.memray !== 'off' && Tracker.supported;
     installLimitMethods(this.mocha);
     const { limitMemory, limitLeaks } = this.options;

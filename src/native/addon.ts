@@ -2,6 +2,7 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { ScriptDescription, SourceMaps } from '../capture/source-maps';
 import { createAddonNotFoundError } from '../errors';
+import { areCompilersKept } from './compilers';
 
 /** What is asked of the native part when tracking starts; every field is given and checked. */
 export interface TrackingOptions {
@@ -26,6 +27,8 @@ export type CaptureHandle = object & { readonly isCaptureHandle: unique symbol }
 export interface Addon {
   /** Why memory cannot be tracked here; empty when it can. */
   readonly unsupportedReason: string;
+  /** Has V8 compile, from here on, only to code that tells its lines. */
+  restrictCompilers(): void;
   startTracking(options: TrackingOptions): void;
   /** Samples more closely from here on, if that is closer than so far; samples so far are lost. */
   setSampleInterval(intervalBytes: number): void;
@@ -75,7 +78,10 @@ let addon: Addon | undefined;
  * @throws MemrayMochaError `ERR_MEMRAY_ADDON_NOT_FOUND` when there is none for this Node, or it does not load
  */
 export function loadAddon(): Addon {
-  addon ??= process.platform === 'linux' && process.arch === 'x64' ? loadBinary() : unsupported();
+  if (!addon) {
+    addon = process.platform === 'linux' && process.arch === 'x64' ? loadBinary() : unsupported();
+    if (!addon.unsupportedReason && !areCompilersKept()) addon.restrictCompilers();
+  }
   return addon;
 }
 

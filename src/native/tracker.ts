@@ -4,6 +4,7 @@ import { CaptureReader, type CaptureSource } from '../capture/capture-reader';
 import { SourceMaps } from '../capture/source-maps';
 import { createTrackerActiveError, createTrackerNotActiveError } from '../errors';
 import { type Addon, type CaptureHandle, loadAddon } from './addon';
+import { dropCompilers } from './compilers';
 
 /** What a {@link Tracker} records, and where it keeps it. */
 export interface TrackerOptions {
@@ -74,7 +75,9 @@ export class Tracker {
    */
   start(): void {
     if (Tracker.#active) throw createTrackerActiveError();
-    loadAddon().startTracking({
+    const addon = loadAddon();
+    dropCompilers(addon);
+    addon.startTracking({
       path: this.#path,
       temporaryDirectory: os.tmpdir(),
       native: this.#native,

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { cachedDataVersionTag } from 'node:v8';
+import { withProject, type MochaProject } from '../helpers/mocha-project';
+
+/** Prints V8's tag of its flags, which a change of any flag changes. */
+const printTag = `console.log('tag ' + require('node:v8').cachedDataVersionTag());`;
+const usualTag = cachedDataVersionTag();
+
+/** With `js-heap` objects count too, and other flags are set when a test is tracked. */
+const limitsOnly = ['--memray=limits', '--memray-js-heap=false'];
+
+/** The tags that a run of Mocha printed. */
+function readTags(stdout: string): number[] {
+  return [...stdout.matchAll(/^tag (\d+)$/gm)].map(([, tag]) => Number(tag));
+}
+
+describe('with memray: limits, V8', function () {
+  const untracked = `it('has no limit', () => { ${printTag} });`;
+  const limited = `it('has a limit', () => { ${printTag} }).limitMemory('1 MB');`;
+
+  it('keeps its flags until the first test with a limit, and not for longer', function () {
+    withProject(`${untracked} ${limited} ${untracked}`, (project) => {
+      const tags = readTags(project.run(['--memray=limits']).stdout);
+      assert.equal(tags.length, 3);
+      assert.equal(tags[0], usualTag);
+      assert.notEqual(tags[1], usualTag);
+      assert.equal(tags[2], tags[1]);
+    });
+  });
+
+  it('keeps them until then in workers, too', function () {
+    const files = { 'a.test.js': untracked, 'b.test.js': untracked };
+    withProject(files, (project) => {
+      const { stdout } = project.run(['--memray=limits', '--parallel', '--jobs=2']);
+      assert.deepEqual(readTags(stdout), [usualTag, usualTag]);
+    });
+  });
+
+  it('has all tests without a limit run as with memray: off, unlike with memray: all', function () {
+    withProject(untracked, (project) => {
+      assert.deepEqual(readTags(project.run(['--memray=off']).stdout), [usualTag]);
+      assert.notDeepEqual(readTags(project.run(['--memray=all']).stdout), [usualTag]);
+    });
+  });
+
+  it('forgets no coverage: its flags are set at once where coverage is measured', function () {
+    withProject({ 'a.test.js': `${untracked} ${limited}` }, (project) => {
+      mkdirSync(join(project.folder, 'coverage'));
+      const env = { NODE_V8_COVERAGE: join(project.folder, 'coverage') };
+      const tags = readTags(project.run(limitsOnly, env).stdout);
+      assert.equal(tags.length, 2);
+      assert.notEqual(tags[0], usualTag);
+      assert.equal(tags[1], tags[0]);
+    });
+  });
+});
+
+describe('code that V8 had compiled before the first test with a limit', function () {
+  const hold = `
+    function holdTwo(kept, bytes) {
+      kept.push(new ArrayBuffer(bytes));
+      kept.push(new ArrayBuffer(2 * bytes));
+    }
+    class Holder {
+      constructor(kept, bytes) { this.bytes = new ArrayBuffer(bytes); kept.push(this); }
+    }
+    function hold(kept, bytes) {
+      holdTwo(kept, bytes);
+      kept.push(new ArrayBuffer(3 * bytes));
+      for (let i = 4; i < 6; i++) {
+        if (i === 4) kept.push(new ArrayBuffer(4 * bytes));
+        else new Holder(kept, 5 * bytes);
+      }
+    }
+    async function holdLater(kept, bytes) {
+      kept.push(new ArrayBuffer(6 * bytes));
+      await undefined;
+      kept.push(new ArrayBuffer(7 * bytes));
+    }
+    function* holdInTurn(kept, bytes) {
+      kept.push(new ArrayBuffer(8 * bytes));
+      yield;
+      kept.push(new ArrayBuffer(9 * bytes));
+    }
+    module.exports = async (kept, bytes) => {
+      hold(kept, bytes);
+      await holdLater(kept, bytes);
+      for (const turn of holdInTurn(kept, bytes)) void turn;
+    };`;
+  const lines = [
+    [1, 'holdTwo', 3],
+    [2, 'holdTwo', 4],
+    [3, 'hold', 11],
+    [4, 'hold', 13],
+    [5, 'Holder', 7],
+    [6, 'holdLater', 18],
+    [7, 'holdLater', 20],
+    [8, 'holdInTurn', 23],
+    [9, 'holdInTurn', 25],
+  ];
+
+  /** Of the test `is limited`: what was allocated in `hold.js`, by size in 100 KB. */
+  function findLines(project: MochaProject) {
+    const run = project.measure(limitsOnly);
+    assert.equal(run.stderr, '');
+    const { topAllocations, violations } = run.result('is limited');
+    const found = topAllocations
+      .filter(({ stack: [frame] }) => frame?.filename === 'hold.js')
+      .map(({ bytes, stack: [frame] }) => [
+        Math.round(bytes / 1e5),
+        frame!.functionName,
+        frame!.lineNumber,
+      ])
+      .sort(([one], [other]) => Number(one) - Number(other));
+    return { found, message: violations[0]!.message };
+  }
+
+  /** @param calls how often the functions are called in a test that is not tracked */
+  const heat = (calls: number) => `
+    const holdAll = require('./hold');
+    const kept = [];
+    it('is hot', async () => {
+      for (let i = 0; i < ${calls}; i++) { await holdAll(kept, 8); kept.length = 0; }
+    }).timeout(0);
+    it('is limited', () => holdAll(kept, 1e5)).limitMemory('1 MB');`;
+
+  // In the interpreter, in Sparkplug's code, and in that of the compilers above it.
+  for (const calls of [1, 500, 20_000]) {
+    it(`shows its lines after ${calls} calls`, function () {
+      withProject({ 'a.test.js': heat(calls), 'hold.js': hold }, (project) => {
+        const { found, message } = findLines(project);
+        assert.deepEqual(found, lines);
+        assert.match(message, /879\.0KiB allocated here:\n +holdInTurn:hold\.js:25\n/);
+      });
+    });
+  }
+});
