@@ -1,5 +1,6 @@
 #include "thread_state.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 
 #include <algorithm>
@@ -54,6 +55,12 @@ void ThreadState::Delete(void* state) {
   if (const auto run = at_end.load()) run(thread);
   of_this_thread_ = nullptr;
   delete thread;
+}
+
+void ThreadState::ReadSymbols() {
+  // Any function of Node's: it is in the module that has the threads' own.
+  const void* function = dlsym(RTLD_DEFAULT, "napi_module_register");
+  NativeSymbols::OfProcess().Find(reinterpret_cast<uintptr_t>(function), true);
 }
 
 }  // namespace memray_mocha

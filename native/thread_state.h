@@ -26,6 +26,9 @@ struct ThreadState {
       return Make();
     return *of_this_thread_;
   }
+  /// Reads what tells V8's helper threads: else the first of them would, while
+  /// the program waits for it.
+  static void ReadSymbols();
 
   /// Run when a thread ends, and its isolate has.
   static inline std::atomic<void (*)(ThreadState*)> at_end{nullptr};

@@ -71,6 +71,7 @@ std::string Tracker::Start(const TrackingOptions& options) {
   const SamplerSites* sampler =
       measures_js_heap ? &FindSamplerSites() : nullptr;
   const RecursionGuard guard;
+  ThreadState::ReadSymbols();
   UnwindRule::ForgetAll();
   auto recording = std::make_unique<Recording>(++last_id, options, sampler);
   if (!recording->error().empty()) return recording->error();
