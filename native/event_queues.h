@@ -24,16 +24,20 @@ class EventQueues {
   /// Empties all queues.
   /// @param apply called with each event and the number of its thread, in the
   /// order of the events' numbers.
-  template <typename Apply>
-  void TakeAll(Apply apply) {
+  /// @param prepare called with each event before that.
+  template <typename Apply, typename Prepare>
+  void TakeAll(Apply apply, Prepare prepare) {
     const uint64_t first = taken_;
     taken_ = numbers_.load(std::memory_order_acquire);
     if (Known* only = FindOnly(first)) {
       const EventQueue& queue = *only->queue;
-      for (uint64_t left = taken_ - first; left > 0; --left)
-        apply(queue.At(only->sorted_end++), queue.thread);
+      uint64_t& i = only->sorted_end;
+      const uint64_t end = i + (taken_ - first);
+      for (uint64_t ahead = i; ahead != end; ++ahead) prepare(queue.At(ahead));
+      while (i != end) apply(queue.At(i++), queue.thread);
     } else {
       Sort(first);
+      for (const auto& [event, thread] : sorted_) prepare(*event);
       for (const auto& [event, thread] : sorted_) apply(*event, thread);
     }
     Release();

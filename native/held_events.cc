@@ -5,20 +5,33 @@
 
 namespace memray_mocha {
 
+void HeldEvents::Begin(uint64_t native_bytes) {
+  begin_bytes_ = bytes_ = raw_peak_bytes_ = native_bytes;
+  events_.clear();
+  has_garbage_ = false;
+  peak_.reset();
+}
+
 void HeldEvents::Add(const Event& event) {
   bytes_ += event.added_bytes;
   raw_peak_bytes_ = std::max(raw_peak_bytes_, bytes_);
   events_.push_back(event);
+  has_garbage_ |= event.is_garbage;
+  peak_.reset();
 }
 
 void HeldEvents::ForgetGarbage() {
+  if (!has_garbage_) return;
   for (Event& event : events_) {
     // What a dead object's Sample says is no longer about it.
     if (!IsOfObject(event)) event.is_garbage = false;
   }
+  peak_.reset();
 }
 
 HeldEvents::Peak HeldEvents::FindPeak(uint64_t js_bytes) {
+  if (peak_ && peak_for_js_bytes_ == js_bytes) return *peak_;
+  peak_for_js_bytes_ = js_bytes;
   uint64_t live = begin_bytes_ - FindGarbage();
   // What was there of the JS heap before all that is held.
   uint64_t js = js_bytes;
@@ -38,12 +51,14 @@ HeldEvents::Peak HeldEvents::FindPeak(uint64_t js_bytes) {
         event.kind == Kind::kAllocation || event.kind == Kind::kObject;
     if (is_begin && now + js > peak.bytes()) peak = {i + 1, now, js};
   }
+  peak_ = peak;
   return peak;
 }
 
 /// Marks the allocations and the objects that the collector ended.
 /// @return the bytes of those from before that it ended.
 uint64_t HeldEvents::FindGarbage() {
+  if (!has_garbage_) return 0;
   uint64_t garbage_bytes = 0;
   std::map<uint64_t, Event*> held;  // by address
   for (Event& event : events_) {

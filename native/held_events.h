@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "allocator.h"
@@ -50,11 +51,8 @@ class HeldEvents {
     uint64_t bytes() const { return native_bytes + js_bytes; }
   };
 
-  explicit HeldEvents(uint64_t native_bytes)
-      : begin_bytes_(native_bytes),
-        bytes_(native_bytes),
-        raw_peak_bytes_(native_bytes) {}
-
+  /// Begins anew, in the memory that it has.
+  void Begin(uint64_t native_bytes);
   void Add(const Event& event);
   size_t count() const { return events_.size(); }
   /// The largest total so far, garbage included.
@@ -108,10 +106,14 @@ class HeldEvents {
   }
   uint64_t FindGarbage();
 
-  const uint64_t begin_bytes_;
-  uint64_t bytes_;
-  uint64_t raw_peak_bytes_;
+  uint64_t begin_bytes_ = 0;
+  uint64_t bytes_ = 0;
+  uint64_t raw_peak_bytes_ = 0;
   std::vector<Event> events_;
+  bool has_garbage_ = false;
+  /// While nothing was added since it was found.
+  std::optional<Peak> peak_;
+  uint64_t peak_for_js_bytes_ = 0;
 };
 
 }  // namespace memray_mocha

@@ -3,7 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
+
+#include "zeroed_array.h"
 
 namespace memray_mocha {
 
@@ -52,6 +53,12 @@ class LiveBlocks {
     return erased;
   }
 
+  /// To be called some time before one of those above: most of these take is to
+  /// wait for memory.
+  void Prefetch(uint64_t address) const {
+    __builtin_prefetch(&slots_[Home(address)], 1);
+  }
+
   /// The sum of the blocks' sizes.
   uint64_t bytes() const { return bytes_; }
 
@@ -70,14 +77,14 @@ class LiveBlocks {
   }
 
   void Grow() {
-    std::vector<Block> old(slots_.size() * 2);
+    ZeroedArray<Block> old(slots_.size() * 2);
     old.swap(slots_);
     for (const Block& block : old) {
       if (block.address != 0) slots_[Find(block.address)] = block;
     }
   }
 
-  std::vector<Block> slots_;
+  ZeroedArray<Block> slots_;
   size_t count_ = 0;
   uint64_t bytes_ = 0;
 };

@@ -135,15 +135,15 @@ void Recording::Unmap(const MemoryEvent& event) {
 }
 
 void Recording::AddObject(const MemoryEvent& event) {
-  if (!held_) return;
-  held_->Add({.kind = HeldEvents::Kind::kObject,
+  if (!is_holding_) return;
+  held_.Add({.kind = HeldEvents::Kind::kObject,
               .stack = event.stack,
               .address = event.address});
 }
 
 void Recording::EndObject(const MemoryEvent& event) {
-  if (!held_) return;
-  held_->Add({.kind = HeldEvents::Kind::kObjectEnd,
+  if (!is_holding_) return;
+  held_.Add({.kind = HeldEvents::Kind::kObjectEnd,
               .is_garbage = true,
               .address = event.address});
 }
@@ -195,8 +195,8 @@ uint64_t Recording::EndMapping(uintptr_t begin, uintptr_t end) {
 }
 
 void Recording::Put(const HeldEvents::Event& event) {
-  if (held_)
-    held_->Add(event);
+  if (is_holding_)
+    held_.Add(event);
   else
     Write(event);
 }
@@ -218,37 +218,39 @@ void Recording::Write(const HeldEvents::Event& event) {
 }
 
 void Recording::HoldEvents() {
-  if (!held_) held_.emplace(native_bytes());
+  if (is_holding_) return;
+  held_.Begin(native_bytes());
+  is_holding_ = true;
 }
 
 bool Recording::is_full() const {
   // Beyond that it would take more memory than it may tell of.
   constexpr size_t kMaxHeldEvents = size_t{1} << 17;
-  return held_ && held_->count() >= kMaxHeldEvents;
+  return is_holding_ && held_.count() >= kMaxHeldEvents;
 }
 
 uint64_t Recording::raw_peak_bytes() const {
-  return held_ ? held_->raw_peak_bytes() : native_bytes();
+  return is_holding_ ? held_.raw_peak_bytes() : native_bytes();
 }
 
 HeldEvents::Peak Recording::FindPeak(uint64_t js_bytes) {
-  return held_ ? held_->FindPeak(js_bytes)
-               : HeldEvents::Peak{0, native_bytes(), js_bytes};
+  return is_holding_ ? held_.FindPeak(js_bytes)
+                     : HeldEvents::Peak{0, native_bytes(), js_bytes};
 }
 
 void Recording::ForgetGarbage() {
-  if (held_) held_->ForgetGarbage();
+  if (is_holding_) held_.ForgetGarbage();
 }
 
 void Recording::TellPeak(records::HeapKind kind, uint64_t js_bytes,
                          const SampledHeap& sampled) {
   HoldEvents();
-  const HeldEvents::Peak peak = held_->FindPeak(js_bytes);
+  const HeldEvents::Peak peak = held_.FindPeak(js_bytes);
   SampledHeap sampled_then;
   // What is taken for none has no rows either.
   if (peak.js_bytes > 0) {
     std::map<uint32_t, SampledMemory> sums(sampled.begin(), sampled.end());
-    held_->ForEachObjectAfter(
+    held_.ForEachObjectAfter(
         peak.position, [&sums](uint32_t stack, const SampledMemory& memory) {
           sums[stack].bytes -= memory.bytes;
           sums[stack].objects -= memory.objects;
@@ -256,18 +258,18 @@ void Recording::TellPeak(records::HeapKind kind, uint64_t js_bytes,
     std::erase_if(sums, [](const auto& sum) { return sum.second.bytes == 0; });
     sampled_then.assign(sums.begin(), sums.end());
   }
-  held_->WriteAll(
+  held_.WriteAll(
       peak.position, [this](const HeldEvents::Event& event) { Write(event); },
       [&] { WriteHeap(kind, peak.js_bytes, sampled_then); });
-  held_.reset();
+  is_holding_ = false;
 }
 
 void Recording::ReleaseEvents() {
-  if (!held_) return;
-  held_->ForgetGarbage();
-  held_->WriteAll(
+  if (!is_holding_) return;
+  held_.ForgetGarbage();
+  held_.WriteAll(
       0, [this](const HeldEvents::Event& event) { Write(event); }, [] {});
-  held_.reset();
+  is_holding_ = false;
 }
 
 uint32_t Recording::FindSampleStack(ThreadState* thread) {

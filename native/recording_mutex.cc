@@ -9,12 +9,20 @@ namespace memray_mocha {
 void RecordingMutex::lock() {
   const RecursionGuard guard;
   mutex_.lock();
-  queues_.TakeAll([this](const MemoryEvent& event, uint32_t thread) {
+  const auto apply = [this](const MemoryEvent& event, uint32_t thread) {
     if (!recording_) return;
     if (meter_ && event.IsBegin()) meter_->TickNative(event.size_bytes);
     recording_->Apply(event, thread);
     if (meter_ && recording_->is_full()) meter_->TellHeld();
-  });
+  };
+  // Without a meter nobody asks what is live.
+  if (meter_) {
+    queues_.TakeAll(apply, [this](const MemoryEvent& event) {
+      recording_->Prepare(event);
+    });
+  } else {
+    queues_.TakeAll(apply, [](const MemoryEvent&) {});
+  }
 }
 
 }  // namespace memray_mocha

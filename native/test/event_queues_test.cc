@@ -21,13 +21,17 @@ MemoryEvent AllocationAt(uintptr_t address, size_t size_bytes = 1) {
       .kind = Kind::kAllocation, .address = address, .size_bytes = size_bytes};
 }
 
+void PrepareNothing(const MemoryEvent&) {}
+
 /// `1:64 2:32`: threads and addresses.
 std::string TakeAll(EventQueues* queues) {
   std::string text;
-  queues->TakeAll([&](const MemoryEvent& event, uint32_t thread) {
-    if (!text.empty()) text += ' ';
-    text += std::to_string(thread) + ':' + std::to_string(event.address);
-  });
+  queues->TakeAll(
+      [&](const MemoryEvent& event, uint32_t thread) {
+        if (!text.empty()) text += ' ';
+        text += std::to_string(thread) + ':' + std::to_string(event.address);
+      },
+      PrepareNothing);
   return text;
 }
 
@@ -60,7 +64,8 @@ TEST("event queues: one is to be emptied when it is full") {
       EXPECT(!queue.Push(AllocationAt(64), SIZE_MAX));
     EXPECT(queue.Push(AllocationAt(64), SIZE_MAX));
     size_t count = 0;
-    queues.TakeAll([&](const MemoryEvent&, uint32_t) { ++count; });
+    queues.TakeAll([&](const MemoryEvent&, uint32_t) { ++count; },
+                   PrepareNothing);
     EXPECT_EQUAL(count, EventQueue::kCapacity);
   }
 }
@@ -87,11 +92,13 @@ TEST("event queues: threads that take addresses from each other") {
   size_t wrong = 0;
   const auto take_all = [&] {
     std::lock_guard lock(taking);
-    queues.TakeAll([&](const MemoryEvent& event, uint32_t) {
-      ++events;
-      if (is_live[event.address] == event.IsBegin()) ++wrong;
-      is_live[event.address] = event.IsBegin();
-    });
+    queues.TakeAll(
+        [&](const MemoryEvent& event, uint32_t) {
+          ++events;
+          if (is_live[event.address] == event.IsBegin()) ++wrong;
+          is_live[event.address] = event.IsBegin();
+        },
+        PrepareNothing);
   };
   constexpr int kThreads = 4;
   constexpr int kRounds = 50'000;

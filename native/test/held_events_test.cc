@@ -49,7 +49,8 @@ std::string WriteAll(const HeldEvents& events, size_t position) {
 }
 
 TEST("held events: what the program freed itself was live until then") {
-  HeldEvents events(100);
+  HeldEvents events;
+  events.Begin(100);
   events.Add(Allocation(16, 1000));
   events.Add(Free(16, 1000, false));
   events.Add(Allocation(32, 10));
@@ -60,7 +61,8 @@ TEST("held events: what the program freed itself was live until then") {
 }
 
 TEST("held events: garbage does not add up, and ends before the peak") {
-  HeldEvents events(100);
+  HeldEvents events;
+  events.Begin(100);
   events.Add(Allocation(16, 1000));
   events.Add(Allocation(32, 2000));
   events.Add(Allocation(48, 1500));
@@ -76,7 +78,8 @@ TEST("held events: garbage does not add up, and ends before the peak") {
 }
 
 TEST("held events: an address that garbage had is used again") {
-  HeldEvents events(0);
+  HeldEvents events;
+  events.Begin(0);
   events.Add(Allocation(16, 10));
   events.Add(Free(16, 10, true));
   events.Add(Allocation(16, 20));
@@ -88,7 +91,8 @@ TEST("held events: an address that garbage had is used again") {
 }
 
 TEST("held events: mappings that the collector ends, held and from before") {
-  HeldEvents events(4096);
+  HeldEvents events;
+  events.Begin(4096);
   events.Add(Allocation(8192, 4096, Allocator::kMprotect));
   events.Add(Allocation(65536, 100));
   events.Add(Unmapping(4096, 8192, true));
@@ -98,7 +102,8 @@ TEST("held events: mappings that the collector ends, held and from before") {
 }
 
 TEST("held events: the peak may be before all of them") {
-  HeldEvents events(100);
+  HeldEvents events;
+  events.Begin(100);
   events.Add(Free(16, 60, false));
   events.Add(Allocation(32, 50));
   const HeldEvents::Peak peak = events.FindPeak(0);
@@ -171,7 +176,8 @@ TEST("held events: a dead object is looked at no longer") {
 }
 
 TEST("held events: without garbage, all stays in its order") {
-  HeldEvents events(0);
+  HeldEvents events;
+  events.Begin(0);
   events.Add(Allocation(16, 10));
   events.Add(Allocation(32, 10));
   events.Add(Free(16, 10, true));
@@ -179,6 +185,21 @@ TEST("held events: without garbage, all stays in its order") {
   const HeldEvents::Peak peak = events.FindPeak(0);
   EXPECT_EQUAL(peak.bytes(), 20u);
   EXPECT_EQUAL(WriteAll(events, peak.position), "+16 +32 | -16 ");
+}
+
+TEST("held events: begin anew with nothing of before") {
+  HeldEvents events;
+  events.Begin(100);
+  events.Add(Allocation(16, 1000));
+  events.Add(Free(16, 1000, true));
+  EXPECT_EQUAL(events.FindPeak().bytes, 1100u);
+  events.Begin(50);
+  EXPECT_EQUAL(events.raw_peak_bytes(), 50u);
+  EXPECT_EQUAL(events.FindPeak().bytes, 50u);
+  events.Add(Allocation(32, 10));
+  const HeldEvents::Peak peak = events.FindPeak();
+  EXPECT_EQUAL(peak.bytes, 60u);
+  EXPECT_EQUAL(WriteAll(events, peak.position), "+32 | ");
 }
 
 }  // namespace
