@@ -95,19 +95,26 @@ uint64_t PeakMeter::JsBytes() {
   const uint64_t now = heap::AllocatedBytes();
   // V8 may shorten an object, so it may be less.
   const uint64_t allocated = now - std::min(now, allocated_at_start_);
-  const uint64_t used = heap::UsedBytes();
-  const RecursionGuard guard;
-  std::lock_guard lock(*lock_);
-  const std::optional<double> live_part = recording_->FindLivePart();
-  // Without samples, all that V8 can say.
+  std::optional<double> live_part;
+  {
+    const RecursionGuard guard;
+    std::lock_guard lock(*lock_);
+    live_part = recording_->FindLivePart();
+  }
   const uint64_t bytes =
       live_part
           ? static_cast<uint64_t>(static_cast<double>(allocated) * *live_part)
-          : std::min(allocated, used - std::min(used, used_at_start_));
+          : std::min(allocated, UsedMore());
   const double certain =
       static_cast<double>(bytes) -
       (live_part ? kCertainErrors * object_sampler::StandardError(bytes) : 0);
   return certain < kJsNoiseBytes ? 0 : bytes;
+}
+
+/// Without samples, all that V8 can say.
+uint64_t PeakMeter::UsedMore() const {
+  const uint64_t used = heap::UsedBytes();
+  return used - std::min(used, used_at_start_);
 }
 
 void PeakMeter::Look() { LookAt(Moment::kNow, JsBytes()); }
@@ -276,6 +283,8 @@ void PeakMeter::AfterCollection() {
   }
   js_bytes_left_ = js_bytes;
   if (is_looking_) return;
+  // As if we had, for objects. It frees native memory some time later.
+  largest_examined_bytes_ = std::max(largest_examined_bytes_, before);
   bool is_due;
   {
     std::lock_guard lock(*lock_);

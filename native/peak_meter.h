@@ -73,6 +73,7 @@ class PeakMeter final : public heap::CollectionListener {
 
   void Tick(size_t native_bytes, size_t js_bytes);
   void LookAt(Moment moment, uint64_t js_bytes);
+  uint64_t UsedMore() const;
   bool IsLimitOpen() const;
   uint64_t Threshold() const;
   uint64_t LivePeakBytes();
@@ -106,7 +107,8 @@ class PeakMeter final : public heap::CollectionListener {
   /// From the beginning on all is held: a peak may be small, and soon over.
   uint64_t threshold_bytes_ = 0;
   uint64_t raw_peak_bytes_ = 0;
-  /// The largest raw total at which garbage was collected.
+  /// The largest raw total at which garbage was collected; only the JS heap,
+  /// where V8 did that by itself.
   uint64_t largest_examined_bytes_ = 0;
   // Of the JS heap, before and after the latest collection.
   uint64_t js_bytes_before_ = 0;
