@@ -137,15 +137,15 @@ void Recording::Unmap(const MemoryEvent& event) {
 void Recording::AddObject(const MemoryEvent& event) {
   if (!is_holding_) return;
   held_.Add({.kind = HeldEvents::Kind::kObject,
-              .stack = event.stack,
-              .address = event.address});
+             .stack = event.stack,
+             .address = event.address});
 }
 
 void Recording::EndObject(const MemoryEvent& event) {
   if (!is_holding_) return;
   held_.Add({.kind = HeldEvents::Kind::kObjectEnd,
-              .is_garbage = true,
-              .address = event.address});
+             .is_garbage = true,
+             .address = event.address});
 }
 
 void Recording::SetWorkerHeap(ThreadState* thread, uint64_t used_bytes) {

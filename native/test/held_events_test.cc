@@ -127,7 +127,8 @@ Sample LiveSample(uint32_t stack, uint64_t bytes) {
 TEST("held events: objects do not add to what native memory held before") {
   const Sample early = LiveSample(1, 100);
   const Sample late = LiveSample(2, 5000);
-  HeldEvents events(0);
+  HeldEvents events;
+  events.Begin(0);
   events.Add(Object(early));
   events.Add(Allocation(16, 8000));
   events.Add(Free(16, 8000, false));
@@ -149,7 +150,8 @@ TEST("held events: objects do not add to what native memory held before") {
 TEST("held events: the peak may be where an object was made") {
   const Sample early = LiveSample(1, 100);
   const Sample late = LiveSample(2, 9000);
-  HeldEvents events(0);
+  HeldEvents events;
+  events.Begin(0);
   events.Add(Object(early));
   events.Add(Allocation(16, 8000));
   events.Add(Free(16, 8000, false));
@@ -161,7 +163,8 @@ TEST("held events: the peak may be where an object was made") {
 
 TEST("held events: a dead object is looked at no longer") {
   Sample sample = LiveSample(1, 1000);
-  HeldEvents events(0);
+  HeldEvents events;
+  events.Begin(0);
   events.Add(Object(sample));
   events.Add({.kind = Kind::kObjectEnd,
               .is_garbage = true,
@@ -192,13 +195,13 @@ TEST("held events: begin anew with nothing of before") {
   events.Begin(100);
   events.Add(Allocation(16, 1000));
   events.Add(Free(16, 1000, true));
-  EXPECT_EQUAL(events.FindPeak().bytes, 1100u);
+  EXPECT_EQUAL(events.FindPeak(0).bytes(), 1100u);
   events.Begin(50);
   EXPECT_EQUAL(events.raw_peak_bytes(), 50u);
-  EXPECT_EQUAL(events.FindPeak().bytes, 50u);
+  EXPECT_EQUAL(events.FindPeak(0).bytes(), 50u);
   events.Add(Allocation(32, 10));
-  const HeldEvents::Peak peak = events.FindPeak();
-  EXPECT_EQUAL(peak.bytes, 60u);
+  const HeldEvents::Peak peak = events.FindPeak(0);
+  EXPECT_EQUAL(peak.bytes(), 60u);
   EXPECT_EQUAL(WriteAll(events, peak.position), "+32 | ");
 }
 
