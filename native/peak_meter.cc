@@ -119,7 +119,11 @@ uint64_t PeakMeter::UsedMore() const {
 
 void PeakMeter::Look() { LookAt(Moment::kNow, JsBytes()); }
 
-void PeakMeter::LookAtEnd() { LookAt(Moment::kEnd, JsBytes()); }
+void PeakMeter::LookAtEnd() {
+  LookAt(Moment::kEnd, JsBytes());
+  // There is no next look for what other threads reached meanwhile.
+  if (recording_->is_holding()) LookAt(Moment::kEnd, JsBytes());
+}
 
 /// @param js_bytes before V8 collected, if it just did.
 void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
@@ -137,9 +141,8 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
     is_peak = is_step || (moment == Moment::kEnd && raw >= peak_bytes_);
   }
   NoteRawPeak(raw, js_bytes);
-  if (IsLimitOpen() && raw >= limit_bytes_) {
-    ConfirmAtLimit(raw);
-  } else if (is_step && IsWorthCollecting(moment, raw)) {
+  const bool is_limit = IsLimitOpen() && raw >= limit_bytes_;
+  if (is_limit || (is_step && IsWorthCollecting(moment, raw))) {
     CollectSome(raw);
   } else if (is_peak) {
     TellLikely(js_bytes);
@@ -165,21 +168,15 @@ void PeakMeter::NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes) {
   recording_->WriteHeap(HeapKind::kRaw, js_bytes, {});
 }
 
-/// To the byte: only what was live may reach a limit.
-void PeakMeter::ConfirmAtLimit(uint64_t raw_bytes) {
-  Collect(heap::Collection::kYoung);
-  HeapKind kind = HeapKind::kUnconfirmed;
-  if (LivePeakBytes() >= limit_bytes_) {
-    Collect(heap::Collection::kFull);
-    kind = HeapKind::kConfirmed;
-  }
-  TellCollected(raw_bytes, kind);
-}
-
 void PeakMeter::CollectSome(uint64_t raw_bytes) {
   // Of a test that has failed the peak should be right.
-  const bool is_full = limit_bytes_ != 0 && !IsLimitOpen();
-  Collect(is_full ? heap::Collection::kFull : heap::Collection::kYoung);
+  bool is_full = limit_bytes_ != 0 && !IsLimitOpen();
+  if (!is_full) {
+    Collect(heap::Collection::kYoung);
+    // To the byte: only what was live may reach a limit.
+    is_full = IsLimitOpen() && LivePeakBytes() >= limit_bytes_;
+  }
+  if (is_full) Collect(heap::Collection::kFull);
   TellCollected(raw_bytes,
                 is_full ? HeapKind::kConfirmed : HeapKind::kUnconfirmed);
 }
@@ -227,6 +224,11 @@ void PeakMeter::Tell(HeapKind kind, uint64_t js_bytes,
                      const Recording::SampledHeap& sampled) {
   const uint64_t bytes = recording_->FindPeak(js_bytes).bytes();
   const bool is_confirmed = kind == HeapKind::kConfirmed;
+  // Another thread has just got there: for the next look to confirm.
+  if (!is_confirmed && IsLimitOpen() && bytes >= limit_bytes_ &&
+      !recording_->is_full()) {
+    return;
+  }
   // As the capture's reader takes it.
   if (bytes > (is_confirmed ? confirmed_bytes_ : peak_bytes_))
     peak_bytes_ = bytes;

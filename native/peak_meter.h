@@ -80,7 +80,6 @@ class PeakMeter final : public heap::CollectionListener {
   uint64_t LikelyJsBytes(uint64_t js_bytes) const;
   void Collect(heap::Collection kind);
   void NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes);
-  void ConfirmAtLimit(uint64_t raw_bytes);
   void CollectSome(uint64_t raw_bytes);
   void TellCollected(uint64_t raw_bytes, records::HeapKind kind);
   void TellLikely(uint64_t js_bytes);

@@ -60,6 +60,7 @@ class Recording {
   /// From here on, what happens to native memory waits until a peak is told,
   /// or is found to be none.
   void HoldEvents();
+  bool is_holding() const { return is_holding_; }
   /// Whether what waits has become too much.
   bool is_full() const;
   /// The largest native total since then, garbage included.
