@@ -30,10 +30,11 @@ constexpr double kCertainErrors = 2;
 constexpr uint64_t kEvidenceBytes = uint64_t{1} << 20;
 
 // Where no verdict hangs on the peak, collecting may not cost more than this,
-// but for each time that the raw total doubles. What is not paid for waits, or,
-// where nearly all that was added so far has stayed, is told as it is.
+// but for each time that the raw total quadruples. What is not paid for waits,
+// or, where nearly all that was added so far has stayed, is told as it is.
 constexpr auto kFreeCollecting = std::chrono::milliseconds(4);
 constexpr int kCollectingDivisor = 50;  // 2% of the time
+constexpr uint64_t kUnpaidGrowth = 4;
 
 uint64_t Step(uint64_t bytes) {
   return std::max(kMinStepBytes, bytes / kStepDivisor);
@@ -302,7 +303,7 @@ bool PeakMeter::IsWorthCollecting(Moment moment, uint64_t raw_bytes) const {
   if (moment == Moment::kEnd && raw_bytes < kMinCollectedAtEndBytes)
     return false;
   // Were it put off until there is time, a short peak would be over by then.
-  if (raw_bytes >= 2 * largest_examined_bytes_) return true;
+  if (raw_bytes >= kUnpaidGrowth * largest_examined_bytes_) return true;
   return collecting_ <=
          kFreeCollecting + (Clock::now() - started_at_) / kCollectingDivisor;
 }
