@@ -107,7 +107,8 @@ describe('code that V8 had compiled before the first test with a limit', functio
     assert.equal(run.stderr, '');
     const { topAllocations, violations } = run.result('is limited');
     const found = topAllocations
-      .filter(({ stack: [frame] }) => frame?.filename === 'hold.js')
+      // An `await` now and then has V8 allocate a few bytes.
+      .filter(({ bytes, stack: [frame] }) => bytes >= 1e5 && frame?.filename === 'hold.js')
       .map(({ bytes, stack: [frame] }) => [
         Math.round(bytes / 1e5),
         frame!.functionName,
