@@ -1,8 +1,9 @@
 /**
  * The reader of captures, as its host sees it. The host writes the capture, piece by piece, to
  * `inputAddress()` and calls `feed` for each; then `finish`, and takes the results out of the
- * memory. An instance reads one capture, and after `reset` another. Records are applied, never kept: memory grows with what
- * is live at one time and with distinct call stacks, not with the length of the capture.
+ * memory. An instance reads one capture, and after `reset` another. Records are applied, never
+ * kept: memory grows with what is live at one time and with distinct call stacks, not with the
+ * length of the capture.
  */
 import { complete, readBlock } from './block-reader';
 import { fail, failure, failurePosition, openBlock, READ_AHEAD } from './byte-cursor';

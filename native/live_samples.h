@@ -23,7 +23,7 @@ struct Sample {
 
   std::byte block[kBlockBytes];
   uint32_t stack;
-  /// While this is that of the peak meter, it may stand among held events.
+  /// While this is the recording's, it may stand among held events.
   uint32_t stretch;
   /// Counted as live.
   SampledMemory live;

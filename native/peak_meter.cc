@@ -120,15 +120,25 @@ uint64_t PeakMeter::UsedMore() const {
 
 void PeakMeter::Look() { LookAt(Moment::kNow, JsBytes()); }
 
-void PeakMeter::LookAtEnd() {
-  LookAt(Moment::kEnd, JsBytes());
+void PeakMeter::LookAtMark() { LookForTheLastTime(Moment::kNow); }
+
+void PeakMeter::LookAtEnd() { LookForTheLastTime(Moment::kEnd); }
+
+void PeakMeter::LookForTheLastTime(Moment moment) {
+  LookAt(moment, JsBytes());
   // There is no next look for what other threads reached meanwhile.
-  if (recording_->is_holding()) LookAt(Moment::kEnd, JsBytes());
+  if (is_left_) LookAt(moment, JsBytes());
+}
+
+void PeakMeter::SetLimit(uint64_t limit_bytes) {
+  std::lock_guard lock(*lock_);
+  limit_bytes_ = limit_bytes;
 }
 
 /// @param js_bytes before V8 collected, if it just did.
 void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
   is_looking_ = true;
+  is_left_ = false;
   uint64_t raw;
   bool is_step;
   bool is_peak;
@@ -153,7 +163,8 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
     std::lock_guard lock(*lock_);
     // What other threads reached meanwhile is for the next look.
     const uint64_t now = recording_->raw_peak_bytes() + js_bytes;
-    if (now <= raw || now < Threshold()) {
+    is_left_ |= now > raw && now >= Threshold();
+    if (!is_left_) {
       recording_->ReleaseEvents();
       recording_->EndStretch();
     }
@@ -186,11 +197,16 @@ void PeakMeter::TellCollected(uint64_t raw_bytes, HeapKind kind) {
   largest_examined_bytes_ = std::max(largest_examined_bytes_, raw_bytes);
   const uint64_t js_bytes = JsBytes();
   const uint64_t live = LivePeakBytes();
+  bool is_peak;
+  {
+    std::lock_guard lock(*lock_);
+    // The first one also when nothing was left: else the raw total would stand.
+    is_peak = live > peak_bytes_ || !has_told_peak_;
+  }
   // Whatever was told before there was a limit.
   const bool is_reached =
       kind == HeapKind::kConfirmed && IsLimitOpen() && live >= limit_bytes_;
-  // The first one also when nothing was left: else the raw total would stand.
-  if (live > peak_bytes_ || is_reached || !has_told_peak_) {
+  if (is_peak || is_reached) {
     const auto sampled = SumLiveSamples();
     const RecursionGuard guard;
     std::lock_guard lock(*lock_);
@@ -210,7 +226,11 @@ void PeakMeter::TellLikely(uint64_t js_bytes) {
   const uint64_t likely = LikelyJsBytes(js_bytes);
   {
     std::lock_guard lock(*lock_);
-    if (recording_->raw_peak_bytes() + likely <= peak_bytes_) return;
+    const uint64_t bytes = recording_->raw_peak_bytes() + likely;
+    if (bytes <= peak_bytes_) return;
+    // Where that was garbage must not be forgotten.
+    is_left_ = IsForNextLook(bytes);
+    if (is_left_) return;
   }
   const auto sampled = SumLiveSamples();
   const RecursionGuard guard;
@@ -220,14 +240,19 @@ void PeakMeter::TellLikely(uint64_t js_bytes) {
   threshold_bytes_ = peak_bytes_ + Step(peak_bytes_);
 }
 
+/// Whether the limit was reached, but not confirmed: another thread has just
+/// got there, since the beginning of this look.
+bool PeakMeter::IsForNextLook(uint64_t bytes) const {
+  return IsLimitOpen() && bytes >= limit_bytes_ && !recording_->is_full();
+}
+
 /// With the lock held.
 void PeakMeter::Tell(HeapKind kind, uint64_t js_bytes,
                      const Recording::SampledHeap& sampled) {
   const uint64_t bytes = recording_->FindPeak(js_bytes).bytes();
   const bool is_confirmed = kind == HeapKind::kConfirmed;
-  // Another thread has just got there: for the next look to confirm.
-  if (!is_confirmed && IsLimitOpen() && bytes >= limit_bytes_ &&
-      !recording_->is_full()) {
+  if (!is_confirmed && IsForNextLook(bytes)) {
+    is_left_ = true;
     return;
   }
   // As the capture's reader takes it.

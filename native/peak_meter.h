@@ -47,13 +47,15 @@ class PeakMeter final : public heap::CollectionListener {
 
   /// Where JavaScript could run, on the thread that started the tracker, as
   /// what follows.
-  void SetLimit(uint64_t limit_bytes) { limit_bytes_ = limit_bytes; }
+  void SetLimit(uint64_t limit_bytes);
   /// The sampler has forgotten what was allocated so far.
   void Restart();
   uint64_t JsBytes();
 
   void Look();
-  /// The same, when tracking ends.
+  /// The same, where all that is held is written right after.
+  void LookAtMark();
+  /// And when tracking ends.
   void LookAtEnd();
 
   /// What is live of the program's objects, by call stack.
@@ -73,8 +75,10 @@ class PeakMeter final : public heap::CollectionListener {
 
   void Tick(size_t native_bytes, size_t js_bytes);
   void LookAt(Moment moment, uint64_t js_bytes);
+  void LookForTheLastTime(Moment moment);
   uint64_t UsedMore() const;
   bool IsLimitOpen() const;
+  bool IsForNextLook(uint64_t bytes) const;
   uint64_t Threshold() const;
   uint64_t LivePeakBytes();
   uint64_t LikelyJsBytes(uint64_t js_bytes) const;
@@ -100,6 +104,8 @@ class PeakMeter final : public heap::CollectionListener {
   bool is_due_ = false;
 
   bool is_looking_ = false;
+  /// Whether the latest look left to the next one what was held.
+  bool is_left_ = false;
   uint64_t peak_bytes_ = 0;  // as told
   uint64_t confirmed_bytes_ = 0;
   bool has_told_peak_ = false;

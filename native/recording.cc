@@ -272,10 +272,9 @@ void Recording::ReleaseEvents() {
   is_holding_ = false;
 }
 
-uint32_t Recording::FindSampleStack(ThreadState* thread) {
-  return thread->vm_state == VmState::kOwnWork
-             ? recorder_.CompilerStack()
-             : recorder_.Record(thread).value_or(Sample::kNoStack);
+uint32_t Recording::FindSampleStack(ThreadState* thread, bool is_program) {
+  return is_program ? recorder_.Record(thread).value_or(Sample::kNoStack)
+                    : recorder_.CompilerStack();
 }
 
 uint64_t Recording::AddSample(Sample* sample, uint32_t stack) {

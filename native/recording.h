@@ -54,13 +54,13 @@ class Recording {
   void SetWorkerHeap(ThreadState* thread, uint64_t used_bytes);
   /// For a worker that ends.
   void EndWorkerHeap(ThreadState* thread);
+  /// @param is_program whether the object is, or V8's own.
   /// @return the call stack of the object V8 is about to sample.
-  uint32_t FindSampleStack(ThreadState* thread);
+  uint32_t FindSampleStack(ThreadState* thread, bool is_program);
 
   /// From here on, what happens to native memory waits until a peak is told,
   /// or is found to be none.
   void HoldEvents();
-  bool is_holding() const { return is_holding_; }
   /// Whether what waits has become too much.
   bool is_full() const;
   /// The largest native total since then, garbage included.
@@ -97,7 +97,7 @@ class Recording {
   bool IsInStretch(const Sample& sample) const {
     return sample.stretch == stretch_ && sample.stack != Sample::kNoStack;
   }
-  /// Nothing is held.
+  /// To be called when nothing is held.
   void EndStretch() { ++stretch_; }
   /// The object has died.
   void RemoveSample(const Sample* sample);
@@ -143,7 +143,7 @@ class Recording {
   HeldEvents held_;
   bool is_holding_ = false;
   LiveSamples samples_;
-  /// Counts the times that the peak was looked for.
+  /// Counts the times that the peak was looked for and nothing was left held.
   uint32_t stretch_ = 0;
   /// Not among them yet: V8 fills it in after it was allocated.
   Sample* newest_sample_ = nullptr;

@@ -4,7 +4,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <iterator>
 #include <string>
 
 #include "call_stack/native_symbols.h"
@@ -15,10 +14,10 @@ namespace {
 
 /// V8's helper threads are Node's platform's: they stand at the root of the
 /// stack.
-bool IsOnV8HelperThread() {
+/// @param frames room for kMaxFrames: the thread's own stack may be small.
+bool IsOnV8HelperThread(NativeUnwinder* unwinder, uintptr_t* frames) {
   if (JsCallStacks::OfThisThread()) return false;
-  uintptr_t frames[NativeUnwinder::kMaxFrames];
-  const size_t count = NativeUnwinder().Unwind(0, frames, std::size(frames));
+  const size_t count = unwinder->Unwind(0, frames, NativeUnwinder::kMaxFrames);
   // Below it there are libc's and libuv's functions that start threads.
   constexpr size_t kFramesAtRoot = 6;
   for (size_t i = count - std::min(count, kFramesAtRoot); i < count; ++i) {
@@ -34,7 +33,8 @@ bool IsOnV8HelperThread() {
 
 }  // namespace
 
-ThreadState::ThreadState() : is_v8_helper(IsOnV8HelperThread()) {}
+ThreadState::ThreadState()
+    : is_v8_helper(IsOnV8HelperThread(&native_unwinder, native_frames)) {}
 
 ThreadState& ThreadState::Make() {
   static const pthread_key_t key = [] {

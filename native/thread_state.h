@@ -35,10 +35,6 @@ struct ThreadState {
 
   ThreadState();
 
-  /// Whether this is one of the threads on which V8 compiles and collects
-  /// garbage.
-  const bool is_v8_helper;
-
   /// Which capture `id` and the last call stack belong to.
   uint64_t capture = 0;
   /// The thread's number in that capture.
@@ -58,6 +54,9 @@ struct ThreadState {
   uintptr_t native_frames[NativeUnwinder::kMaxFrames];
   size_t native_count = 0;
   NativeUnwinder native_unwinder;
+  /// Whether this is one of the threads on which V8 compiles and collects
+  /// garbage. Found out by what stands above.
+  const bool is_v8_helper;
   VmState vm_state = VmState::kProgram;
   JsCallStacks* js_call_stacks = nullptr;
 

@@ -136,7 +136,7 @@ void Tracker::SetMemoryLimit(uint64_t limit_bytes) {
 }
 
 void Tracker::Mark() {
-  if (meter_) meter_->Look();
+  if (meter_) meter_->LookAtMark();
   const RecursionGuard guard;
   Recording::SampledHeap live;
   if (meter_) live = meter_->SumLiveSamples();
@@ -348,7 +348,7 @@ void Tracker::OnSampledObject(Sample* sample) {
   const uint64_t js = is_program && thread.js_stack ? thread.js_stack->id : 0;
   if (js == 0 || js != thread.last_sample_js) {
     std::lock_guard lock(mutex_.without_events());
-    thread.last_sample_stack = recording_->FindSampleStack(&thread);
+    thread.last_sample_stack = recording_->FindSampleStack(&thread, is_program);
     thread.last_sample_js = js;
   }
   unseen_js_bytes_ += recording_->AddSample(sample, thread.last_sample_stack);

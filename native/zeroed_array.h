@@ -9,9 +9,9 @@
 
 namespace memray_mocha {
 
-/// Values that are all zero bits at first, in memory of the system's own: only
-/// what is used of it is there. It is in large pages where it may be, in which
-/// values that lie all over are found about twice as fast.
+/// Values that are all zero bits at first, in memory of the system's own. It is
+/// in large pages where it may be, in which values that lie all over are found
+/// about twice as fast.
 template <typename Value>
 class ZeroedArray {
  public:

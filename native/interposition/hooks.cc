@@ -104,7 +104,12 @@ template <typename Allocate>
 [[gnu::always_inline]] inline bool TakeBack(void* address) {
   if (!BlockProvider::IsProvided(address)) [[likely]]
     return false;
-  BlockProvider::Owner()->TakeBack(address);
+  const int saved_errno = errno;
+  {
+    RecursionGuard guard;
+    BlockProvider::Owner()->TakeBack(address);
+  }
+  errno = saved_errno;
   return true;
 }
 

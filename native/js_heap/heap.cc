@@ -4,6 +4,7 @@
 #include <v8.h>
 
 #include <mutex>
+#include <utility>
 
 #include "recursion_guard.h"
 
@@ -93,11 +94,12 @@ void Collect(Collection kind, bool is_gc_exposed) {
   // V8 does not tell of a collection in the callback of another.
   const bool is_untold = state.is_in_callback;
   if (is_untold) BeginCollection();
-  state.is_in_collect = true;
+  // One may be in the callback of another, too.
+  const bool was_in_collect = std::exchange(state.is_in_collect, true);
   v8::Isolate::GetCurrent()->RequestGarbageCollectionForTesting(
       kind == Collection::kFull ? v8::Isolate::kFullGarbageCollection
                                 : v8::Isolate::kMinorGarbageCollection);
-  state.is_in_collect = false;
+  state.is_in_collect = was_in_collect;
   if (is_untold) EndCollection();
 }
 

@@ -3,8 +3,8 @@ import { formatMemorySize } from '../memory-size';
 import { sumAllocations } from './memory-limit';
 import { createVerdict, type TextOptions, type Verdict } from './verdict';
 
-const JS_STEP_BYTES = 1024 ** 2;
-const JS_STEP_SHARE = 0.05;
+const JS_ERROR_BYTES = 1024 ** 2;
+const JS_ERROR_SHARE = 0.05;
 
 /** What a test used before, and may use now. */
 export interface IncreaseLimit {
@@ -20,7 +20,7 @@ export interface IncreaseLimit {
  * it is looked for in steps.
  */
 export function findUncertainty({ previousBytes }: IncreaseLimit, jsHeapBytes: number): number {
-  return jsHeapBytes > 0 ? Math.max(JS_STEP_BYTES, previousBytes * JS_STEP_SHARE) : 0;
+  return jsHeapBytes > 0 ? Math.max(JS_ERROR_BYTES, previousBytes * JS_ERROR_SHARE) : 0;
 }
 
 /**

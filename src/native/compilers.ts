@@ -5,6 +5,9 @@ interface CompilerSwitch {
   restrictCompilers(): void;
 }
 
+// Tests fake it.
+const emitWarning = process.emitWarning.bind(process);
+
 let areKept = false;
 
 /**
@@ -25,7 +28,14 @@ export function dropCompilers(addon: CompilerSwitch): void {
   if (!areKept) return;
   areKept = false;
   addon.restrictCompilers();
-  discardCode();
+  try {
+    discardCode();
+  } catch (error) {
+    emitWarning(
+      `memray-mocha may show wrong lines for functions that ran often before the first test with a limit: V8 keeps their code (${String(error)}). With \`memray: all\` there is no such code.`,
+      { code: 'MEMRAY_MOCHA_KEPT_CODE' },
+    );
+  }
 }
 
 function canDiscardCode(): boolean {
