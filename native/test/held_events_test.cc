@@ -35,6 +35,30 @@ HeldEvents::Event Unmapping(uint64_t address, int64_t bytes,
           .added_bytes = -bytes};
 }
 
+HeldEvents::Event Object(const Sample& sample) {
+  return {.kind = Kind::kObject,
+          .stack = sample.stack,
+          .address = reinterpret_cast<uintptr_t>(&sample)};
+}
+
+Sample LiveSample(uint32_t stack, uint64_t bytes) {
+  Sample sample{};
+  sample.stack = stack;
+  sample.live = {bytes, 1};
+  return sample;
+}
+
+/// A block that comes and goes, between two objects.
+HeldEvents BlockBetween(const Sample& early, const Sample& late) {
+  HeldEvents events;
+  events.Begin(0);
+  events.Add(Object(early));
+  events.Add(Allocation(16, 8000));
+  events.Add(Free(16, 8000, false));
+  events.Add(Object(late));
+  return events;
+}
+
 /// `+16 -16 | +32`: what is written, with the peak.
 std::string WriteAll(const HeldEvents& events, size_t position) {
   std::string text;
@@ -111,28 +135,10 @@ TEST("held events: the peak may be before all of them") {
   EXPECT_EQUAL(WriteAll(events, peak.position), "| -16 +32 ");
 }
 
-HeldEvents::Event Object(const Sample& sample) {
-  return {.kind = Kind::kObject,
-          .stack = sample.stack,
-          .address = reinterpret_cast<uintptr_t>(&sample)};
-}
-
-Sample LiveSample(uint32_t stack, uint64_t bytes) {
-  Sample sample{};
-  sample.stack = stack;
-  sample.live = {bytes, 1};
-  return sample;
-}
-
 TEST("held events: objects do not add to what native memory held before") {
   const Sample early = LiveSample(1, 100);
   const Sample late = LiveSample(2, 5000);
-  HeldEvents events;
-  events.Begin(0);
-  events.Add(Object(early));
-  events.Add(Allocation(16, 8000));
-  events.Add(Free(16, 8000, false));
-  events.Add(Object(late));
+  HeldEvents events = BlockBetween(early, late);
   // 300 bytes were there before.
   const HeldEvents::Peak peak = events.FindPeak(5400);
   EXPECT_EQUAL(peak.native_bytes, 8000u);
@@ -150,12 +156,7 @@ TEST("held events: objects do not add to what native memory held before") {
 TEST("held events: the peak may be where an object was made") {
   const Sample early = LiveSample(1, 100);
   const Sample late = LiveSample(2, 9000);
-  HeldEvents events;
-  events.Begin(0);
-  events.Add(Object(early));
-  events.Add(Allocation(16, 8000));
-  events.Add(Free(16, 8000, false));
-  events.Add(Object(late));
+  HeldEvents events = BlockBetween(early, late);
   const HeldEvents::Peak peak = events.FindPeak(9100);
   EXPECT_EQUAL(peak.native_bytes, 0u);
   EXPECT_EQUAL(peak.js_bytes, 9100u);
