@@ -90,7 +90,9 @@ void Recording::Allocate(const MemoryEvent& event, uint32_t thread) {
                                    event.allocator, event.stack);
   }
   const uint64_t before = live_.bytes();
-  live_.Insert(event.address, event.size_bytes, thread != kFirstThread);
+  live_.Insert({.address = event.address,
+                .bytes = event.size_bytes,
+                .is_of_other_thread = thread != kFirstThread});
   Put({.kind = HeldEvents::Kind::kAllocation,
        .allocator = event.allocator,
        .thread = thread,

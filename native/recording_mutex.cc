@@ -17,9 +17,9 @@ void RecordingMutex::lock() {
   };
   // Without a meter nobody asks what is live.
   if (meter_) {
-    queues_.TakeAll(apply, [this](const MemoryEvent& event) {
-      recording_->Prepare(event);
-    });
+    queues_.TakeAll(apply,
+                    [this](const MemoryEvent& event)
+                        [[gnu::always_inline]] { recording_->Prepare(event); });
   } else {
     queues_.TakeAll(apply, [](const MemoryEvent&) {});
   }
