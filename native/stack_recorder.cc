@@ -96,20 +96,24 @@ void StackRecorder::RecordFrames(ThreadState* thread, const JsCallStack& js,
     js_codes_ = codes.id();
     js_version_ = codes.version();
   }
-  if (thread->last_version != codes.version()) thread->last_count = 0;
-  thread->last_version = codes.version();
+  if (thread->last_codes != codes.id() ||
+      thread->last_version != codes.version()) {
+    thread->last_count = 0;
+    thread->known_stacks.fill({});
+    thread->last_codes = codes.id();
+    thread->last_version = codes.version();
+  }
   // Most calls of the allocator come from under the same callers as the one
   // before: what both stacks share, from the outermost frame on, is known.
-  size_t depth = 0;
-  while (depth < js.count && depth < thread->last_count &&
-         thread->last_frames[depth] == js.frames[js.count - 1 - depth]) {
-    ++depth;
-  }
+  size_t depth = thread->CountSameJsFrames();
   uint32_t stack = depth > 0 ? thread->last_stacks[depth - 1] : 0;
   for (; depth < js.count; ++depth) {
     void* address = js.frames[js.count - 1 - depth];
-    const uint32_t frame = JsFrame(codes, reinterpret_cast<uintptr_t>(address));
-    if (frame != 0) stack = Stack(stack, frame);
+    const auto place = reinterpret_cast<uintptr_t>(address);
+    const uint32_t caller = stack;
+    const uint32_t frame = JsFrame(codes, place);
+    if (frame != 0) stack = Stack(caller, frame);
+    thread->KnownStackOf(place, caller) = {place, caller, stack};
     thread->last_frames[depth] = address;
     thread->last_stacks[depth] = stack;
   }

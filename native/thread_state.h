@@ -61,10 +61,11 @@ struct ThreadState {
   JsCallStacks* js_call_stacks = nullptr;
 
   // The JS frames of the call stack before it, outermost first, with the call
-  // stack's id up to and including each; valid for one version of the code map.
+  // stack's id up to and including each; valid for one version of a code map.
   void* last_frames[kMaxJsFrames];
   uint32_t last_stacks[kMaxJsFrames];
   size_t last_count = 0;
+  uint64_t last_codes = 0;  // the code map's id
   uint64_t last_version = 0;
   uint64_t last_js_stack = 0;  // the id of the JsCallStack
 
@@ -72,8 +73,9 @@ struct ThreadState {
   uint64_t last_sample_js = 0;
   uint32_t last_sample_stack;
 
-  // Call stacks of the capture, by their innermost native frame and the call
-  // stack of the others: those found last, to be found again without the lock.
+  // Call stacks of the capture, by their innermost frame, a native one or, for
+  // the same version of the code map, one of JavaScript, and the call stack of
+  // the others: those found last, to be found again without the lock.
   struct KnownStack {
     uintptr_t frame;
     uint32_t parent;
@@ -99,13 +101,49 @@ struct ThreadState {
   size_t last_native_count = 0;
   uint32_t last_native_js = 0;  // the call stack of its JavaScript
 
+  /// Puts the JS frames of the call stack just taken in the place of the last
+  /// one's, as far as this thread knows the call stacks.
+  /// @return whether that is all of them.
+  bool FindKnownJsFrames() {
+    if (last_codes != js_call_stacks->code_map_id() ||
+        last_version != js_call_stacks->code_map_version()) {
+      return false;
+    }
+    const size_t count = js_stack->count;
+    size_t depth = CountSameJsFrames();
+    uint32_t stack = depth == 0 ? 0 : last_stacks[depth - 1];
+    for (last_count = depth; depth < count; last_count = ++depth) {
+      void* address = js_stack->frames[count - 1 - depth];
+      const auto frame = reinterpret_cast<uintptr_t>(address);
+      const KnownStack& known = KnownStackOf(frame, stack);
+      if (!known.Is(frame, stack)) return false;
+      stack = known.stack;
+      last_frames[depth] = address;
+      last_stacks[depth] = stack;
+    }
+    last_js_stack = js_stack->id;
+    return true;
+  }
+
+  /// How many JS frames the call stack just taken shares with the one before,
+  /// from the outermost on.
+  size_t CountSameJsFrames() const {
+    const size_t count = js_stack->count;
+    size_t depth = 0;
+    while (depth < count && depth < last_count &&
+           last_frames[depth] == js_stack->frames[count - 1 - depth]) {
+      ++depth;
+    }
+    return depth;
+  }
+
   /// @return the id of the call stack just taken, if this thread knows it.
   std::optional<uint32_t> FindKnownStack() {
     // Of JavaScript alone it is not known whose it is.
     if (native_count == 0) return {};
     uint32_t js = 0;
     if (js_stack && js_stack->count > 0) {
-      if (js_stack->id != last_js_stack) return {};
+      if (js_stack->id != last_js_stack && !FindKnownJsFrames()) return {};
       js = last_stacks[js_stack->count - 1];
     }
     if (js != last_native_js) last_native_count = 0;

@@ -79,6 +79,8 @@ class JsCallStacks {
 
   /// Only to tell isolates apart.
   uint64_t code_map_id() const { return codes_.id(); }
+  /// See CodeMap::version.
+  uint64_t code_map_version() const { return codes_.version(); }
 
   /// Where a position of a script is. Touches V8's heap: only where JavaScript
   /// could run.
