@@ -5,6 +5,7 @@
       'native/call_stack/code_map.cc',
       'native/call_stack/frame_walker.cc',
       'native/call_stack/inline_allocation.cc',
+      'native/call_stack/interpreter_calls.cc',
       'native/call_stack/native_call_stack.cc',
       'native/call_stack/native_symbols.cc',
       'native/call_stack/offset_slot.cc',

@@ -191,7 +191,11 @@ void JsCallStacks::TakeFrames() {
     result = Verify(sp, result);
   if (result == FrameWalker::Result::kSame) return;
   ++stack_.id;
-  if (result == FrameWalker::Result::kWalked) FindInstruction();
+  const auto& interpreter = walker_.interpreter();
+  if (result != FrameWalker::Result::kWalked || !interpreter) return;
+  const auto told = reinterpret_cast<uintptr_t>(told_innermost_);
+  stack_.frames[0] = reinterpret_cast<void*>(
+      interpreter_calls_.FindInstruction(*interpreter, told, &walker_));
 }
 
 FrameWalker::Result JsCallStacks::Walk(uintptr_t sp) {
@@ -233,47 +237,6 @@ FrameWalker::Result JsCallStacks::Verify(uintptr_t sp,
   stack_.count = count;
   stack_.vm_state = state;
   return FrameWalker::Result::kUnknown;
-}
-
-/// V8's interpreter does not save where in the bytecode it is before it gets
-/// memory for a literal, for one. Then V8 tells the instruction at which it
-/// last did.
-void JsCallStacks::FindInstruction() {
-  const auto& interpreter = walker_.interpreter();
-  if (!interpreter) return;
-  InterpreterCall& call = FindInterpreterCall(interpreter->return_address);
-  if (!call.slot) return;
-  const uint64_t word = walker_.WatchAlso(interpreter->frame_pointer +
-                                          call.slot->from_frame_pointer);
-  const uintptr_t instruction =
-      interpreter->bytecode_array + word - call.slot->advance;
-  const auto told = reinterpret_cast<uintptr_t>(told_innermost_);
-  if (instruction == told) return;
-  std::lock_guard lock(mutex_);
-  const Code* code = codes_.Find(told).code;
-  if (!code || code->kind != Code::Kind::kBytecode ||
-      codes_.Find(instruction).code != code) {
-    return;
-  }
-  const int opcode = *reinterpret_cast<const uint8_t*>(instruction);
-  if (call.opcode < 0) call.opcode = opcode;
-  if (opcode == call.opcode)
-    stack_.frames[0] = reinterpret_cast<void*>(instruction);
-}
-
-JsCallStacks::InterpreterCall& JsCallStacks::FindInterpreterCall(
-    uintptr_t return_address) {
-  const auto [found, is_new] = interpreter_calls_.try_emplace(return_address);
-  InterpreterCall& call = found->second;
-  if (!is_new) return call;
-  std::lock_guard lock(mutex_);
-  const auto [code, offset] = codes_.Find(return_address - 1);
-  if (!code || !code->name.starts_with("BytecodeHandler:")) return call;
-  call.slot = FindOffsetSlot(
-      reinterpret_cast<const uint8_t*>(return_address),
-      reinterpret_cast<const uint8_t*>(return_address - 1 - offset),
-      code->size_bytes);
-  return call;
 }
 
 /// Asks V8.

@@ -6,13 +6,11 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <string>
-#include <unordered_map>
 
 #include "call_stack/code_map.h"
 #include "call_stack/frame_walker.h"
-#include "call_stack/offset_slot.h"
+#include "call_stack/interpreter_calls.h"
 
 namespace memray_mocha {
 
@@ -111,15 +109,6 @@ class JsCallStacks {
   size_t KeepCode(void** frames, size_t count) const;
   bool IsCode(void* frame) const;
 
-  /// V8's code for an instruction of bytecode, at a call that it makes.
-  struct InterpreterCall {
-    std::optional<OffsetSlot> slot;
-    /// The first byte of that instruction; none yet.
-    int opcode = -1;
-  };
-  void FindInstruction();
-  InterpreterCall& FindInterpreterCall(uintptr_t return_address);
-
   [[gnu::tls_model(
       "initial-exec")]] static inline constinit thread_local JsCallStacks*
       of_this_thread_ = nullptr;
@@ -130,10 +119,9 @@ class JsCallStacks {
   JsCallStack stack_;
   // What V8 says of the first frame.
   void* told_innermost_ = nullptr;
-  // By return address.
-  std::unordered_map<uintptr_t, InterpreterCall> interpreter_calls_;
   mutable std::mutex mutex_;
   CodeMap codes_;
+  InterpreterCalls interpreter_calls_{&codes_, &mutex_};
   std::map<int, v8::Global<v8::UnboundScript>> scripts_;
   std::map<std::string, int> newest_scripts_;  // by name
   size_t scripts_to_prune_at_ = 1024;
