@@ -16,14 +16,14 @@ export interface TrackerOptions {
   jsHeap?: boolean;
   /** Records every JS heap object instead of samples; slower. Default: false. */
   traceJs?: boolean;
-  /** The mean distance of two samples of the JS heap, in bytes. Default: 16 KiB. */
+  /** The mean distance of two samples of the JS heap, in bytes. Default: 32 KiB. */
   sampleIntervalBytes?: number;
 }
 
 // Tests fake it.
 const emitWarning = process.emitWarning.bind(process);
 
-const DEFAULT_SAMPLE_INTERVAL_BYTES = 16 * 1024;
+const DEFAULT_SAMPLE_INTERVAL_BYTES = 32 * 1024;
 
 /**
  * Records every allocation of the process between `start()` and `stop()`, as `memray.Tracker` does.
