@@ -5,7 +5,13 @@
 /** @import { Workload } from './workloads/index.mjs' */
 
 /**
- * @typedef {object} Row of a mode; ratios are medians of the ratios to the untracked run of the same round
+ * @typedef {object} Pair of runs, one right after the other
+ * @property {Measurement} tracked
+ * @property {Measurement} untracked
+ */
+
+/**
+ * @typedef {object} Row of a mode; ratios and what is added are medians of those of each pair
  * @property {string} name
  * @property {string} title
  * @property {number} runs
@@ -33,22 +39,21 @@
 
 /**
  * @param {Mode} mode
- * @param {Measurement[]} measurements one of each round
- * @param {Measurement[]} untracked of the same rounds
+ * @param {Pair[]} pairs
  * @param {number} [events]
  * @returns {Row}
  */
-export function compare(mode, measurements, untracked, events) {
+export function compare(mode, pairs, events) {
   const add = (/** @type {keyof Measurement} */ key) =>
-    median(measurements.map((each, round) => each[key] - at(untracked, round)[key]));
+    median(pairs.map(({ tracked, untracked }) => tracked[key] - untracked[key]));
   const divide = (/** @type {keyof Measurement} */ key) =>
-    median(measurements.map((each, round) => each[key] / at(untracked, round)[key]));
+    median(pairs.map(({ tracked, untracked }) => tracked[key] / untracked[key]));
   const addedMs = add('wallMs');
   return {
     name: mode.name,
     title: mode.title,
-    runs: measurements.length,
-    wallMs: median(measurements.map(({ wallMs }) => wallMs)),
+    runs: pairs.length,
+    wallMs: median(pairs.map(({ tracked }) => tracked.wallMs)),
     wallRatio: divide('wallMs'),
     cpuRatio: divide('cpuMs'),
     rssRatio: divide('peakRssBytes'),

@@ -21,8 +21,7 @@ import { formatComparison, formatReadings } from './report.mjs';
 import { ResultsFile } from './results-file.mjs';
 import { workloads } from './workloads/index.mjs';
 
-/** @import { Comparison } from './comparison.mjs' */
-/** @import { Measurement } from './launch.mjs' */
+/** @import { Comparison, Pair } from './comparison.mjs' */
 /** @import { Mode } from './modes.mjs' */
 /** @import { Workload } from './workloads/index.mjs' */
 
@@ -87,8 +86,8 @@ function modesFor({ allocates }) {
 }
 
 /**
- * In each round every mode runs once, beginning with another one, so that what else the machine does
- * meets them all.
+ * In each round every mode runs once, and right before or after it the workload runs untracked: what
+ * else the machine does meets both.
  *
  * @param {Workload} workload
  * @returns {Promise<Comparison>}
@@ -96,26 +95,31 @@ function modesFor({ allocates }) {
 async function compareModes(workload) {
   const { name, title, emptyTests, liveBlocks } = workload;
   const counts = emptyTests ? undefined : await countEvents(node, workload, defaultMode);
-  /** @type {Map<Mode, Measurement[]>} */
-  const measured = new Map([untracked, ...modesFor(workload)].map((mode) => [mode, []]));
+  const measureUntracked = () => measure(node, workload, untracked);
+  /** @type {Map<Mode, Pair[]>} */
+  const measured = new Map(modesFor(workload).map((mode) => [mode, []]));
   /** @type {Comparison['failures']} */
   const failures = [];
   for (let round = 0; round < runs; round++) {
     process.stderr.write(`${name}: round ${round + 1} of ${runs}\n`);
-    const all = [...measured];
-    for (const [mode, measurements] of [...all.slice(round), ...all.slice(0, round)]) {
+    for (const [mode, pairs] of [...measured]) {
       if (mode.isSlow && round >= FEW_RUNS) continue;
+      const before = round % 2 === 0 ? await measureUntracked() : undefined;
       try {
-        measurements.push(await measure(node, workload, mode));
+        const tracked = await measure(node, workload, mode);
+        pairs.push({ tracked, untracked: before ?? (await measureUntracked()) });
       } catch (error) {
-        if (mode === untracked) throw error;
         failures.push({ mode: mode.name, message: String(error) });
         measured.delete(mode);
       }
     }
   }
-  const reference = measured.get(untracked) ?? [];
-  const rows = [...measured].map(([mode, each]) => compare(mode, each, reference, counts?.events));
+  const ofUntracked = [...measured.values()]
+    .flat()
+    .map((pair) => ({ ...pair, tracked: pair.untracked }));
+  const rows = [...new Map([[untracked, ofUntracked], ...measured])].map(([mode, pairs]) =>
+    compare(mode, pairs, counts?.events),
+  );
   return { name, title, emptyTests, liveBlocks, ...counts, rows, failures };
 }
 
