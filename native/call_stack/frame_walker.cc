@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace memray_mocha {
 namespace {
 
-constexpr size_t kInitialKnownFrames = 1024;  // a power of two
 /// JIT compiled code is made again and again at new addresses.
 constexpr size_t kMaxKnownFrames = size_t{64} << 10;
 constexpr uint32_t kMaxCheckDistance = 16384;
@@ -16,11 +16,11 @@ constexpr size_t kComparedAtOnce = 4;
 }  // namespace
 
 FrameWalker::FrameWalker(const FrameLayout* layout, uintptr_t isolate,
-                         uintptr_t stack_end)
+                         uintptr_t stack_end, std::shared_ptr<Learnt> learnt)
     : layout_(stack_end == 0 ? nullptr : layout),
       isolate_(isolate),
       stack_end_(stack_end),
-      known_frames_(kInitialKnownFrames) {}
+      learnt_(std::move(learnt)) {}
 
 FrameWalker::Result FrameWalker::WalkAnew(uintptr_t sp, void** frames,
                                           size_t limit, size_t* count) {
@@ -109,9 +109,9 @@ void FrameWalker::Learn(uintptr_t sp, void* const* frames, size_t count,
 }
 
 void FrameWalker::PutOffCheck() {
-  if (check_distance_ < kMaxCheckDistance) check_distance_ *= 2;
+  if (learnt_->check_distance < kMaxCheckDistance) learnt_->check_distance *= 2;
   // Not in step with a loop of the program's.
-  until_check_ = check_distance_ + known_count_ % 7;
+  learnt_->until_check = learnt_->check_distance + learnt_->count % 7;
 }
 
 /// Once there is a frame, ends where the last walk's way begins that is as it
@@ -260,11 +260,11 @@ uint64_t FrameWalker::TypeOf(const Frame& frame) {
 
 FrameWalker::KnownFrame& FrameWalker::Find(const Frame& frame) {
   const uint64_t type = TypeOf(frame);
-  const size_t mask = known_frames_.size() - 1;
+  const size_t mask = learnt_->frames.size() - 1;
   // Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4.
   size_t i = (frame.pc ^ type << 48) * 0x9E3779B97F4A7C15 >> 32;
   for (;; ++i) {
-    KnownFrame& known = known_frames_[i & mask];
+    KnownFrame& known = learnt_->frames[i & mask];
     if (known.kind == Kind::kUnknown ||
         (known.pc == frame.pc && known.type == type)) {
       return known;
@@ -273,22 +273,22 @@ FrameWalker::KnownFrame& FrameWalker::Find(const Frame& frame) {
 }
 
 void FrameWalker::Remember(const Frame& frame, Kind kind) {
-  if (known_count_ * 2 >= known_frames_.size()) {
-    std::vector<KnownFrame> old(known_frames_.size() < kMaxKnownFrames
-                                    ? known_frames_.size() * 2
-                                    : kInitialKnownFrames);
-    old.swap(known_frames_);
-    known_count_ = 0;
-    if (known_frames_.size() > old.size()) {
+  if (learnt_->count * 2 >= learnt_->frames.size()) {
+    std::vector<KnownFrame> old(learnt_->frames.size() < kMaxKnownFrames
+                                    ? learnt_->frames.size() * 2
+                                    : Learnt::kInitialFrames);
+    old.swap(learnt_->frames);
+    learnt_->count = 0;
+    if (learnt_->frames.size() > old.size()) {
       for (const KnownFrame& known : old) {
         if (known.kind == Kind::kUnknown) continue;
         Find({0, known.pc, known.type, false}) = known;
-        ++known_count_;
+        ++learnt_->count;
       }
     }
   }
   Find(frame) = {frame.pc, TypeOf(frame), kind};
-  ++known_count_;
+  ++learnt_->count;
 }
 
 }  // namespace memray_mocha

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -48,12 +49,39 @@ class FrameWalker {
     uintptr_t bytecode_array;
   };
 
+  /// What V8 has told of the frames of an isolate, and how often it was asked.
+  class Learnt {
+   private:
+    friend class FrameWalker;
+
+    enum class Kind : uint8_t {
+      kUnknown,
+      kMachineCode,
+      kBytecode,
+      kNone,  // not part of the call stack
+    };
+    struct Frame {
+      uintptr_t pc = 0;
+      uint64_t type = 0;
+      Kind kind = Kind::kUnknown;
+    };
+
+    static constexpr size_t kInitialFrames = 1024;  // a power of two
+
+    // Open addressing with linear probing.
+    std::vector<Frame> frames = std::vector<Frame>(kInitialFrames);
+    size_t count = 0;
+    uint32_t check_distance = 1;
+    uint32_t until_check = 1;
+  };
+
   /// @param layout nullptr when V8 alone is to be asked.
   /// @param isolate where the isolate begins.
   /// @param stack_end the upper end of this thread's stack; 0 when it is not
   /// known.
-  FrameWalker(const FrameLayout* layout, uintptr_t isolate,
-              uintptr_t stack_end);
+  /// @param learnt shared by the walkers of the isolate.
+  FrameWalker(const FrameLayout* layout, uintptr_t isolate, uintptr_t stack_end,
+              std::shared_ptr<Learnt> learnt = std::make_shared<Learnt>());
 
   bool IsUsable() const {
     return layout_ && !has_failed.load(std::memory_order_relaxed);
@@ -61,6 +89,9 @@ class FrameWalker {
 
   /// What V8 is doing. Only if usable.
   int VmState() const { return *At<int>(isolate_ + layout_->vm_state); }
+
+  /// Whether the frames are those of the last walk: then a walk need not be.
+  bool IsSameAsLast() const;
 
   /// @param sp the stack pointer of a frame of the caller's.
   /// @param frames most recent first, at most `limit` and no more than
@@ -92,7 +123,7 @@ class FrameWalker {
   /// Whether it is time to ask V8 again about a stack that Walk knows: often at
   /// first, then every 16,384th time or so.
   bool IsCheckDue() {
-    if (--until_check_ > 0) [[likely]]
+    if (--learnt_->until_check > 0) [[likely]]
       return false;
     PutOffCheck();
     return true;
@@ -103,12 +134,8 @@ class FrameWalker {
   static bool HasFailed() { return has_failed; }
 
  private:
-  enum class Kind : uint8_t {
-    kUnknown,
-    kMachineCode,
-    kBytecode,
-    kNone,  // not part of the call stack
-  };
+  using Kind = Learnt::Kind;
+  using KnownFrame = Learnt::Frame;
 
   struct Frame {
     uintptr_t pointer;
@@ -143,12 +170,6 @@ class FrameWalker {
     uint32_t frames;
   };
 
-  struct KnownFrame {
-    uintptr_t pc = 0;
-    uint64_t type = 0;
-    Kind kind = Kind::kUnknown;
-  };
-
   static constexpr size_t kMaxFrames = 255;
   static constexpr int kAllSame = 0xFFFF;
   static constexpr size_t kMaxSteps = 512;
@@ -170,7 +191,6 @@ class FrameWalker {
   /// to their end.
   template <typename Visit>
   bool VisitFrames(uintptr_t sp, Visit visit);
-  bool IsSameAsLast() const;
   size_t CountSameSteps() const;
   bool IsOnLastWay(uintptr_t frame, bool is_below_cpp);
   void KeepWalk();
@@ -205,11 +225,7 @@ class FrameWalker {
   size_t same_steps_ = 0;
   std::optional<Interpreter> interpreter_;
 
-  // Open addressing with linear probing.
-  std::vector<KnownFrame> known_frames_;
-  size_t known_count_ = 0;
-  uint32_t check_distance_ = 1;
-  uint32_t until_check_ = 1;
+  const std::shared_ptr<Learnt> learnt_;
 };
 
 }  // namespace memray_mocha

@@ -116,14 +116,16 @@ uint64_t NextCodeId() {
 
 }  // namespace
 
+JsCallStacks::Walk::Walk(v8::Isolate* isolate,
+                         const std::shared_ptr<FrameWalker::Learnt>& learnt)
+    : walker(FrameLayout::OfProcess(isolate),
+             reinterpret_cast<uintptr_t>(isolate), EndOfStack(), learnt) {}
+
 JsCallStacks::JsCallStacks()
     : isolate_(v8::Isolate::GetCurrent()),
-      walker_(FrameLayout::OfProcess(isolate_),
-              reinterpret_cast<uintptr_t>(isolate_), EndOfStack()) {
+      walks_{Walk(isolate_, learnt_), Walk(isolate_, learnt_)} {
   const RecursionGuard guard;
   of_this_thread_ = this;
-  // Told from the ids of an ended environment's.
-  stack_.id = codes_.id() << 40;
   {
     Registry& registry = GetRegistry();
     std::lock_guard lock(registry.mutex);
@@ -164,44 +166,58 @@ const char* JsCallStacks::TakeNotice() {
 }
 
 const JsCallStack& JsCallStacks::Take() {
+  JsCallStack& stack = last_->stack;
   if (v8::Isolate::TryGetCurrent() != isolate_) {
-    stack_.count = 0;
-    stack_.vm_state = VmState::kProgram;
-    ++stack_.id;
-    walker_.Forget();
-  } else if (walker_.IsUsable()) {
+    stack.count = 0;
+    stack.vm_state = VmState::kProgram;
+    stack.id = ++last_id_;
+    last_->walker.Forget();
+  } else if (last_->walker.IsUsable()) {
     TakeFrames();
   } else {
-    stack_.count = SampleFrames(stack_.frames, &stack_.vm_state);
-    ++stack_.id;
+    stack.count = SampleFrames(stack.frames, &stack.vm_state);
+    stack.id = ++last_id_;
   }
-  return stack_;
+  return last_->stack;
 }
 
 void JsCallStacks::TakeFrames() {
-  stack_.vm_state = StateOf(static_cast<v8::StateTag>(walker_.VmState()));
+  const auto state =
+      StateOf(static_cast<v8::StateTag>(last_->walker.VmState()));
+  last_->stack.vm_state = state;
   // Nobody asks who called, and while garbage is collected, nobody can tell.
-  if (stack_.vm_state == VmState::kOwnWork) return;
+  if (state == VmState::kOwnWork) return;
   const uint64_t version = codes_.version();
-  if (version != walked_version_) walker_.Forget();
+  if (version != walked_version_) {
+    for (Walk& walk : walks_) walk.walker.Forget();
+  }
   walked_version_ = version;
   const auto sp = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-  FrameWalker::Result result = Walk(sp);
-  if (result == FrameWalker::Result::kUnknown || walker_.IsCheckDue())
+  auto result = FrameWalker::Result::kSame;
+  if (!last_->walker.IsSameAsLast()) {
+    // Programs allocate at two places in turn: it may be the one before. Else
+    // the new one takes that one's place.
+    std::swap(last_, former_);
+    last_->stack.vm_state = state;
+    result = TakeWalk(sp);
+  }
+  if (result == FrameWalker::Result::kUnknown || last_->walker.IsCheckDue())
     result = Verify(sp, result);
   if (result == FrameWalker::Result::kSame) return;
-  ++stack_.id;
-  const auto& interpreter = walker_.interpreter();
+  last_->stack.id = ++last_id_;
+  const auto& interpreter = last_->walker.interpreter();
   if (result != FrameWalker::Result::kWalked || !interpreter) return;
-  const auto told = reinterpret_cast<uintptr_t>(told_innermost_);
-  stack_.frames[0] = reinterpret_cast<void*>(
-      interpreter_calls_.FindInstruction(*interpreter, told, &walker_));
+  const auto told = reinterpret_cast<uintptr_t>(last_->told_innermost);
+  last_->stack.frames[0] = reinterpret_cast<void*>(
+      interpreter_calls_.FindInstruction(*interpreter, told, &last_->walker));
 }
 
-FrameWalker::Result JsCallStacks::Walk(uintptr_t sp) {
-  const auto result =
-      walker_.Walk(sp, stack_.frames, JsCallStack::kMaxFrames, &stack_.count);
-  if (result != FrameWalker::Result::kSame) told_innermost_ = stack_.frames[0];
+FrameWalker::Result JsCallStacks::TakeWalk(uintptr_t sp) {
+  JsCallStack& stack = last_->stack;
+  const auto result = last_->walker.Walk(sp, stack.frames,
+                                         JsCallStack::kMaxFrames, &stack.count);
+  if (result != FrameWalker::Result::kSame)
+    last_->told_innermost = stack.frames[0];
   return result;
 }
 
@@ -209,33 +225,34 @@ FrameWalker::Result JsCallStacks::Walk(uintptr_t sp) {
 /// @return kUnknown where V8's is taken.
 FrameWalker::Result JsCallStacks::Verify(uintptr_t sp,
                                          FrameWalker::Result result) {
+  JsCallStack& stack = last_->stack;
   void* frames[JsCallStack::kMaxFrames];
   VmState state;
   size_t count = SampleFrames(frames, &state);
   const bool is_whole = count < JsCallStack::kMaxFrames;
   if (result == FrameWalker::Result::kUnknown) {
-    walker_.Learn(sp, frames, count, is_whole,
-                  [this](void* frame) { return IsCode(frame); });
+    last_->walker.Learn(sp, frames, count, is_whole,
+                        [this](void* frame) { return IsCode(frame); });
     // That it was wrong about another stack may be all that it has learnt.
-    if (walker_.IsUsable()) result = Walk(sp);
+    if (last_->walker.IsUsable()) result = TakeWalk(sp);
     if (result == FrameWalker::Result::kWalked) return result;
   } else {
     void* known[JsCallStack::kMaxFrames];
-    std::copy_n(stack_.frames, stack_.count, known);
-    known[0] = told_innermost_;
-    size_t known_count = KeepCode(known, stack_.count);
+    std::copy_n(stack.frames, stack.count, known);
+    known[0] = last_->told_innermost;
+    size_t known_count = KeepCode(known, stack.count);
     const size_t kept_count = KeepCode(frames, count);
     if (!is_whole) known_count = std::min(known_count, kept_count);
-    if (state == stack_.vm_state &&
+    if (state == stack.vm_state &&
         std::equal(frames, frames + kept_count, known, known + known_count)) {
       return result;
     }
     count = kept_count;
     FrameWalker::Fail();
   }
-  std::copy_n(frames, count, stack_.frames);
-  stack_.count = count;
-  stack_.vm_state = state;
+  std::copy_n(frames, count, stack.frames);
+  stack.count = count;
+  stack.vm_state = state;
   return FrameWalker::Result::kUnknown;
 }
 

@@ -3,8 +3,10 @@
 
 #include <v8.h>
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 
@@ -103,7 +105,7 @@ class JsCallStacks {
 
   void ForgetDeadScripts();
   void TakeFrames();
-  FrameWalker::Result Walk(uintptr_t sp);
+  FrameWalker::Result TakeWalk(uintptr_t sp);
   FrameWalker::Result Verify(uintptr_t sp, FrameWalker::Result result);
   size_t SampleFrames(void** frames, VmState* state) const;
   size_t KeepCode(void** frames, size_t count) const;
@@ -113,14 +115,28 @@ class JsCallStacks {
       "initial-exec")]] static inline constinit thread_local JsCallStacks*
       of_this_thread_ = nullptr;
 
+  /// A call stack and what found it.
+  struct Walk {
+    Walk(v8::Isolate* isolate,
+         const std::shared_ptr<FrameWalker::Learnt>& learnt);
+
+    FrameWalker walker;
+    JsCallStack stack;
+    /// What V8 says of the first frame.
+    void* told_innermost = nullptr;
+  };
+
   v8::Isolate* const isolate_;
-  FrameWalker walker_;
+  const std::shared_ptr<FrameWalker::Learnt> learnt_ =
+      std::make_shared<FrameWalker::Learnt>();
+  std::array<Walk, 2> walks_;
+  Walk* last_ = &walks_[0];
+  Walk* former_ = &walks_[1];    // the one before
   uint64_t walked_version_ = 0;  // of the code map
-  JsCallStack stack_;
-  // What V8 says of the first frame.
-  void* told_innermost_ = nullptr;
   mutable std::mutex mutex_;
   CodeMap codes_;
+  // Told from the ids of an ended environment's.
+  uint64_t last_id_ = codes_.id() << 40;
   InterpreterCalls interpreter_calls_{&codes_, &mutex_};
   std::map<int, v8::Global<v8::UnboundScript>> scripts_;
   std::map<std::string, int> newest_scripts_;  // by name
