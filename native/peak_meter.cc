@@ -106,9 +106,11 @@ uint64_t PeakMeter::JsBytes() {
       live_part
           ? static_cast<uint64_t>(static_cast<double>(allocated) * *live_part)
           : std::min(allocated, UsedMore());
-  const double certain =
-      static_cast<double>(bytes) -
-      (live_part ? kCertainErrors * object_sampler::StandardError(bytes) : 0);
+  // That nothing was sampled is no less a matter of chance.
+  const double error = recording_->samples_functions()
+                           ? 0
+                           : object_sampler::StandardError(bytes);
+  const double certain = static_cast<double>(bytes) - kCertainErrors * error;
   return certain < kJsNoiseBytes ? 0 : bytes;
 }
 
