@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -109,17 +110,9 @@ struct ThreadState {
         last_version != js_call_stacks->code_map_version()) {
       return false;
     }
-    const size_t count = js_stack->count;
-    size_t depth = CountSameJsFrames();
-    uint32_t stack = depth == 0 ? 0 : last_stacks[depth - 1];
-    for (last_count = depth; depth < count; last_count = ++depth) {
-      void* address = js_stack->frames[count - 1 - depth];
-      const auto frame = reinterpret_cast<uintptr_t>(address);
-      const KnownStack& known = KnownStackOf(frame, stack);
-      if (!known.Is(frame, stack)) return false;
-      stack = known.stack;
-      last_frames[depth] = address;
-      last_stacks[depth] = stack;
+    if (!FindKnownFrames(js_stack->frames, js_stack->count, 0, last_frames,
+                         last_stacks, &last_count)) {
+      return false;
     }
     last_js_stack = js_stack->id;
     return true;
@@ -128,13 +121,8 @@ struct ThreadState {
   /// How many JS frames the call stack just taken shares with the one before,
   /// from the outermost on.
   size_t CountSameJsFrames() const {
-    const size_t count = js_stack->count;
-    size_t depth = 0;
-    while (depth < count && depth < last_count &&
-           last_frames[depth] == js_stack->frames[count - 1 - depth]) {
-      ++depth;
-    }
-    return depth;
+    return CountSame(js_stack->frames, js_stack->count, last_frames,
+                     last_count);
   }
 
   /// @return the id of the call stack just taken, if this thread knows it.
@@ -148,29 +136,50 @@ struct ThreadState {
     }
     if (js != last_native_js) last_native_count = 0;
     last_native_js = js;
-    size_t depth = 0;
-    while (depth < native_count && depth < last_native_count &&
-           last_native_frames[depth] ==
-               native_frames[native_count - 1 - depth]) {
-      ++depth;
+    if (!FindKnownFrames(native_frames, native_count, js, last_native_frames,
+                         last_native_stacks, &last_native_count)) {
+      return {};
     }
-    uint32_t stack = depth == 0 ? js : last_native_stacks[depth - 1];
-    last_native_count = depth;
-    for (; depth < native_count; last_native_count = ++depth) {
-      const uintptr_t frame = native_frames[native_count - 1 - depth];
-      const KnownStack& known = KnownStackOf(frame, stack);
-      if (!known.Is(frame, stack)) return {};
-      stack = known.stack;
-      last_native_frames[depth] = frame;
-      last_native_stacks[depth] = stack;
-    }
-    return stack;
+    return last_native_stacks[native_count - 1];
   }
 
   // What is not in the capture yet.
   EventQueue queue;
 
  private:
+  /// @param frames innermost first, unlike `last`.
+  template <typename Frame>
+  static size_t CountSame(const Frame* frames, size_t count, const Frame* last,
+                          size_t last_count) {
+    size_t depth = 0;
+    while (depth < count && depth < last_count &&
+           last[depth] == frames[count - 1 - depth]) {
+      ++depth;
+    }
+    return depth;
+  }
+
+  /// Puts frames in the place of the last ones, as far as their call stacks are
+  /// among known_stacks.
+  /// @param caller the call stack of the outermost one's caller.
+  /// @return whether that is all of them.
+  template <typename Frame>
+  bool FindKnownFrames(const Frame* frames, size_t count, uint32_t caller,
+                       Frame* last, uint32_t* stacks, size_t* last_count) {
+    size_t depth = CountSame(frames, count, last, *last_count);
+    uint32_t stack = depth == 0 ? caller : stacks[depth - 1];
+    for (*last_count = depth; depth < count; *last_count = ++depth) {
+      const Frame frame = frames[count - 1 - depth];
+      const auto address = std::bit_cast<uintptr_t>(frame);
+      const KnownStack& known = KnownStackOf(address, stack);
+      if (!known.Is(address, stack)) return false;
+      stack = known.stack;
+      last[depth] = frame;
+      stacks[depth] = stack;
+    }
+    return true;
+  }
+
   static ThreadState& Make();
   static void Delete(void* state);
 

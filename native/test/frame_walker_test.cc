@@ -53,7 +53,7 @@ class FakeStack {
     isolate_[1] = 0;
   }
   /// JavaScript calls C++.
-  void Exit() {
+  void CallCpp() {
     Push(kStub);
     isolate_[1] = Address(frame_);
   }
@@ -130,7 +130,7 @@ void PushProgram(FakeStack* stack, uint64_t offset = 7) {
   stack->Call(0x400);
   stack->Call(0x300, kStub);
   stack->CallBytecode(kTrampoline, kArray, offset);
-  stack->Exit();
+  stack->CallCpp();
 }
 
 TEST("FrameWalker: what was never seen is V8's to tell") {
@@ -150,7 +150,7 @@ TEST("FrameWalker: the same stack is told from one that differs in bytecode") {
   stack.Enter();
   stack.CallBytecode(kTrampoline, kArray, 7);
   uint64_t* inner = stack.Call(0x400);
-  stack.Exit();
+  stack.CallCpp();
   Walking walking(stack);
   walking.Learn({0x400, kArray + 7});
   EXPECT(walking.Walk().result == Result::kWalked);
@@ -193,7 +193,7 @@ TEST("FrameWalker: only what differs is walked again, and all of it") {
     std::vector<uintptr_t> expected;
     for (const auto& [pc, offset, is_from_cpp] : calls) {
       if (is_from_cpp) {
-        stack.Exit();
+        stack.CallCpp();
         stack.Enter();
       }
       if (offset != 0) {
@@ -203,7 +203,7 @@ TEST("FrameWalker: only what differs is walked again, and all of it") {
       }
       expected.insert(expected.begin(), offset != 0 ? kArray + offset : pc);
     }
-    stack.Exit();
+    stack.CallCpp();
     Walked found = walking.Walk();
     if (found.result == Result::kUnknown) {
       walking.Learn(expected);
@@ -221,7 +221,7 @@ TEST("FrameWalker: JavaScript that C++ called that JavaScript called") {
   PushProgram(&stack);
   stack.Enter();
   stack.CallBytecode(kTrampoline, kArray, 9);
-  stack.Exit();
+  stack.CallCpp();
   Walking walking(stack);
   walking.Learn({kArray + 9, kCpp, kArray + 7, 0x400});
   EXPECT(walking.Walk().frames ==
@@ -242,7 +242,7 @@ TEST("FrameWalker: who carries out the innermost bytecode") {
   stack.CallBytecode(kTrampoline, kArray, 9);
   uint64_t* frame = stack.Call(0x700, kStub);
   frame[-3] = 12;
-  stack.Exit();
+  stack.CallCpp();
   walking.Learn({kArray + 9, kArray + 7, 0x400});
   EXPECT(walking.Walk().result == Result::kWalked);
   const auto& interpreter = walking->interpreter();
@@ -275,7 +275,7 @@ TEST("FrameWalker: frames that lead off the stack are not followed") {
     FakeStack stack;
     stack.Enter();
     uint64_t* frame = stack.Call(0x400);
-    stack.Exit();
+    stack.CallCpp();
     Walking walking(stack);
     walking.Learn({0x400});
     EXPECT(walking.Walk().result == Result::kWalked);
