@@ -1,5 +1,7 @@
 // Run by Mocha, in a process of its own for each run: one workload in one mode.
 import { writeFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { after, before, describe, it } from 'mocha';
 import { modes } from './modes.mjs';
 import { readPeakRss } from './peak-rss.mjs';
@@ -19,6 +21,7 @@ describe('bench', function () {
   before(async () => {
     body = await workload.prepare();
     await mode.start?.();
+    collectGarbage();
     start = look();
   });
 
@@ -44,6 +47,16 @@ function find(list, name) {
   const found = list.find((each) => each.name === name);
   if (!found) throw new Error(`Expected one of ${list.map((each) => each.name)}, got ${name}.`);
   return found;
+}
+
+/**
+ * So that each body begins with the same heap. Else start-up comes near to V8's first full collection, and chance
+ * says whether that is over before the body, slows it down, or waits until it has ended.
+ */
+function collectGarbage() {
+  setFlagsFromString('--expose-gc');
+  runInNewContext('gc')();
+  setFlagsFromString('--no-expose-gc');
 }
 
 function look() {
