@@ -5,7 +5,6 @@
       'native/call_stack/code_map.cc',
       'native/call_stack/frame_walker.cc',
       'native/call_stack/inline_allocation.cc',
-      'native/call_stack/interpreter_calls.cc',
       'native/call_stack/native_call_stack.cc',
       'native/call_stack/native_symbols.cc',
       'native/call_stack/offset_slot.cc',
@@ -26,6 +25,8 @@
     'addon_sources': [
       'native/binding.cc',
       'native/call_stack/frame_layout.cc',
+      'native/call_stack/interpreter_calls.cc',
+      'native/call_stack/isolate_code.cc',
       'native/call_stack/js_call_stack.cc',
       'native/environment.cc',
       'native/js_heap/heap.cc',

@@ -31,7 +31,7 @@ TrackingOptions ReadOptions(const Napi::Object& options) {
   return result;
 }
 
-JsCallStacks::Place ReadPlace(const Napi::Object& place) {
+IsolateCode::Place ReadPlace(const Napi::Object& place) {
   return {place.Get("line").ToNumber().Uint32Value(),
           place.Get("column").ToNumber().Uint32Value()};
 }
@@ -40,7 +40,7 @@ JsCallStacks::Place ReadPlace(const Napi::Object& place) {
 /// `{file, line, column}` or undefined.
 std::vector<OriginalPlace> CallFindOriginals(
     const Napi::Function& find_originals, int script_id,
-    const std::vector<JsCallStacks::Place>& places) {
+    const std::vector<IsolateCode::Place>& places) {
   const Napi::Env env = find_originals.Env();
   const Napi::HandleScope scope(env);
   Napi::Array generated = Napi::Array::New(env, places.size());
@@ -64,7 +64,7 @@ std::vector<OriginalPlace> CallFindOriginals(
 }
 
 std::vector<OriginalPlace> FindNoOriginals(
-    int, const std::vector<JsCallStacks::Place>&) {
+    int, const std::vector<IsolateCode::Place>&) {
   return {};
 }
 
@@ -95,7 +95,7 @@ Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {
   is_tracking_ = false;
   const auto find_originals = info[0].As<Napi::Function>();
   auto capture = std::make_unique<CaptureHandle>(Tracker::Get().Stop(
-      [&](int script_id, const std::vector<JsCallStacks::Place>& places) {
+      [&](int script_id, const std::vector<IsolateCode::Place>& places) {
         return CallFindOriginals(find_originals, script_id, places);
       }));
   const std::string& error = (*capture)->error();
@@ -110,7 +110,7 @@ Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {
 
 Napi::Value Environment::DescribeScript(const Napi::CallbackInfo& info) {
   const auto [name, source_mapping_url] =
-      js_call_stacks_.Describe(info[0].ToNumber().Int32Value());
+      js_call_stacks_.code().Describe(info[0].ToNumber().Int32Value());
   Napi::Object script = Napi::Object::New(info.Env());
   script["name"] = name;
   script["sourceMappingUrl"] = source_mapping_url;

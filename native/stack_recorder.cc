@@ -35,7 +35,7 @@ uint32_t TakeNumber(std::string_view* name) {
 }
 
 /// Where a function begins, as its name says.
-JsCallStacks::Place BeginOf(const Code& code) {
+IsolateCode::Place BeginOf(const Code& code) {
   std::string_view name = code.name;
   const uint32_t column = TakeNumber(&name);
   return {TakeNumber(&name), column};
@@ -82,7 +82,7 @@ uint32_t StackRecorder::RecordNative(ThreadState* thread, uint32_t stack) {
 
 uint32_t StackRecorder::RecordJs(ThreadState* thread, const JsCallStack& js) {
   if (thread->last_js_stack != js.id) {
-    thread->js_call_stacks->WithCodeMap(
+    thread->js_call_stacks->code().WithMap(
         [&](const CodeMap& codes) { RecordFrames(thread, js, codes); });
     thread->last_js_stack = js.id;
   }
@@ -173,7 +173,7 @@ uint32_t StackRecorder::DefineCode(const CodeMap& codes, const Code& code) {
   const uint32_t script = DefineScript(codes, code.script_id);
   const CodeType type = TypeOf(code);
   const auto [line, column] =
-      type == CodeType::kJavaScript ? BeginOf(code) : JsCallStacks::Place{0, 0};
+      type == CodeType::kJavaScript ? BeginOf(code) : IsolateCode::Place{0, 0};
   id = writer_->DefineCode(writer_->DefineString(code.name), script, type, line,
                            column);
   return id;
@@ -191,7 +191,8 @@ uint32_t StackRecorder::DefineScript(const CodeMap& codes, int script_id) {
 
 std::vector<std::optional<uint32_t>> StackRecorder::RecordFunctions(
     const std::vector<object_sampler::FunctionNode>& nodes) {
-  return JsCallStacks::OfThisThread()->WithCodeMap([&](const CodeMap& codes) {
+  const IsolateCode& code = JsCallStacks::OfThisThread()->code();
+  return code.WithMap([&](const CodeMap& codes) {
     std::vector<uint32_t> stacks;
     for (const auto& [function, caller, live] : nodes) {
       uint32_t stack = stacks.empty() ? 0 : stacks[caller];
@@ -226,7 +227,7 @@ uint32_t StackRecorder::FunctionFrame(
   SetOwner(frame, OwnerOf(script));
   if (codes.GetScript(script_id).has_source_map) {
     positions_.push_back({codes.id(), script_id, script_of_capture, -1,
-                          JsCallStacks::Place{line, column}, true});
+                          IsolateCode::Place{line, column}, true});
   }
   return frame;
 }
@@ -286,15 +287,14 @@ void StackRecorder::WriteSymbols(const JsCallStacks* js_call_stacks,
                                  const FindOriginals& find_originals) {
   std::set<std::pair<uint32_t, uint32_t>> done;
   // Of scripts with a source map; by the capture's id and V8's.
-  std::map<std::pair<uint32_t, int>, std::vector<JsCallStacks::Place>>
-      generated;
+  std::map<std::pair<uint32_t, int>, std::vector<IsolateCode::Place>> generated;
   for (const Position& position : positions_) {
-    if (position.codes != js_call_stacks->code_map_id()) continue;
-    JsCallStacks::Place place = position.begin;
+    if (position.codes != js_call_stacks->code().id()) continue;
+    IsolateCode::Place place = position.begin;
     if (position.offset >= 0) {
       const auto offset = static_cast<uint32_t>(position.offset);
       if (!done.emplace(position.script, offset).second) continue;
-      place = js_call_stacks->Locate(position.script_id, offset);
+      place = js_call_stacks->code().Locate(position.script_id, offset);
       if (place.line == 0) continue;
       writer_->WritePosition(position.script, offset, place.line, place.column);
     }

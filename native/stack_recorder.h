@@ -20,12 +20,12 @@ namespace memray_mocha {
 /// Where a source map says that a place was written; a line of 0: nowhere.
 struct OriginalPlace {
   std::string file;
-  JsCallStacks::Place place;
+  IsolateCode::Place place;
 };
 
 /// Gives the original of each place of a script, which V8's id names.
 using FindOriginals = std::function<std::vector<OriginalPlace>(
-    int script_id, const std::vector<JsCallStacks::Place>& places)>;
+    int script_id, const std::vector<IsolateCode::Place>& places)>;
 
 /// Turns the addresses of a call stack into a call stack of the capture, and
 /// defines on the way what the capture does not know yet: strings, scripts,
@@ -78,11 +78,11 @@ class StackRecorder {
     bool with_function;
   };
   struct Position {
-    uint64_t codes;             // the code map's id
-    int script_id;              // V8's
-    uint32_t script;            // the capture's
-    int64_t offset;             // -1: not known
-    JsCallStacks::Place begin;  // of the function
+    uint64_t codes;            // the code map's id
+    int script_id;             // V8's
+    uint32_t script;           // the capture's
+    int64_t offset;            // -1: not known
+    IsolateCode::Place begin;  // of the function
     bool has_source_map;
   };
   uint32_t RecordJs(ThreadState* thread, const JsCallStack& js);

@@ -106,8 +106,8 @@ struct ThreadState {
   /// one's, as far as this thread knows the call stacks.
   /// @return whether that is all of them.
   bool FindKnownJsFrames() {
-    if (last_codes != js_call_stacks->code_map_id() ||
-        last_version != js_call_stacks->code_map_version()) {
+    if (last_codes != js_call_stacks->code().id() ||
+        last_version != js_call_stacks->code().version()) {
       return false;
     }
     if (!FindKnownFrames(js_stack->frames, js_stack->count, 0, last_frames,

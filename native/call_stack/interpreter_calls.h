@@ -2,12 +2,11 @@
 #define NATIVE_CALL_STACK_INTERPRETER_CALLS_H_
 
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <unordered_map>
 
-#include "call_stack/code_map.h"
 #include "call_stack/frame_walker.h"
+#include "call_stack/isolate_code.h"
 #include "call_stack/offset_slot.h"
 
 namespace memray_mocha {
@@ -19,9 +18,7 @@ namespace memray_mocha {
 /// For the thread of one isolate.
 class InterpreterCalls {
  public:
-  /// @param mutex guards `codes`, which another thread may change.
-  InterpreterCalls(const CodeMap* codes, std::mutex* mutex)
-      : codes_(codes), mutex_(mutex) {}
+  explicit InterpreterCalls(const IsolateCode* code) : code_(code) {}
 
   /// @param interpreter of the walker's last walk; what else the result hangs
   /// on is watched there from then on.
@@ -41,8 +38,7 @@ class InterpreterCalls {
 
   Call& FindCall(uintptr_t return_address);
 
-  const CodeMap* const codes_;
-  std::mutex* const mutex_;
+  const IsolateCode* const code_;
   // By return address.
   std::unordered_map<uintptr_t, Call> calls_;
 };

@@ -1,0 +1,239 @@
+#include "call_stack/isolate_code.h"
+
+#include <atomic>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "recursion_guard.h"
+
+namespace memray_mocha {
+namespace {
+
+/// Code events name their isolate, and may come from V8's helper threads when
+/// the garbage collector moves code.
+struct Registry {
+  std::mutex mutex;
+  std::map<v8::Isolate*, IsolateCode*> by_isolate;
+};
+
+Registry& GetRegistry() {
+  static Registry& registry = *new Registry;
+  return registry;
+}
+
+void AppendUtf8(std::string* text, uint32_t code_point) {
+  const auto put = [text](uint32_t byte) {
+    text->push_back(static_cast<char>(byte));
+  };
+  if (code_point < 0x80) return put(code_point);
+  if (code_point < 0x800) {
+    put(0xC0 | code_point >> 6);
+  } else {
+    if (code_point < 0x10000) {
+      put(0xE0 | code_point >> 12);
+    } else {
+      put(0xF0 | code_point >> 18);
+      put(0x80 | (code_point >> 12 & 0x3F));
+    }
+    put(0x80 | (code_point >> 6 & 0x3F));
+  }
+  put(0x80 | (code_point & 0x3F));
+}
+
+/// The UTF-8 of a string without flattening it, for flattening allocates on
+/// V8's heap and this runs in code event handlers. V8's own UTF-8 functions
+/// flatten.
+std::string ToUtf8(v8::Isolate* isolate, v8::Local<v8::Value> value) {
+  if (value.IsEmpty() || !value->IsString()) return "";
+  v8::Local<v8::String> string = value.As<v8::String>();
+  std::vector<uint16_t> units(string->Length());
+#if V8_MAJOR_VERSION >= 13
+  string->WriteV2(isolate, 0, static_cast<uint32_t>(units.size()),
+                  units.data());
+#else
+  string->Write(isolate, units.data(), 0, static_cast<int>(units.size()),
+                v8::String::NO_NULL_TERMINATION);
+#endif
+  std::string text;
+  text.reserve(units.size());
+  for (size_t i = 0; i < units.size(); ++i) {
+    uint32_t code_point = units[i];
+    const bool is_pair = (code_point & 0xFC00) == 0xD800 &&
+                         i + 1 < units.size() &&
+                         (units[i + 1] & 0xFC00) == 0xDC00;
+    if (is_pair)
+      code_point =
+          0x10000 + ((code_point & 0x3FF) << 10) + (units[++i] & 0x3FF);
+    AppendUtf8(&text, code_point);
+  }
+  return text;
+}
+
+Code::Kind KindOf(v8::JitCodeEvent::CodeType type) {
+  switch (type) {
+    case v8::JitCodeEvent::BYTE_CODE:
+      return Code::Kind::kBytecode;
+    case v8::JitCodeEvent::WASM_CODE:
+      return Code::Kind::kWebAssembly;
+    default:
+      return Code::Kind::kMachineCode;
+  }
+}
+
+/// V8's code that only leads from JavaScript to C++ is no function of anyone's.
+bool IsExitCode(std::string_view name) {
+  return name.starts_with("Builtin:CEntry") ||
+         name.starts_with("Builtin:DirectCEntry") ||
+         name.starts_with("Builtin:CallApi");
+}
+
+uint64_t NextCodeId() {
+  static std::atomic<uint64_t> last_id{0};
+  return ++last_id;
+}
+
+}  // namespace
+
+IsolateCode::IsolateCode(v8::Isolate* isolate) : isolate_(isolate) {
+  const RecursionGuard guard;
+  {
+    Registry& registry = GetRegistry();
+    std::lock_guard lock(registry.mutex);
+    registry.by_isolate[isolate_] = this;
+  }
+  isolate_->SetJitCodeEventHandler(v8::kJitCodeEventEnumExisting, OnCodeEvent);
+}
+
+IsolateCode::~IsolateCode() {
+  const RecursionGuard guard;
+  isolate_->SetJitCodeEventHandler(v8::kJitCodeEventDefault, nullptr);
+  Registry& registry = GetRegistry();
+  std::lock_guard lock(registry.mutex);
+  registry.by_isolate.erase(isolate_);
+}
+
+bool IsolateCode::Has(uintptr_t address) const {
+  std::lock_guard lock(mutex_);
+  return codes_.Find(address).code || codes_.Find(address - 1).code;
+}
+
+IsolateCode::Place IsolateCode::Locate(int script_id, uint32_t position) const {
+  v8::HandleScope scope(isolate_);
+  const v8::Local<v8::UnboundScript> script = FindScript(script_id);
+  if (script.IsEmpty()) return {0, 0};
+  // Not under the lock: V8 may collect garbage here and report code it moves.
+  const auto offset = static_cast<int>(position);
+  return {static_cast<uint32_t>(script->GetLineNumber(offset) + 1),
+          static_cast<uint32_t>(script->GetColumnNumber(offset) + 1)};
+}
+
+IsolateCode::ScriptDescription IsolateCode::Describe(int script_id) const {
+  v8::HandleScope scope(isolate_);
+  const v8::Local<v8::UnboundScript> script = FindScript(script_id);
+  if (script.IsEmpty()) return {};
+  return {ToUtf8(isolate_, script->GetScriptName()),
+          ToUtf8(isolate_, script->GetSourceMappingURL())};
+}
+
+/// @return empty when the program is done with it.
+v8::Local<v8::UnboundScript> IsolateCode::FindScript(int script_id) const {
+  std::lock_guard lock(mutex_);
+  const auto found = scripts_.find(script_id);
+  if (found == scripts_.end()) return {};
+  return found->second.Get(isolate_);
+}
+
+void IsolateCode::OnCodeEvent(const v8::JitCodeEvent* event) {
+  const RecursionGuard guard;
+  using Event = v8::JitCodeEvent;
+  // A table has no isolate until it is complete; V8 carries it in user_data.
+  if (event->type == Event::CODE_START_LINE_INFO_RECORDING) {
+    const_cast<Event*>(event)->user_data = new PositionTable;
+    return;
+  }
+  if (event->type == Event::CODE_ADD_LINE_POS_INFO) {
+    // POSITION entries include every STATEMENT_POSITION.
+    if (event->line_info.position_type == Event::POSITION) {
+      static_cast<PositionTable*>(event->user_data)
+          ->Add(static_cast<uint32_t>(event->line_info.offset),
+                static_cast<uint32_t>(event->line_info.pos));
+    }
+    return;
+  }
+  std::unique_ptr<PositionTable> positions(
+      event->type == Event::CODE_END_LINE_INFO_RECORDING
+          ? static_cast<PositionTable*>(event->user_data)
+          : nullptr);
+  Registry& registry = GetRegistry();
+  std::lock_guard registry_lock(registry.mutex);
+  const auto found = registry.by_isolate.find(event->isolate);
+  if (found == registry.by_isolate.end()) return;
+  IsolateCode& code = *found->second;
+  const auto address = reinterpret_cast<uintptr_t>(event->code_start);
+  std::lock_guard lock(code.mutex_);
+  switch (event->type) {
+    case Event::CODE_ADDED:
+      code.OnCodeAdded(*event);
+      break;
+    case Event::CODE_MOVED:
+      code.codes_.Move(address,
+                       reinterpret_cast<uintptr_t>(event->new_code_start));
+      break;
+    case Event::CODE_REMOVED:
+      code.codes_.Remove(address);
+      break;
+    case Event::CODE_END_LINE_INFO_RECORDING:
+      code.codes_.SetPositions(address, std::move(*positions));
+      break;
+    default:
+      break;
+  }
+}
+
+void IsolateCode::OnCodeAdded(const v8::JitCodeEvent& event) {
+  if (IsExitCode({event.name.str, event.name.len})) return;
+  const int script_id = event.script.IsEmpty() ? 0 : event.script->GetId();
+  auto code = std::make_unique<Code>(
+      Code{NextCodeId(), KindOf(event.code_type),
+           static_cast<uint32_t>(event.code_len), script_id,
+           std::string(event.name.str, event.name.len), PositionTable()});
+  codes_.Add(reinterpret_cast<uintptr_t>(event.code_start), std::move(code));
+  if (script_id == 0 || codes_.HasScript(script_id)) return;
+  const v8::HandleScope scope(isolate_);
+  const v8::Local<v8::Value> map = event.script->GetSourceMappingURL();
+  const std::string name = ToUtf8(isolate_, event.script->GetScriptName());
+  codes_.AddScript(
+      script_id, {name, map->IsString() && map.As<v8::String>()->Length() > 0});
+  KeepScript(name, script_id, event.script);
+}
+
+void IsolateCode::KeepScript(const std::string& name, int script_id,
+                             v8::Local<v8::UnboundScript> script) {
+  if (scripts_.size() >= scripts_to_prune_at_) ForgetDeadScripts();
+  v8::Global<v8::UnboundScript>& handle = scripts_[script_id];
+  handle.Reset(isolate_, script);
+  if (name.empty()) {
+    handle.SetWeak();
+    return;
+  }
+  // The handle holds the script's outermost function, which dies when it has
+  // run, long before the functions in it are called. So it is kept, but only
+  // that of the newest script of a name: a module that is loaded again and
+  // again must not pile up because of us.
+  const auto [newest, is_first] = newest_scripts_.try_emplace(name, script_id);
+  if (!is_first) scripts_[newest->second].SetWeak();
+  newest->second = script_id;
+}
+
+/// A program that evaluates text for ever must not make this grow for ever.
+void IsolateCode::ForgetDeadScripts() {
+  std::erase_if(scripts_, [this](const auto& script) {
+    if (!script.second.IsEmpty()) return false;
+    codes_.ForgetScript(script.first);
+    return true;
+  });
+  scripts_to_prune_at_ = 2 * scripts_.size() + 1024;
+}
+
+}  // namespace memray_mocha
