@@ -31,8 +31,8 @@ struct MemoryEvent {
   /// Of an object, that of its Sample.
   uintptr_t address;
   size_t size_bytes = 0;
-  /// Tells the order of the events of all threads.
-  uint64_t number = 0;
+  /// Tells the order of the events of all threads: see EventQueue.
+  uint64_t turn = 0;
 
   bool IsBegin() const {
     return kind == Kind::kAllocation || kind == Kind::kMapping;
@@ -47,10 +47,11 @@ struct MemoryEvent {
 /// only this thread writes and only EventQueues reads: so neither waits for the
 /// other.
 ///
-/// All events of all threads are numbered. Of an address the order is right: an
-/// end gets its number before the allocator gets the block, a beginning after
-/// it gave it, so that of two threads with the same address the one that was
-/// given it has the larger number.
+/// Threads push in turns, which are numbered: who pushed last goes on in the
+/// same turn, at no cost, and who did not takes the next one. An event that
+/// happens before another thread's, as a block's end does before the block is
+/// given out again, so has the smaller turn: the other thread cannot be in a
+/// turn that was over before the first one's had begun and not notice.
 class EventQueue {
  public:
   static constexpr size_t kCapacity = 256;  // a power of two
@@ -63,8 +64,9 @@ class EventQueue {
     MemoryEvent& slot = ring_[end % kCapacity];
     slot = event;
     if (event.IsBegin()) added_bytes_ += event.size_bytes;
-    // From here to the next line EventQueues would wait for it.
-    slot.number = numbers_->fetch_add(1, std::memory_order_relaxed);
+    if (turns_->load(std::memory_order_relaxed) != turn_)
+      turn_ = turns_->fetch_add(1, std::memory_order_relaxed) + 1;
+    slot.turn = turn_;
     end_.store(end + 1, std::memory_order_release);
     if (added_bytes_ < max_bytes &&
         end + 1 - begin_.load(std::memory_order_acquire) < kCapacity)
@@ -75,7 +77,7 @@ class EventQueue {
 
   /// Whether it was added to an EventQueues, as it has to be before the first
   /// event. For the thread that this is of.
-  bool is_known() const { return numbers_ != nullptr; }
+  bool is_known() const { return turns_ != nullptr; }
   /// The thread's number in the capture; 0 while the capture does not know it.
   /// Guarded by the tracker's lock.
   uint32_t thread = 0;
@@ -87,7 +89,8 @@ class EventQueue {
     return ring_[position % kCapacity];
   }
 
-  std::atomic<uint64_t>* numbers_ = nullptr;  // gives the next one
+  std::atomic<uint64_t>* turns_ = nullptr;  // the last one that was taken
+  uint64_t turn_ = 0;                       // this queue's last one
   std::array<MemoryEvent, kCapacity> ring_;
   size_t added_bytes_ = 0;
   // Of the ring, counted on and on.

@@ -1,6 +1,7 @@
 #ifndef NATIVE_EVENT_QUEUES_H_
 #define NATIVE_EVENT_QUEUES_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -21,47 +22,53 @@ class EventQueues {
   /// For a new capture.
   void ForgetThreads();
 
-  /// Empties all queues.
-  /// @param apply called with each event and the number of its thread, in the
-  /// order of the events' numbers.
+  /// Empties all queues of what happened before, and maybe some more.
+  /// @param apply called with each event and the number of its thread, none
+  /// before one that happened before it.
   /// @param prepare called with each event before that.
   template <typename Apply, typename Prepare>
   void TakeAll(Apply apply, Prepare prepare) {
-    const uint64_t first = taken_;
-    taken_ = numbers_.load(std::memory_order_acquire);
-    if (Known* only = FindOnly(first)) {
-      const EventQueue& queue = *only->queue;
-      uint64_t& i = only->sorted_end;
-      const uint64_t end = i + (taken_ - first);
-      for (uint64_t ahead = i; ahead != end; ++ahead) prepare(queue.At(ahead));
-      while (i != end) apply(queue.At(i++), queue.thread);
-    } else {
-      Sort(first);
-      for (const auto& [event, thread] : sorted_) prepare(*event);
-      for (const auto& [event, thread] : sorted_) apply(*event, thread);
+    FindEnds();
+    for (const Known* known : taken_) {
+      for (uint64_t i = known->begin; i != known->end; ++i)
+        prepare(known->queue->At(i));
     }
-    Release();
+    while (!taken_.empty()) {
+      const auto first =
+          std::min_element(taken_.begin(), taken_.end(),
+                           [](const Known* one, const Known* other) {
+                             return one->NextTurn() < other->NextTurn();
+                           });
+      Known& known = **first;
+      EventQueue& queue = *known.queue;
+      const uint64_t turn = known.NextTurn();
+      do {
+        apply(queue.At(known.begin++), queue.thread);
+      } while (known.begin != known.end && known.NextTurn() == turn);
+      if (known.begin != known.end) continue;
+      queue.begin_.store(known.begin, std::memory_order_release);
+      taken_.erase(first);
+    }
   }
 
  private:
   struct Known {
     EventQueue* queue;
-    uint64_t sorted_end;  // up to here its events are in sorted_
+    // Of what is taken from it.
+    uint64_t begin = 0;
+    uint64_t end = 0;
+
+    uint64_t NextTurn() const { return queue->At(begin).turn; }
+    bool FindEnd(uint64_t last_turn);
   };
 
-  Known* FindOnly(uint64_t first);
-  void Sort(uint64_t first);
-  size_t SortNew(Known* known, uint64_t first);
-  void Release();
+  void FindEnds();
 
   std::vector<Known> queues_;
-  std::atomic<uint64_t> numbers_{0};
-  uint64_t taken_ = 0;  // all with smaller numbers are
-  struct Sorted {
-    const MemoryEvent* event;
-    uint32_t thread;
-  };
-  std::vector<Sorted> sorted_;
+  std::vector<Known*> taken_;  // those with something to take
+  /// The last turn that was taken; the first one is nobody's. Alone in its
+  /// cache line, since all threads look at it all the time.
+  alignas(64) std::atomic<uint64_t> turns_{1};
 };
 
 }  // namespace memray_mocha

@@ -81,6 +81,7 @@ TEST("event queues: one is to be emptied when its events add that much") {
 }
 
 TEST("event queues: threads that take addresses from each other") {
+  // While another one takes their events all the time.
   // A stack of free addresses is the allocator: who gets one was told that it
   // is free, and each is begun and ended in turn.
   EventQueues queues;
@@ -122,7 +123,13 @@ TEST("event queues: threads that take addresses from each other") {
       }
     });
   }
+  std::atomic<bool> is_over{false};
+  std::thread taker([&] {
+    while (!is_over) take_all();
+  });
   for (std::thread& thread : threads) thread.join();
+  is_over = true;
+  taker.join();
   take_all();
   EXPECT_EQUAL(events, size_t{2} * kThreads * kRounds);
   EXPECT_EQUAL(wrong, 0u);
