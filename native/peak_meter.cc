@@ -21,9 +21,11 @@ constexpr uint64_t kStepDivisor = 20;  // 5%
 constexpr uint64_t kMinCollectedAtEndBytes = uint64_t{1} << 20;
 
 // What V8 needs to run a little more code (compiled code, feedback, caches) is
-// not told from the program's objects in its statistics: what is not certainly
-// more than this, by twice the standard error, is taken for none.
+// not told from the program's objects in its statistics, and of a page that it
+// has begun to allocate on it may count all as used. What is not certainly more
+// is taken for none: by these, or by samples, less twice their standard error.
 constexpr uint64_t kJsNoiseBytes = uint64_t{64} << 10;
+constexpr uint64_t kPageBytes = uint64_t{256} << 10;
 constexpr double kCertainErrors = 2;
 
 /// What part of less than this survives says nothing of more.
@@ -96,22 +98,29 @@ uint64_t PeakMeter::JsBytes() {
   const uint64_t now = heap::AllocatedBytes();
   // V8 may shorten an object, so it may be less.
   const uint64_t allocated = now - std::min(now, allocated_at_start_);
-  std::optional<double> live_part;
+  Recording::SampledTotal sampled;
   {
     const RecursionGuard guard;
     std::lock_guard lock(*lock_);
-    live_part = recording_->FindLivePart();
+    sampled = recording_->SumSamples();
   }
   const uint64_t bytes =
-      live_part
-          ? static_cast<uint64_t>(static_cast<double>(allocated) * *live_part)
-          : std::min(allocated, UsedMore());
-  // That nothing was sampled is no less a matter of chance.
-  const double error = recording_->samples_functions()
-                           ? 0
-                           : object_sampler::StandardError(bytes);
-  const double certain = static_cast<double>(bytes) - kCertainErrors * error;
-  return certain < kJsNoiseBytes ? 0 : bytes;
+      sampled.all_bytes == 0
+          ? std::min(allocated, UsedMore())
+          : static_cast<uint64_t>(static_cast<double>(allocated) *
+                                  static_cast<double>(sampled.live_bytes) /
+                                  static_cast<double>(sampled.all_bytes));
+  return IsCertain(bytes, sampled.live_bytes) ? bytes : 0;
+}
+
+/// Whether the program's objects certainly take some of these.
+bool PeakMeter::IsCertain(uint64_t bytes, uint64_t sampled_bytes) const {
+  if (bytes >= kPageBytes + kJsNoiseBytes) return true;
+  if (recording_->samples_functions()) return bytes >= kJsNoiseBytes;
+  const uint64_t least = std::min(bytes, sampled_bytes);
+  return static_cast<double>(least) -
+             kCertainErrors * object_sampler::StandardError(least) >=
+         kJsNoiseBytes;
 }
 
 /// Without samples, all that V8 can say.

@@ -77,6 +77,7 @@ class PeakMeter final : public heap::CollectionListener {
   void LookAt(Moment moment, uint64_t js_bytes);
   void LookForTheLastTime(Moment moment);
   uint64_t UsedMore() const;
+  bool IsCertain(uint64_t bytes, uint64_t sampled_bytes) const;
   bool IsLimitOpen() const;
   bool IsForNextLook(uint64_t bytes) const;
   uint64_t Threshold() const;

@@ -311,12 +311,10 @@ uint64_t Recording::CountNewestSample() {
   return memory.bytes;
 }
 
-std::optional<double> Recording::FindLivePart() {
+Recording::SampledTotal Recording::SumSamples() {
   CountNewestSample();
-  const auto live = static_cast<double>(samples_.live_bytes());
-  const auto dead = static_cast<double>(samples_.dead_bytes());
-  if (live + dead == 0) return {};
-  return live / (live + dead);
+  const uint64_t live = samples_.live_bytes();
+  return {live, live + samples_.dead_bytes()};
 }
 
 void Recording::ForgetSamples() {

@@ -103,10 +103,13 @@ class Recording {
   void RemoveSample(const Sample* sample);
   void ForgetSamples();
 
-  /// Of all that was allocated on the JS heap since the sampler was started,
-  /// the part that is live and the program's, as far as V8 has collected
-  /// garbage; nothing while there are no samples.
-  std::optional<double> FindLivePart();
+  struct SampledTotal {
+    /// What is live and the program's, as far as V8 has collected garbage.
+    uint64_t live_bytes;
+    uint64_t all_bytes;
+  };
+  /// What the samples since the sampler was started tell of the JS heap.
+  SampledTotal SumSamples();
   /// What is live of the program's objects, by call stack.
   SampledHeap SumLiveSamples();
   /// Whether that is for V8 to tell, in place of the samples.
