@@ -2,6 +2,7 @@
   'variables': {
     # The tracker without Node: what the C++ tests link as well.
     'core_sources': [
+      'native/call_stack/baseline_positions.cc',
       'native/call_stack/code_map.cc',
       'native/call_stack/frame_walker.cc',
       'native/call_stack/inline_allocation.cc',
@@ -24,6 +25,7 @@
     # What includes <napi.h> or <v8.h>.
     'addon_sources': [
       'native/binding.cc',
+      'native/call_stack/baseline_layout.cc',
       'native/call_stack/frame_layout.cc',
       'native/call_stack/interpreter_calls.cc',
       'native/call_stack/isolate_code.cc',
@@ -45,6 +47,7 @@
       'native/unsupported_binding.cc',
     ],
     'test_sources': [
+      'native/test/baseline_positions_test.cc',
       'native/test/code_map_test.cc',
       'native/test/crc32_test.cc',
       'native/test/elf_installer_test.cc',

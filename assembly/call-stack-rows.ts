@@ -32,14 +32,19 @@ export class Row {
 let measuredBytes: f64 = 0;
 let measuredCount: f64 = 0;
 
-/** Sums what a measure says of the sites; those it says nothing of make no row. */
+/**
+ * Sums what a measure says of the sites; those it says nothing of make no row. But what is marked
+ * counts where a row is of several sites, as when V8 has compiled a function meanwhile: of leaks
+ * there are rows of nothing, too.
+ */
 export function sumRows(measure: u32, splitByNativeFrames: bool, mergeThreads: bool): Table {
   const rows = new Table(offsetof<Row>());
   const numbers = new PairIndex();
   for (let i: u32 = 1; i <= lastSite(); i++) {
     const site = getSite(i);
     measureSite(site, measure);
-    if (measuredCount == 0) continue;
+    const isMarked = measure == LEAKS && site.markedBytes > 0;
+    if (measuredCount == 0 && !isMarked) continue;
     const recorded = getRecordedCallStack(site.callStack);
     const identity = getLineStack(getCallStack(recorded, splitByNativeFrames && nativeFrames));
     const threadAndHeap = mergeThreads ? site.isJs : (site.thread << 1) | site.isJs;

@@ -1,5 +1,6 @@
 #include "call_stack/code_map.h"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
@@ -14,26 +15,32 @@ void PositionTable::Add(uint32_t offset, uint32_t position) {
 }
 
 int64_t PositionTable::Find(uint32_t offset) const {
-  const uint8_t* cursor = deltas_.data();
-  const uint8_t* end = cursor + deltas_.size();
-  const auto get = [&cursor] {
-    uint32_t value = 0;
-    for (int shift = 0;; shift += 7) {
-      const uint8_t byte = *cursor++;
-      value |= uint32_t{byte & 0x7Fu} << shift;
-      if (!(byte & 0x80)) return value;
-    }
-  };
-  uint32_t at = 0, position = 0;
-  int64_t found = -1;
-  while (cursor < end) {
-    at += get();
-    if (at > offset) break;
-    const uint32_t delta = get();
-    position += (delta >> 1) ^ (~(delta & 1) + 1);
-    found = position;
+  Reader reader(*this);
+  while (reader.Advance(offset)) continue;
+  return reader.position();
+}
+
+bool PositionTable::Reader::Advance(uint32_t offset) {
+  if (!has_next_offset_) {
+    if (cursor_ == end_) return false;
+    next_offset_ += Get();
+    has_next_offset_ = true;
   }
-  return found;
+  if (next_offset_ > offset) return false;
+  has_next_offset_ = false;
+  const uint32_t delta = Get();
+  const auto last = static_cast<uint32_t>(std::max(position_, int64_t{0}));
+  position_ = last + ((delta >> 1) ^ (~(delta & 1) + 1));
+  return true;
+}
+
+uint32_t PositionTable::Reader::Get() {
+  uint32_t value = 0;
+  for (int shift = 0;; shift += 7) {
+    const uint8_t byte = *cursor_++;
+    value |= uint32_t{byte & 0x7Fu} << shift;
+    if (!(byte & 0x80)) return value;
+  }
 }
 
 void PositionTable::Put(uint32_t value) {

@@ -23,6 +23,27 @@ class PositionTable {
   int64_t Find(uint32_t offset) const;
   bool IsEmpty() const { return deltas_.empty(); }
 
+  /// Reads the table from its beginning; while the table lives.
+  class Reader {
+   public:
+    explicit Reader(const PositionTable& table)
+        : cursor_(table.deltas_.data()), end_(cursor_ + table.deltas_.size()) {}
+
+    /// Goes on to the next entry, if there is one at or before `offset`.
+    bool Advance(uint32_t offset);
+    /// Of the entry it is at; -1 before the first one.
+    int64_t position() const { return position_; }
+
+   private:
+    uint32_t Get();
+
+    const uint8_t* cursor_;
+    const uint8_t* const end_;
+    uint32_t next_offset_ = 0;
+    bool has_next_offset_ = false;
+    int64_t position_ = -1;
+  };
+
  private:
   void Put(uint32_t value);
 
@@ -33,7 +54,13 @@ class PositionTable {
 
 /// A piece of machine code or bytecode that V8 made.
 struct Code {
-  enum class Kind : uint8_t { kBytecode, kMachineCode, kWebAssembly };
+  enum class Kind : uint8_t {
+    kBytecode,
+    /// Of Sparkplug, V8's baseline compiler.
+    kBaselineCode,
+    kMachineCode,
+    kWebAssembly,
+  };
 
   /// Counts up from 1 over all code of the process; never given twice.
   uint64_t id;

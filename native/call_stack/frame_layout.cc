@@ -1,6 +1,5 @@
 #include "call_stack/frame_layout.h"
 
-#include <dlfcn.h>
 #include <v8.h>
 
 #include <array>
@@ -8,6 +7,8 @@
 #include <optional>
 #include <utility>
 #include <vector>
+
+#include "call_stack/metadata.h"
 
 namespace memray_mocha {
 namespace {
@@ -38,12 +39,6 @@ ThreadWords ThreadWordsOf(v8::Isolate* isolate) {
 int64_t OffsetOfSlot(size_t slot) {
   return Internals::kIsolateThreadLocalTopOffset +
          static_cast<int64_t>(slot * sizeof(uint64_t));
-}
-
-bool ReadMetadata(const char* name, int64_t* value) {
-  const void* symbol = dlsym(RTLD_DEFAULT, name);
-  if (symbol) *value = *static_cast<const int*>(symbol);
-  return symbol != nullptr;
 }
 
 bool ReadFrameType(const char* name, uint64_t* marker) {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "call_stack/baseline_layout.h"
 #include "recursion_guard.h"
 
 namespace memray_mocha {
@@ -70,14 +71,15 @@ std::string ToUtf8(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   return text;
 }
 
-Code::Kind KindOf(v8::JitCodeEvent::CodeType type) {
+Code::Kind KindOf(v8::JitCodeEvent::CodeType type, std::string_view name) {
   switch (type) {
     case v8::JitCodeEvent::BYTE_CODE:
       return Code::Kind::kBytecode;
     case v8::JitCodeEvent::WASM_CODE:
       return Code::Kind::kWebAssembly;
     default:
-      return Code::Kind::kMachineCode;
+      return name.starts_with("JS:^") ? Code::Kind::kBaselineCode
+                                      : Code::Kind::kMachineCode;
   }
 }
 
@@ -192,20 +194,37 @@ void IsolateCode::OnCodeEvent(const v8::JitCodeEvent* event) {
 }
 
 void IsolateCode::OnCodeAdded(const v8::JitCodeEvent& event) {
-  if (IsExitCode({event.name.str, event.name.len})) return;
+  const std::string_view name(event.name.str, event.name.len);
+  if (IsExitCode(name)) return;
   const int script_id = event.script.IsEmpty() ? 0 : event.script->GetId();
+  const auto address = reinterpret_cast<uintptr_t>(event.code_start);
   auto code = std::make_unique<Code>(
-      Code{NextCodeId(), KindOf(event.code_type),
-           static_cast<uint32_t>(event.code_len), script_id,
-           std::string(event.name.str, event.name.len), PositionTable()});
-  codes_.Add(reinterpret_cast<uintptr_t>(event.code_start), std::move(code));
+      Code{NextCodeId(), KindOf(event.code_type, name),
+           static_cast<uint32_t>(event.code_len), script_id, std::string(name),
+           PositionTable()});
+  if (code->kind == Code::Kind::kBaselineCode)
+    codes_.SetPositions(address, FindBaselinePositions(address));
+  codes_.Add(address, std::move(code));
   if (script_id == 0 || codes_.HasScript(script_id)) return;
   const v8::HandleScope scope(isolate_);
   const v8::Local<v8::Value> map = event.script->GetSourceMappingURL();
-  const std::string name = ToUtf8(isolate_, event.script->GetScriptName());
-  codes_.AddScript(
-      script_id, {name, map->IsString() && map.As<v8::String>()->Length() > 0});
-  KeepScript(name, script_id, event.script);
+  const std::string script = ToUtf8(isolate_, event.script->GetScriptName());
+  codes_.AddScript(script_id, {script, map->IsString() &&
+                                           map.As<v8::String>()->Length() > 0});
+  KeepScript(script, script_id, event.script);
+}
+
+/// V8 hands over no table for Sparkplug's code.
+PositionTable IsolateCode::FindBaselinePositions(uintptr_t address) const {
+  const BaselineLayout* layout = BaselineLayout::OfProcess();
+  const auto source = layout ? layout->FindSource(address) : std::nullopt;
+  if (!source) return {};
+  const Code* bytecode =
+      codes_.Find(reinterpret_cast<uintptr_t>(source->bytecode.data())).code;
+  if (!bytecode) return {};
+  return TranslatePositions(bytecode->positions, *source,
+                            layout->instruction_sizes())
+      .value_or(PositionTable());
 }
 
 void IsolateCode::KeepScript(const std::string& name, int script_id,

@@ -62,6 +62,7 @@ class IsolateCode {
  private:
   static void OnCodeEvent(const v8::JitCodeEvent* event);
   void OnCodeAdded(const v8::JitCodeEvent& event);
+  PositionTable FindBaselinePositions(uintptr_t address) const;
   void KeepScript(const std::string& name, int script_id,
                   v8::Local<v8::UnboundScript> script);
   v8::Local<v8::UnboundScript> FindScript(int script_id) const;

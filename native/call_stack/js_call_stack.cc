@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "call_stack/baseline_layout.h"
 #include "recursion_guard.h"
 
 namespace memray_mocha {
@@ -45,11 +46,11 @@ JsCallStacks::~JsCallStacks() { of_this_thread_ = nullptr; }
 
 void JsCallStacks::RestrictCompilers() {
   const RecursionGuard guard;
-  // V8 tells positions in bytecode and in TurboFan's code, not in Sparkplug's
-  // and Maglev's, and not which function an inlined position belongs to. With
-  // all of them a line would be reported as several call stacks, some of them
-  // wrong.
-  v8::V8::SetFlagsFromString("--no-sparkplug");
+  // V8 tells positions in bytecode and in TurboFan's code, not in Maglev's, and
+  // not which function an inlined position belongs to. With all of them a line
+  // would be reported as several call stacks, some of them wrong.
+  if (!BaselineLayout::OfProcess())
+    v8::V8::SetFlagsFromString("--no-sparkplug");
   v8::V8::SetFlagsFromString("--no-maglev");
   v8::V8::SetFlagsFromString("--no-turbo-inlining");
   // Nor whose the objects are that TurboFan allocates in one go: they would all

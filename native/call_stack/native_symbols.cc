@@ -102,24 +102,75 @@ class MappedFile {
   uint64_t size_bytes_ = 0;
 };
 
-}  // namespace
-
-/// The functions of an ELF file, sorted by address. Prefers .symtab, which has
-/// local functions too, to .dynsym.
-class NativeSymbols::SymbolTable {
+/// The symbols of an ELF file.
+class ElfSymbols {
  public:
-  explicit SymbolTable(const std::string& path) : file_(path) {
+  explicit ElfSymbols(const std::string& path) : file_(path) {}
+
+  /// Calls `visit(const ElfW(Sym)&, const char* name)` for what is defined in
+  /// the file. Prefers .symtab, which has local symbols too, to .dynsym.
+  template <typename Visit>
+  void ForEach(Visit visit) const {
     const auto* header = Read<ElfW(Ehdr)>(0, 1);
     if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return;
     const auto* sections = Read<ElfW(Shdr)>(header->e_shoff, header->e_shnum);
     if (!sections) return;
+    bool has_visited = false;
     for (const unsigned wanted : {SHT_SYMTAB, SHT_DYNSYM}) {
-      for (int i = 0; i < header->e_shnum && functions_.empty(); ++i) {
+      for (int i = 0; i < header->e_shnum && !has_visited; ++i) {
         if (sections[i].sh_type == wanted &&
-            sections[i].sh_link < header->e_shnum)
-          ReadSymbols(sections[i], sections[sections[i].sh_link]);
+            sections[i].sh_link < header->e_shnum) {
+          has_visited =
+              VisitTable(sections[i], sections[sections[i].sh_link], visit);
+        }
       }
     }
+  }
+
+ private:
+  template <typename T>
+  const T* Read(uint64_t offset, uint64_t count) const {
+    return reinterpret_cast<const T*>(file_.At(offset, count * sizeof(T)));
+  }
+
+  /// @return whether it has any.
+  template <typename Visit>
+  bool VisitTable(const ElfW(Shdr) & table, const ElfW(Shdr) & strings,
+                  Visit visit) const {
+    const uint64_t count = table.sh_size / sizeof(ElfW(Sym));
+    const auto* symbols = Read<ElfW(Sym)>(table.sh_offset, count);
+    const char* names = Read<char>(strings.sh_offset, strings.sh_size);
+    if (!symbols || !names || strings.sh_size == 0 ||
+        names[strings.sh_size - 1] != '\0') {
+      return false;
+    }
+    bool has_any = false;
+    for (uint64_t i = 0; i < count; ++i) {
+      const ElfW(Sym)& symbol = symbols[i];
+      if (symbol.st_shndx == SHN_UNDEF || symbol.st_size == 0 ||
+          symbol.st_name >= strings.sh_size) {
+        continue;
+      }
+      has_any = true;
+      visit(symbol, names + symbol.st_name);
+    }
+    return has_any;
+  }
+
+  const MappedFile file_;
+};
+
+}  // namespace
+
+/// The functions of an ELF file, sorted by address.
+class NativeSymbols::SymbolTable {
+ public:
+  explicit SymbolTable(const std::string& path) : symbols_(path) {
+    symbols_.ForEach([this](const ElfW(Sym) & symbol, const char* name) {
+      const int type = ELF64_ST_TYPE(symbol.st_info);
+      if (type == STT_FUNC || type == STT_GNU_IFUNC)
+        functions_.push_back({symbol.st_value, symbol.st_size, name});
+    });
     std::sort(functions_.begin(), functions_.end(),
               [](const Function& a, const Function& b) {
                 return a.address < b.address;
@@ -144,32 +195,7 @@ class NativeSymbols::SymbolTable {
     const char* name;
   };
 
-  template <typename T>
-  const T* Read(uint64_t offset, uint64_t count) const {
-    return reinterpret_cast<const T*>(file_.At(offset, count * sizeof(T)));
-  }
-
-  void ReadSymbols(const ElfW(Shdr) & table, const ElfW(Shdr) & strings) {
-    const uint64_t count = table.sh_size / sizeof(ElfW(Sym));
-    const auto* symbols = Read<ElfW(Sym)>(table.sh_offset, count);
-    const char* names = Read<char>(strings.sh_offset, strings.sh_size);
-    if (!symbols || !names || strings.sh_size == 0 ||
-        names[strings.sh_size - 1] != '\0') {
-      return;
-    }
-    for (uint64_t i = 0; i < count; ++i) {
-      const ElfW(Sym)& symbol = symbols[i];
-      const int type = ELF64_ST_TYPE(symbol.st_info);
-      if ((type == STT_FUNC || type == STT_GNU_IFUNC) &&
-          symbol.st_shndx != SHN_UNDEF && symbol.st_size > 0 &&
-          symbol.st_name < strings.sh_size) {
-        functions_.push_back(
-            {symbol.st_value, symbol.st_size, names + symbol.st_name});
-      }
-    }
-  }
-
-  const MappedFile file_;
+  const ElfSymbols symbols_;
   std::vector<Function> functions_;
 };
 
@@ -190,6 +216,22 @@ NativeSymbols::Symbol NativeSymbols::Find(uintptr_t address,
   if (!table) table = std::make_unique<SymbolTable>(module.path);
   symbol.function = table->Find(address - module.base);
   return symbol;
+}
+
+std::span<const uint8_t> NativeSymbols::FindVariable(const char* name,
+                                                     uintptr_t module_address) {
+  const Module module = FindModule(module_address);
+  std::span<const uint8_t> found;
+  ElfSymbols(module.path)
+      .ForEach([&](const ElfW(Sym) & symbol, const char* symbol_name) {
+        if (ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT &&
+            std::strcmp(symbol_name, name) == 0) {
+          found = {
+              reinterpret_cast<const uint8_t*>(module.base + symbol.st_value),
+              symbol.st_size};
+        }
+      });
+  return found;
 }
 
 }  // namespace memray_mocha

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 
 namespace memray_mocha {
@@ -25,6 +26,12 @@ class NativeSymbols {
   /// @param with_function whether the function is wanted too; the module alone
   /// is cheap.
   Symbol Find(uintptr_t address, bool with_function);
+
+  /// @param name mangled.
+  /// @param module_address any in the module that may have it.
+  /// @return a variable's bytes; none where the module's file does not name it.
+  static std::span<const uint8_t> FindVariable(const char* name,
+                                               uintptr_t module_address);
 
  private:
   class SymbolTable;

@@ -13,6 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+[[gnu::used]] const uint8_t static_variable[] = {3, 1, 4, 1, 5};
+
 [[gnu::noinline]] int StaticFunction(int value) {
   asm volatile("" : "+r"(value));
   return value;
@@ -55,6 +57,17 @@ TEST("NativeSymbols: the module alone, when that is all that is asked for") {
   const auto symbol = symbols.Find(AddressOf(&StaticFunction), false);
   EXPECT_EQUAL(symbol.function, "");
   EXPECT(!symbol.module.empty());
+}
+
+TEST("NativeSymbols: a static variable, by its mangled name") {
+  const auto find = [](const char* name) {
+    return NativeSymbols::FindVariable(name, AddressOf(&StaticFunction));
+  };
+  const auto found =
+      find("_ZN12memray_mocha4test12_GLOBAL__N_1L15static_variableE");
+  EXPECT_EQUAL(static_cast<const void*>(found.data()), static_variable);
+  EXPECT_EQUAL(found.size(), sizeof static_variable);
+  EXPECT(find("static_variable").empty());
 }
 
 TEST("NativeSymbols: an address in no module is unknown") {

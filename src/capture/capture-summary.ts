@@ -121,6 +121,7 @@ export class CaptureSummary {
     const rows = this.output.rows[measure]!;
     return recordsOf(rows, this.numbers.ROW_BYTES)
       .map((record) => this.readRow(rows, record))
+      .filter(({ count }) => count > 0)
       .sort((a, b) => b.bytes - a.bytes);
   }
 

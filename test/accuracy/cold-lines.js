@@ -1,7 +1,7 @@
 'use strict';
 
-// Prints on which lines of this file each of these functions allocates, while V8's interpreter runs
-// it: [{ name, line, objectsByLine }]. Each does so on one line, the one with its name, after
+// Prints on which lines of this file each of these functions allocates, while V8's interpreter or
+// Sparkplug's code runs it: [{ name, line, objectsByLine }]. Each does so on one line, the one with its name, after
 // another line has called something.
 const { readFileSync } = require('node:fs');
 const { Tracker } = require('../../dist');

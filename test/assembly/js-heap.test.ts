@@ -159,6 +159,31 @@ describe('the JS heap', () => {
     assert.equal(read(writer).statistics().peakBytes, 1065);
   });
 
+  it('at a mark is found again where a function has been compiled since', () => {
+    const writer = new CaptureWriter().thread(1);
+    const [cold, warm, hot] = ['~', '^', '*'].map((tier) =>
+      writer.stack(0, writer.jsFrame(writer.code(`JS:${tier}f /a.js:1:1`))),
+    ) as [number, number, number];
+    writer.allocation(64, 70, MALLOC, cold).allocation(128, 20, MALLOC, warm);
+    writer.heap(HEAP_MARK, 0).samples(cold, 9, 1);
+    writer.deallocation(64).deallocation(128).allocation(192, 100, MALLOC, hot);
+    writer.heap(HEAP_END, 0).samples(hot, 12, 1).end();
+    const leaks = read(writer).leaks();
+    assert.deepEqual(
+      leaks.map(({ bytes, bytesAtMark }) => [bytes, bytesAtMark]),
+      [
+        [100, 90],
+        [12, 9],
+      ],
+    );
+  });
+
+  it('at a mark makes no row of what was freed since', () => {
+    const { writer, first } = createWriter();
+    writer.allocation(64, 70, MALLOC, first).heap(HEAP_MARK, 0).deallocation(64);
+    assert.deepEqual(read(writer.heap(HEAP_END, 0).end()).leaks(), []);
+  });
+
   it("is the main thread's: other threads' blocks do not count when only that does", () => {
     const { writer, first } = createWriter();
     writer

@@ -143,3 +143,110 @@ describe('code that V8 had compiled before the first test with a limit', functio
     });
   }
 });
+
+describe("Sparkplug's code", function () {
+  /** Of a function with so many variables and properties that operands take two bytes. */
+  const many = Array.from({ length: 300 }, (_, i) => `v${i} = of.p${i}`).join(', ');
+  /** `@` stands for a buffer whose size says in which line it is. */
+  const template = `
+    const kept = [];
+    class Base { constructor(buffer) { this.buffer = buffer; } }
+    class Holder extends Base {
+      constructor() {
+        super(@);
+        this.second = @;
+      }
+      get third() { return @; }
+    }
+    function* turns() {
+      kept.push(@);
+      yield @;
+      try { yield* [@]; } finally {
+        kept.push(@); }
+    }
+    async function later() {
+      kept.push(@);
+      await undefined;
+      for await (const turn of turns()) kept.push(turn);
+      kept.push(@);
+    }
+    const wide = (of) => {
+      kept.push(@);
+      let ${many};
+      v299 = of?.p299 ?? @;
+      kept.push(v0, v299);
+      return @;
+    };
+    function branches(n) {
+      switch (n) {
+        case 0:
+          return @;
+        case 1: kept.push(
+          1,
+          @,
+        );
+        case 2:
+          for (const each of [1, 2]) {
+            if (each > 1) kept.push(@);
+            else continue;
+          }
+          break;
+        default:
+          try { null.x; }
+          catch { kept.push(@);
+          }
+      }
+      const { a = @, ...rest } = { b: \`\${n}\` };
+      do { kept.push(a, rest);
+        n -= 2;
+      } while (n > 0 && kept.push(
+        @));
+      label: for (;;) {
+        while (true) { if (kept.push(@)) break label; }
+      }
+      return [...[1, 2]].map((each) =>
+        kept.push(each, @));
+    }
+    async function all() {
+      const holder = new Holder();
+      kept.push(holder, holder.third, wide({}), ...[1, 3, 0].map(branches));
+      await later();
+    }`;
+  const bufferAt = (line: number) => `new ArrayBuffer(${1000 * line})`;
+  const program = `${template
+    .split('\n')
+    .map((line, index) => line.replaceAll('@', bufferAt(index + 1)))
+    .join('\n')}
+    const { Tracker } = require(${JSON.stringify(require.resolve('../../dist/index'))});
+    const tracker = new Tracker();
+    tracker.start();
+    all().then(() => {
+      const capture = tracker.stop();
+      const rows = capture.leaks().filter(({ bytes, heap }) => bytes >= 1000 && heap === 'native');
+      const isBaseline = new Function('f', 'return %ActiveTierIsSparkplug(f)');
+      console.log(JSON.stringify({
+        lines: rows.map(({ bytes, stack: { frames } }) => [frames[0].lineNumber, bytes]),
+        areBaseline: [all, later, turns, wide, branches, Holder].map(isBaseline),
+      }));
+      capture.close();
+    });`;
+
+  it('tells its lines', function () {
+    const lines = template.split('\n').flatMap((text, index) => (/@/.test(text) ? index + 1 : []));
+    const flags = ['--always-sparkplug', '--no-opt', '--allow-natives-syntax'];
+    withProject({ 'program.js': program }, (project) => {
+      const { stdout, stderr } = project.runNode([...flags, 'program.js']);
+      assert.equal(stderr, '');
+      const found = JSON.parse(stdout) as { lines: [number, number][]; areBaseline: boolean[] };
+      assert.ok(found.areBaseline.every(Boolean), `${found.areBaseline}`);
+      assert.deepEqual(
+        found.lines.map(([line]) => line).sort((one, other) => one - other),
+        lines,
+      );
+      for (const [line, bytes] of found.lines) {
+        // The rest is V8's, to look after one buffer or two.
+        assert.ok(bytes % (1000 * line) < 1000, `${bytes} bytes on line ${line}`);
+      }
+    });
+  });
+});
