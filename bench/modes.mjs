@@ -64,6 +64,18 @@ const ours = [
   },
 ];
 
+/**
+ * V8's flags that tracking sets, each on its own: see docs/performance.md.
+ *
+ * @type {Mode[]}
+ */
+const compilerFlags = ['--no-maglev', '--no-turbo-inlining', '--no-sparkplug'].map((flag) => ({
+  name: flag.slice(2),
+  title: `untracked, \`${flag}\``,
+  measures: 'objects',
+  nodeOptions: () => [flag],
+}));
+
 /** @type {Mode[]} */
 const peers = [
   {
@@ -104,7 +116,7 @@ const peers = [
 export const untracked = { name: 'untracked', title: 'untracked' };
 
 /** @type {Mode[]} */
-export const modes = [untracked, ...ours, ...peers];
+export const modes = [untracked, ...ours, ...compilerFlags, ...peers];
 
 /**
  * @param {number} interval

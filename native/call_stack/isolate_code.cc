@@ -71,15 +71,18 @@ std::string ToUtf8(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   return text;
 }
 
-Code::Kind KindOf(v8::JitCodeEvent::CodeType type, std::string_view name) {
-  switch (type) {
+Code::Kind KindOf(const v8::JitCodeEvent& event) {
+  switch (event.code_type) {
     case v8::JitCodeEvent::BYTE_CODE:
       return Code::Kind::kBytecode;
     case v8::JitCodeEvent::WASM_CODE:
       return Code::Kind::kWebAssembly;
     default:
-      return name.starts_with("JS:^") ? Code::Kind::kBaselineCode
-                                      : Code::Kind::kMachineCode;
+      // The mark of the compiler; but WebAssembly may name its functions so.
+      const std::string_view name(event.name.str, event.name.len);
+      return !event.script.IsEmpty() && name.starts_with("JS:^")
+                 ? Code::Kind::kBaselineCode
+                 : Code::Kind::kMachineCode;
   }
 }
 
@@ -199,9 +202,8 @@ void IsolateCode::OnCodeAdded(const v8::JitCodeEvent& event) {
   const int script_id = event.script.IsEmpty() ? 0 : event.script->GetId();
   const auto address = reinterpret_cast<uintptr_t>(event.code_start);
   auto code = std::make_unique<Code>(
-      Code{NextCodeId(), KindOf(event.code_type, name),
-           static_cast<uint32_t>(event.code_len), script_id, std::string(name),
-           PositionTable()});
+      Code{NextCodeId(), KindOf(event), static_cast<uint32_t>(event.code_len),
+           script_id, std::string(name), PositionTable()});
   if (code->kind == Code::Kind::kBaselineCode)
     codes_.SetPositions(address, FindBaselinePositions(address));
   codes_.Add(address, std::move(code));
