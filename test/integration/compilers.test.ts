@@ -238,7 +238,7 @@ describe("Sparkplug's code", function () {
       const { stdout, stderr } = project.runNode([...flags, 'program.js']);
       assert.equal(stderr, '');
       const found = JSON.parse(stdout) as { lines: [number, number][]; areBaseline: boolean[] };
-      assert.ok(found.areBaseline.every(Boolean), `${found.areBaseline}`);
+      assert.ok(found.areBaseline.every(Boolean), String(found.areBaseline));
       assert.deepEqual(
         found.lines.map(([line]) => line).sort((one, other) => one - other),
         lines,
