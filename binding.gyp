@@ -2,13 +2,13 @@
   'variables': {
     # The tracker without Node: what the C++ tests link as well.
     'core_sources': [
-      'native/call_stack/baseline_positions.cc',
       'native/call_stack/code_map.cc',
       'native/call_stack/frame_walker.cc',
       'native/call_stack/inline_allocation.cc',
       'native/call_stack/native_call_stack.cc',
       'native/call_stack/native_symbols.cc',
       'native/call_stack/offset_slot.cc',
+      'native/call_stack/sparkplug_positions.cc',
       'native/call_stack/unwind_rule.cc',
       'native/call_stack/x64_instruction.cc',
       'native/capture/crc32.cc',
@@ -25,11 +25,11 @@
     # What includes <napi.h> or <v8.h>.
     'addon_sources': [
       'native/binding.cc',
-      'native/call_stack/baseline_layout.cc',
       'native/call_stack/frame_layout.cc',
       'native/call_stack/interpreter_calls.cc',
       'native/call_stack/isolate_code.cc',
       'native/call_stack/js_call_stack.cc',
+      'native/call_stack/sparkplug_layout.cc',
       'native/environment.cc',
       'native/js_heap/heap.cc',
       'native/js_heap/object_ids.cc',
@@ -47,7 +47,6 @@
       'native/unsupported_binding.cc',
     ],
     'test_sources': [
-      'native/test/baseline_positions_test.cc',
       'native/test/code_map_test.cc',
       'native/test/crc32_test.cc',
       'native/test/elf_installer_test.cc',
@@ -69,6 +68,7 @@
       'native/test/reservations_test.cc',
       'native/test/sample_memory_test.cc',
       'native/test/sink_test.cc',
+      'native/test/sparkplug_positions_test.cc',
       'native/test/stack_table_test.cc',
       'native/test/test_runner.cc',
       'native/test/x64_instruction_test.cc',

@@ -43,8 +43,7 @@ export function sumRows(measure: u32, splitByNativeFrames: bool, mergeThreads: b
   for (let i: u32 = 1; i <= lastSite(); i++) {
     const site = getSite(i);
     measureSite(site, measure);
-    const isMarked = measure == LEAKS && site.markedBytes > 0;
-    if (measuredCount == 0 && !isMarked) continue;
+    if (measuredCount == 0 && (measure != LEAKS || site.markedBytes == 0)) continue;
     const recorded = getRecordedCallStack(site.callStack);
     const identity = getLineStack(getCallStack(recorded, splitByNativeFrames && nativeFrames));
     const threadAndHeap = mergeThreads ? site.isJs : (site.thread << 1) | site.isJs;
@@ -70,7 +69,6 @@ function measureSite(site: Site, measure: u32): void {
 }
 
 function startRow(row: Row, site: Site): void {
-  row.thread = site.thread;
   row.isJs = site.isJs;
   row.largest = -1;
 }
@@ -79,7 +77,9 @@ function addToRow(row: Row, site: Site): void {
   row.bytes += measuredBytes;
   row.count += measuredCount;
   row.markedBytes += <f64>site.markedBytes;
-  if (row.thread != site.thread) row.thread = 0;
+  if (measuredCount == 0) return;
+  if (row.largest < 0) row.thread = site.thread;
+  else if (row.thread != site.thread) row.thread = 0;
   if (measuredBytes <= row.largest) return;
   const callStack = getRecordedCallStack(site.callStack);
   row.largest = measuredBytes;

@@ -11,6 +11,7 @@ import { root } from '../scripts/run.mjs';
  * @property {string[]} [options] Mocha's, when memray-mocha is loaded
  * @property {(context: any) => void} [limit] declares a limit on the suite that runs the workload
  * @property {import('./workloads/index.mjs').Kind} [measures] it is for; everything when left out
+ * @property {boolean} [isOnRequest] measured only where it is asked for by name
  * @property {boolean} [isSlow] measured three times only: its ratio is so large that noise does not matter
  * @property {boolean} [seesMalloc] whether it records every malloc and free
  * @property {(file: string) => string[]} [command] what runs Node; `file` takes its output
@@ -65,14 +66,14 @@ const ours = [
 ];
 
 /**
- * V8's flags that tracking sets, each on its own: see docs/performance.md.
+ * V8's compilers, each switched off: see docs/performance.md.
  *
  * @type {Mode[]}
  */
 const compilerFlags = ['--no-maglev', '--no-turbo-inlining', '--no-sparkplug'].map((flag) => ({
   name: flag.slice(2),
   title: `untracked, \`${flag}\``,
-  measures: 'objects',
+  isOnRequest: true,
   nodeOptions: () => [flag],
 }));
 

@@ -82,7 +82,9 @@ async function prepare() {
  */
 function modesFor({ allocates }) {
   if (options.mode.length > 0) return chosenModes;
-  return chosenModes.filter(({ measures }) => !measures || allocates.includes(measures));
+  return chosenModes.filter(
+    ({ measures, isOnRequest }) => !isOnRequest && (!measures || allocates.includes(measures)),
+  );
 }
 
 /**

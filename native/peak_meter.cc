@@ -113,10 +113,9 @@ uint64_t PeakMeter::JsBytes() {
   return IsCertain(bytes, sampled.live_bytes) ? bytes : 0;
 }
 
-/// Whether the program's objects certainly take some of these.
+/// Whether this is more than what V8 itself may need, and chance may sample.
 bool PeakMeter::IsCertain(uint64_t bytes, uint64_t sampled_bytes) const {
   if (bytes >= kPageBytes + kJsNoiseBytes) return true;
-  if (recording_->samples_functions()) return bytes >= kJsNoiseBytes;
   const uint64_t least = std::min(bytes, sampled_bytes);
   return static_cast<double>(least) -
              kCertainErrors * object_sampler::StandardError(least) >=

@@ -12,8 +12,7 @@
 
 namespace memray_mocha {
 
-/// Which script position each part of a code object came from, as V8's own
-/// table has it: (code offset, position) pairs in the order of the offsets.
+/// Which script position each part of a code object came from: (code offset, position) pairs in the order of the offsets.
 /// Kept as deltas, for there is one for nearly every bytecode of a program.
 class PositionTable {
  public:
@@ -57,7 +56,7 @@ struct Code {
   enum class Kind : uint8_t {
     kBytecode,
     /// Of Sparkplug, V8's baseline compiler.
-    kBaselineCode,
+    kSparkplugCode,
     kMachineCode,
     kWebAssembly,
   };
@@ -93,8 +92,7 @@ class CodeMap {
   void Add(uintptr_t address, std::unique_ptr<Code> code);
   void Move(uintptr_t from, uintptr_t to);
   void Remove(uintptr_t address);
-  /// For V8's table of a code object, which V8 hands over just before the
-  /// object.
+  /// For the table of a code object that is about to be added.
   void SetPositions(uintptr_t address, PositionTable positions);
 
   /// @return the code object that `address` lies in; its code is nullptr when

@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "call_stack/baseline_layout.h"
 #include "recursion_guard.h"
 
 namespace memray_mocha {
@@ -71,7 +70,7 @@ std::string ToUtf8(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   return text;
 }
 
-Code::Kind KindOf(const v8::JitCodeEvent& event) {
+Code::Kind KindOf(const v8::JitCodeEvent& event, std::string_view name) {
   switch (event.code_type) {
     case v8::JitCodeEvent::BYTE_CODE:
       return Code::Kind::kBytecode;
@@ -79,9 +78,8 @@ Code::Kind KindOf(const v8::JitCodeEvent& event) {
       return Code::Kind::kWebAssembly;
     default:
       // The mark of the compiler; but WebAssembly may name its functions so.
-      const std::string_view name(event.name.str, event.name.len);
       return !event.script.IsEmpty() && name.starts_with("JS:^")
-                 ? Code::Kind::kBaselineCode
+                 ? Code::Kind::kSparkplugCode
                  : Code::Kind::kMachineCode;
   }
 }
@@ -202,10 +200,11 @@ void IsolateCode::OnCodeAdded(const v8::JitCodeEvent& event) {
   const int script_id = event.script.IsEmpty() ? 0 : event.script->GetId();
   const auto address = reinterpret_cast<uintptr_t>(event.code_start);
   auto code = std::make_unique<Code>(
-      Code{NextCodeId(), KindOf(event), static_cast<uint32_t>(event.code_len),
-           script_id, std::string(name), PositionTable()});
-  if (code->kind == Code::Kind::kBaselineCode)
-    codes_.SetPositions(address, FindBaselinePositions(address));
+      Code{NextCodeId(), KindOf(event, name),
+           static_cast<uint32_t>(event.code_len), script_id, std::string(name),
+           PositionTable()});
+  if (code->kind == Code::Kind::kSparkplugCode)
+    codes_.SetPositions(address, FindSparkplugPositions(address));
   codes_.Add(address, std::move(code));
   if (script_id == 0 || codes_.HasScript(script_id)) return;
   const v8::HandleScope scope(isolate_);
@@ -217,16 +216,25 @@ void IsolateCode::OnCodeAdded(const v8::JitCodeEvent& event) {
 }
 
 /// V8 hands over no table for Sparkplug's code.
-PositionTable IsolateCode::FindBaselinePositions(uintptr_t address) const {
-  const BaselineLayout* layout = BaselineLayout::OfProcess();
-  const auto source = layout ? layout->FindSource(address) : std::nullopt;
-  if (!source) return {};
-  const Code* bytecode =
-      codes_.Find(reinterpret_cast<uintptr_t>(source->bytecode.data())).code;
-  if (!bytecode) return {};
-  return TranslatePositions(bytecode->positions, *source,
-                            layout->instruction_sizes())
-      .value_or(PositionTable());
+PositionTable IsolateCode::FindSparkplugPositions(uintptr_t address) const {
+  if (!sparkplug_layout_) return {};
+  const auto source = sparkplug_layout_->FindSource(address);
+  if (source) {
+    const auto [bytecode, offset] =
+        codes_.Find(reinterpret_cast<uintptr_t>(source->bytecode.data()));
+    // Of what was compiled before, V8 may tell the code before the bytecode.
+    if (!bytecode || offset != 0 || bytecode->kind != Code::Kind::kBytecode ||
+        bytecode->size_bytes != source->bytecode.size()) {
+      return {};
+    }
+    const auto positions =
+        TranslatePositions(bytecode->positions, *source,
+                           sparkplug_layout_->instruction_sizes());
+    if (positions) return *positions;
+  }
+  // This V8 keeps it otherwise. Better slow than a wrong line.
+  v8::V8::SetFlagsFromString("--no-sparkplug");
+  return {};
 }
 
 void IsolateCode::KeepScript(const std::string& name, int script_id,

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "call_stack/code_map.h"
+#include "call_stack/sparkplug_layout.h"
 
 namespace memray_mocha {
 
@@ -62,13 +63,15 @@ class IsolateCode {
  private:
   static void OnCodeEvent(const v8::JitCodeEvent* event);
   void OnCodeAdded(const v8::JitCodeEvent& event);
-  PositionTable FindBaselinePositions(uintptr_t address) const;
+  PositionTable FindSparkplugPositions(uintptr_t address) const;
   void KeepScript(const std::string& name, int script_id,
                   v8::Local<v8::UnboundScript> script);
   v8::Local<v8::UnboundScript> FindScript(int script_id) const;
   void ForgetDeadScripts();
 
   v8::Isolate* const isolate_;
+  // Found out here, not while a code event is handled.
+  const SparkplugLayout* const sparkplug_layout_ = SparkplugLayout::OfProcess();
   mutable std::mutex mutex_;
   CodeMap codes_;
   std::map<int, v8::Global<v8::UnboundScript>> scripts_;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "call_stack/baseline_layout.h"
+#include "call_stack/sparkplug_layout.h"
 #include "recursion_guard.h"
 
 namespace memray_mocha {
@@ -46,10 +46,11 @@ JsCallStacks::~JsCallStacks() { of_this_thread_ = nullptr; }
 
 void JsCallStacks::RestrictCompilers() {
   const RecursionGuard guard;
-  // V8 tells positions in bytecode and in TurboFan's code, not in Maglev's, and
-  // not which function an inlined position belongs to. With all of them a line
-  // would be reported as several call stacks, some of them wrong.
-  if (!BaselineLayout::OfProcess())
+  // V8 tells positions in bytecode and in TurboFan's code, not in Sparkplug's,
+  // where SparkplugLayout may find them, nor in Maglev's, and not which function
+  // an inlined position belongs to. With all of them a line would be reported as
+  // several call stacks, some of them wrong.
+  if (!SparkplugLayout::OfProcess())
     v8::V8::SetFlagsFromString("--no-sparkplug");
   v8::V8::SetFlagsFromString("--no-maglev");
   v8::V8::SetFlagsFromString("--no-turbo-inlining");

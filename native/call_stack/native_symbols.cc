@@ -108,19 +108,20 @@ class ElfSymbols {
   explicit ElfSymbols(const std::string& path) : file_(path) {}
 
   /// Calls `visit(const ElfW(Sym)&, const char* name)` for what is defined in
-  /// the file. Prefers .symtab, which has local symbols too, to .dynsym.
+  /// .symtab, which has local symbols too; if that takes none of them, for what
+  /// is in .dynsym.
   template <typename Visit>
   void ForEach(Visit visit) const {
     const auto* header = Read<ElfW(Ehdr)>(0, 1);
     if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0) return;
     const auto* sections = Read<ElfW(Shdr)>(header->e_shoff, header->e_shnum);
     if (!sections) return;
-    bool has_visited = false;
+    bool is_taken = false;
     for (const unsigned wanted : {SHT_SYMTAB, SHT_DYNSYM}) {
-      for (int i = 0; i < header->e_shnum && !has_visited; ++i) {
+      for (int i = 0; i < header->e_shnum && !is_taken; ++i) {
         if (sections[i].sh_type == wanted &&
             sections[i].sh_link < header->e_shnum) {
-          has_visited =
+          is_taken =
               VisitTable(sections[i], sections[sections[i].sh_link], visit);
         }
       }
@@ -133,7 +134,7 @@ class ElfSymbols {
     return reinterpret_cast<const T*>(file_.At(offset, count * sizeof(T)));
   }
 
-  /// @return whether it has any.
+  /// @return whether `visit` took any.
   template <typename Visit>
   bool VisitTable(const ElfW(Shdr) & table, const ElfW(Shdr) & strings,
                   Visit visit) const {
@@ -144,17 +145,16 @@ class ElfSymbols {
         names[strings.sh_size - 1] != '\0') {
       return false;
     }
-    bool has_any = false;
+    bool is_any_taken = false;
     for (uint64_t i = 0; i < count; ++i) {
       const ElfW(Sym)& symbol = symbols[i];
       if (symbol.st_shndx == SHN_UNDEF || symbol.st_size == 0 ||
           symbol.st_name >= strings.sh_size) {
         continue;
       }
-      has_any = true;
-      visit(symbol, names + symbol.st_name);
+      is_any_taken |= visit(symbol, names + symbol.st_name);
     }
-    return has_any;
+    return is_any_taken;
   }
 
   const MappedFile file_;
@@ -168,8 +168,9 @@ class NativeSymbols::SymbolTable {
   explicit SymbolTable(const std::string& path) : symbols_(path) {
     symbols_.ForEach([this](const ElfW(Sym) & symbol, const char* name) {
       const int type = ELF64_ST_TYPE(symbol.st_info);
-      if (type == STT_FUNC || type == STT_GNU_IFUNC)
-        functions_.push_back({symbol.st_value, symbol.st_size, name});
+      if (type != STT_FUNC && type != STT_GNU_IFUNC) return false;
+      functions_.push_back({symbol.st_value, symbol.st_size, name});
+      return true;
     });
     std::sort(functions_.begin(), functions_.end(),
               [](const Function& a, const Function& b) {

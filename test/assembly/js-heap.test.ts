@@ -178,6 +178,20 @@ describe('the JS heap', () => {
     );
   });
 
+  it('at a mark leaves a row to the thread that still holds memory', () => {
+    const writer = new CaptureWriter().thread(1);
+    const [cold, hot] = ['~', '*'].map((tier) =>
+      writer.stack(0, writer.jsFrame(writer.code(`JS:${tier}f /a.js:1:1`))),
+    ) as [number, number];
+    writer.thread(2).allocation(64, 70, MALLOC, cold).heap(HEAP_MARK, 0).deallocation(64);
+    writer.thread(1).allocation(128, 100, MALLOC, hot).heap(HEAP_END, 0).end();
+    const leaks = read(writer).leaks();
+    assert.deepEqual(
+      leaks.map(({ bytes, bytesAtMark, threadId }) => [bytes, bytesAtMark, threadId]),
+      [[100, 70, 1]],
+    );
+  });
+
   it('at a mark makes no row of what was freed since', () => {
     const { writer, first } = createWriter();
     writer.allocation(64, 70, MALLOC, first).heap(HEAP_MARK, 0).deallocation(64);

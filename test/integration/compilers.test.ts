@@ -231,9 +231,10 @@ describe("Sparkplug's code", function () {
       capture.close();
     });`;
 
-  it('tells its lines', function () {
+  for (const moreFlags of [[], ['--interpreted-frames-native-stack']]) {
+  it(['tells its lines', ...moreFlags].join(' '), function () {
     const lines = template.split('\n').flatMap((text, index) => (/@/.test(text) ? index + 1 : []));
-    const flags = ['--always-sparkplug', '--no-opt', '--allow-natives-syntax'];
+    const flags = ['--always-sparkplug', '--no-opt', '--allow-natives-syntax', ...moreFlags];
     withProject({ 'program.js': program }, (project) => {
       const { stdout, stderr } = project.runNode([...flags, 'program.js']);
       assert.equal(stderr, '');
@@ -249,4 +250,5 @@ describe("Sparkplug's code", function () {
       }
     });
   });
+  }
 });

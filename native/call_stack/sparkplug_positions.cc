@@ -1,37 +1,22 @@
-#include "call_stack/baseline_positions.h"
+#include "call_stack/sparkplug_positions.h"
 
 namespace memray_mocha {
 namespace {
 
-// Prefixes, of instructions with wider operands. The latter two are a
-// debugger's.
+// Prefixes, of instructions with wider operands.
 constexpr uint8_t kWide = 0;
 constexpr uint8_t kExtraWide = 1;
-constexpr uint8_t kDebugBreakWide = 2;
-constexpr uint8_t kDebugBreakExtraWide = 3;
-constexpr size_t kOperandScales = 3;
 
 /// @param bytecode from the instruction on.
 /// @return 0 when it is not known.
 size_t SizeOfInstruction(std::span<const uint8_t> bytecode,
                          std::span<const uint8_t> instruction_sizes) {
   const size_t opcodes = instruction_sizes.size() / kOperandScales;
-  size_t scale = 0, prefix = 1;
-  switch (bytecode[0]) {
-    case kWide:
-    case kDebugBreakWide:
-      scale = 1;
-      break;
-    case kExtraWide:
-    case kDebugBreakExtraWide:
-      scale = 2;
-      break;
-    default:
-      prefix = 0;
-  }
+  const size_t scale =
+      bytecode[0] == kWide ? 1 : (bytecode[0] == kExtraWide ? 2 : 0);
+  const size_t prefix = scale == 0 ? 0 : 1;
   if (bytecode.size() <= prefix || bytecode[prefix] >= opcodes) return 0;
-  const size_t bytes = instruction_sizes[scale * opcodes + bytecode[prefix]];
-  return bytes == 0 ? 0 : prefix + bytes;
+  return prefix + instruction_sizes[scale * opcodes + bytecode[prefix]];
 }
 
 /// Takes a number off the front.
@@ -49,7 +34,7 @@ std::optional<uint32_t> TakeNumber(std::span<const uint8_t>* bytes) {
 }  // namespace
 
 std::optional<PositionTable> TranslatePositions(
-    const PositionTable& bytecode_positions, const BaselineSource& source,
+    const PositionTable& bytecode_positions, const SparkplugSource& source,
     std::span<const uint8_t> instruction_sizes) {
   PositionTable positions;
   PositionTable::Reader reader(bytecode_positions);

@@ -1,4 +1,4 @@
-#include "call_stack/baseline_layout.h"
+#include "call_stack/sparkplug_layout.h"
 
 #include <v8.h>
 
@@ -12,16 +12,16 @@ using v8::internal::Internals;
 
 constexpr char kInstructionSizes[] =
     "_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE";
-constexpr size_t kOperandScales = 3;
 
 constexpr int64_t kWordBytes = sizeof(uint64_t);
 /// The object that describes code is named in the second word of that which
 /// holds the instructions.
 constexpr int64_t kCodeOfStream = kWordBytes;
-/// It names the bytecode and then the sizes in its second and third word, or in
-/// the two behind those, and where the instructions begin in its sixth.
+/// It names the bytecode and then the sizes in its second and third word, or
+/// one word further on, and where the instructions begin in its sixth.
 constexpr int64_t kFirstSources[] = {kWordBytes, 2 * kWordBytes};
 constexpr int64_t kInstructionsOfCode = 5 * kWordBytes;
+constexpr int64_t kBytecodeOfInterpreterData = kWordBytes;
 
 uint64_t ReadWord(uint64_t object, int64_t offset) {
   return Internals::ReadRawField<uint64_t>(object, static_cast<int>(offset));
@@ -35,13 +35,13 @@ bool Is(uint64_t word, int type) {
 
 }  // namespace
 
-const BaselineLayout* BaselineLayout::OfProcess() {
-  static const std::optional<BaselineLayout> layout = Find();
+const SparkplugLayout* SparkplugLayout::OfProcess() {
+  static const std::optional<SparkplugLayout> layout = Find();
   return layout ? &*layout : nullptr;
 }
 
-std::optional<BaselineLayout> BaselineLayout::Find() {
-  BaselineLayout layout;
+std::optional<SparkplugLayout> SparkplugLayout::Find() {
+  SparkplugLayout layout;
   const bool has_metadata =
       ReadMetadata(
           "v8dbg_class_InstructionStream__instruction_start__uintptr_t",
@@ -53,6 +53,8 @@ std::optional<BaselineLayout> BaselineLayout::Find() {
       ReadMetadata("v8dbg_type_Code__CODE_TYPE", &layout.code_type_) &&
       ReadMetadata("v8dbg_type_BytecodeArray__BYTECODE_ARRAY_TYPE",
                    &layout.bytecode_array_type_) &&
+      ReadMetadata("v8dbg_type_InterpreterData__INTERPRETER_DATA_TYPE",
+                   &layout.interpreter_data_type_) &&
       (ReadMetadata("v8dbg_type_TrustedByteArray__TRUSTED_BYTE_ARRAY_TYPE",
                     &layout.byte_array_type_) ||
        ReadMetadata("v8dbg_type_ByteArray__BYTE_ARRAY_TYPE",
@@ -65,17 +67,20 @@ std::optional<BaselineLayout> BaselineLayout::Find() {
   return layout;
 }
 
-std::optional<BaselineSource> BaselineLayout::FindSource(uintptr_t code) const {
+std::optional<SparkplugSource> SparkplugLayout::FindSource(uintptr_t code) const {
   const uint64_t stream =
       code - stream_instructions_ + v8::internal::kHeapObjectTag;
   const uint64_t object = ReadWord(stream, kCodeOfStream);
   if (!Is(object, code_type_) || ReadWord(object, kInstructionsOfCode) != code)
     return std::nullopt;
   for (const int64_t first : kFirstSources) {
-    const uint64_t bytecode = ReadWord(object, first);
+    uint64_t bytecode = ReadWord(object, first);
+    // So it is with --interpreted-frames-native-stack.
+    if (Is(bytecode, interpreter_data_type_))
+      bytecode = ReadWord(bytecode, kBytecodeOfInterpreterData);
     const uint64_t sizes = ReadWord(object, first + kWordBytes);
     if (Is(bytecode, bytecode_array_type_) && Is(sizes, byte_array_type_)) {
-      return BaselineSource{BytesOf(bytecode, bytecode_),
+      return SparkplugSource{BytesOf(bytecode, bytecode_),
                             BytesOf(sizes, array_length_ + kWordBytes)};
     }
   }
@@ -83,7 +88,7 @@ std::optional<BaselineSource> BaselineLayout::FindSource(uintptr_t code) const {
 }
 
 /// @param offset of the first of them in the array.
-std::span<const uint8_t> BaselineLayout::BytesOf(uint64_t array,
+std::span<const uint8_t> SparkplugLayout::BytesOf(uint64_t array,
                                                  int64_t offset) const {
   const int length = Internals::SmiValue(ReadWord(array, array_length_));
   return {reinterpret_cast<const uint8_t*>(
