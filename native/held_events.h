@@ -72,7 +72,7 @@ class HeldEvents {
     for (size_t i = position; i < events_.size(); ++i) {
       const Event& event = events_[i];
       if (event.kind == Kind::kObject && !event.is_garbage)
-        subtract(event.stack, SampleOf(event).live);
+        subtract(SampleOf(event).stack, SampleOf(event).live);
     }
   }
 

@@ -303,6 +303,8 @@ uint64_t Recording::CountNewestSample() {
   const auto address = reinterpret_cast<uintptr_t>(newest_sample_->block);
   const size_t size_bytes = block.AllocatedBytes(address);
   const SampledMemory memory = object_sampler::MemoryOf(size_bytes);
+  if (newest_sample_->stack != Sample::kNoStack && block.IsOfCompilers(address))
+    newest_sample_->stack = recorder_.CompilerStack();
   uint64_t dropped_bytes = block.DroppedBytes(address);
   if (dropped_bytes > 0)
     dropped_bytes = memory.bytes * dropped_bytes / size_bytes;

@@ -12,8 +12,9 @@
 
 namespace memray_mocha {
 
-/// Which script position each part of a code object came from: (code offset, position) pairs in the order of the offsets.
-/// Kept as deltas, for there is one for nearly every bytecode of a program.
+/// Which script position each part of a code object came from: (code offset,
+/// position) pairs in the order of the offsets. Kept as deltas, for there is
+/// one for nearly every bytecode of a program.
 class PositionTable {
  public:
   void Add(uint32_t offset, uint32_t position);

@@ -199,10 +199,9 @@ void IsolateCode::OnCodeAdded(const v8::JitCodeEvent& event) {
   if (IsExitCode(name)) return;
   const int script_id = event.script.IsEmpty() ? 0 : event.script->GetId();
   const auto address = reinterpret_cast<uintptr_t>(event.code_start);
-  auto code = std::make_unique<Code>(
-      Code{NextCodeId(), KindOf(event, name),
-           static_cast<uint32_t>(event.code_len), script_id, std::string(name),
-           PositionTable()});
+  auto code = std::make_unique<Code>(Code{
+      NextCodeId(), KindOf(event, name), static_cast<uint32_t>(event.code_len),
+      script_id, std::string(name), PositionTable()});
   if (code->kind == Code::Kind::kSparkplugCode)
     codes_.SetPositions(address, FindSparkplugPositions(address));
   codes_.Add(address, std::move(code));
@@ -227,9 +226,8 @@ PositionTable IsolateCode::FindSparkplugPositions(uintptr_t address) const {
         bytecode->size_bytes != source->bytecode.size()) {
       return {};
     }
-    const auto positions =
-        TranslatePositions(bytecode->positions, *source,
-                           sparkplug_layout_->instruction_sizes());
+    const auto positions = TranslatePositions(
+        bytecode->positions, *source, sparkplug_layout_->instruction_sizes());
     if (positions) return *positions;
   }
   // This V8 keeps it otherwise. Better slow than a wrong line.

@@ -47,9 +47,9 @@ JsCallStacks::~JsCallStacks() { of_this_thread_ = nullptr; }
 void JsCallStacks::RestrictCompilers() {
   const RecursionGuard guard;
   // V8 tells positions in bytecode and in TurboFan's code, not in Sparkplug's,
-  // where SparkplugLayout may find them, nor in Maglev's, and not which function
-  // an inlined position belongs to. With all of them a line would be reported as
-  // several call stacks, some of them wrong.
+  // where SparkplugLayout may find them, nor in Maglev's, and not which
+  // function an inlined position belongs to. With all of them a line would be
+  // reported as several call stacks, some of them wrong.
   if (!SparkplugLayout::OfProcess())
     v8::V8::SetFlagsFromString("--no-sparkplug");
   v8::V8::SetFlagsFromString("--no-maglev");

@@ -225,12 +225,14 @@ std::span<const uint8_t> NativeSymbols::FindVariable(const char* name,
   std::span<const uint8_t> found;
   ElfSymbols(module.path)
       .ForEach([&](const ElfW(Sym) & symbol, const char* symbol_name) {
-        if (ELF64_ST_TYPE(symbol.st_info) == STT_OBJECT &&
-            std::strcmp(symbol_name, name) == 0) {
-          found = {
-              reinterpret_cast<const uint8_t*>(module.base + symbol.st_value),
-              symbol.st_size};
+        if (ELF64_ST_TYPE(symbol.st_info) != STT_OBJECT ||
+            std::strcmp(symbol_name, name) != 0) {
+          return false;
         }
+        found = {
+            reinterpret_cast<const uint8_t*>(module.base + symbol.st_value),
+            symbol.st_size};
+        return true;
       });
   return found;
 }

@@ -67,7 +67,8 @@ std::optional<SparkplugLayout> SparkplugLayout::Find() {
   return layout;
 }
 
-std::optional<SparkplugSource> SparkplugLayout::FindSource(uintptr_t code) const {
+std::optional<SparkplugSource> SparkplugLayout::FindSource(
+    uintptr_t code) const {
   const uint64_t stream =
       code - stream_instructions_ + v8::internal::kHeapObjectTag;
   const uint64_t object = ReadWord(stream, kCodeOfStream);
@@ -81,7 +82,7 @@ std::optional<SparkplugSource> SparkplugLayout::FindSource(uintptr_t code) const
     const uint64_t sizes = ReadWord(object, first + kWordBytes);
     if (Is(bytecode, bytecode_array_type_) && Is(sizes, byte_array_type_)) {
       return SparkplugSource{BytesOf(bytecode, bytecode_),
-                            BytesOf(sizes, array_length_ + kWordBytes)};
+                             BytesOf(sizes, array_length_ + kWordBytes)};
     }
   }
   return std::nullopt;
@@ -89,7 +90,7 @@ std::optional<SparkplugSource> SparkplugLayout::FindSource(uintptr_t code) const
 
 /// @param offset of the first of them in the array.
 std::span<const uint8_t> SparkplugLayout::BytesOf(uint64_t array,
-                                                 int64_t offset) const {
+                                                  int64_t offset) const {
   const int length = Internals::SmiValue(ReadWord(array, array_length_));
   return {reinterpret_cast<const uint8_t*>(
               array - v8::internal::kHeapObjectTag + offset),

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <bitset>
 #include <set>
 
 #include "js_heap/object_sampler.h"
@@ -42,20 +43,58 @@ size_t InstanceBytes(uintptr_t object) {
   return Read<uint8_t>(map - 1 + *size_in_words) * kWordBytes;
 }
 
-/// @return the size of the elements of an array; nothing for other objects.
-std::optional<size_t> ElementsBytes(uintptr_t object) {
+/// @return the type of a heap object, as V8 numbers them; nothing when it
+/// cannot be told.
+std::optional<uint16_t> TypeOf(uintptr_t object) {
   static const auto type_offset =
       FindConstant("v8dbg_class_Map__instance_type__uint16_t");
+  if (!type_offset || !IsHeapObject(object)) return {};
+  const auto map = Read<uintptr_t>(object - 1);
+  if (!IsHeapObject(map)) return {};
+  return Read<uint16_t>(map - 1 + *type_offset);
+}
+
+using Types = std::bitset<size_t{1} << 16>;
+
+/// Programs have none of these: a Buffer's bytes are not on V8's heap.
+Types FindTypesOfCompilers() {
+  Types types;
+  for (const char* name : {
+           "v8dbg_type_ByteArray__BYTE_ARRAY_TYPE",
+           "v8dbg_type_BytecodeArray__BYTECODE_ARRAY_TYPE",
+           "v8dbg_type_ClosureFeedbackCellArray__CLOSURE_FEEDBACK_CELL_ARRAY_"
+           "TYPE",
+           "v8dbg_type_Code__CODE_TYPE",
+           "v8dbg_type_CodeWrapper__CODE_WRAPPER_TYPE",
+           "v8dbg_type_DependentCode__DEPENDENT_CODE_TYPE",
+           "v8dbg_type_FeedbackCell__FEEDBACK_CELL_TYPE",
+           "v8dbg_type_FeedbackVector__FEEDBACK_VECTOR_TYPE",
+           "v8dbg_type_InstructionStream__INSTRUCTION_STREAM_TYPE",
+           "v8dbg_type_ProtectedFixedArray__PROTECTED_FIXED_ARRAY_TYPE",
+           "v8dbg_type_ProtectedWeakFixedArray__PROTECTED_WEAK_FIXED_ARRAY_"
+           "TYPE",
+           "v8dbg_type_TrustedByteArray__TRUSTED_BYTE_ARRAY_TYPE",
+           "v8dbg_type_TrustedFixedArray__TRUSTED_FIXED_ARRAY_TYPE",
+           "v8dbg_type_TrustedWeakFixedArray__TRUSTED_WEAK_FIXED_ARRAY_TYPE",
+       }) {
+    // Each version has its own.
+    if (const auto type = FindConstant(name)) types.set(*type);
+  }
+  return types;
+}
+
+/// @return the size of the elements of an array; nothing for other objects.
+std::optional<size_t> ElementsBytes(uintptr_t object) {
   static const auto array_type =
       FindConstant("v8dbg_type_JSArray__JS_ARRAY_TYPE");
   static const auto elements_offset =
       FindConstant("v8dbg_class_JSObject__elements__Object");
   static const auto length_offset =
       FindConstant("v8dbg_class_FixedArrayBase__length__SMI");
-  if (!type_offset || !array_type || !elements_offset || !length_offset)
+  if (!array_type || !elements_offset || !length_offset ||
+      TypeOf(object) != *array_type) {
     return {};
-  const auto map = Read<uintptr_t>(object - 1);
-  if (Read<uint16_t>(map - 1 + *type_offset) != *array_type) return {};
+  }
   const auto elements = Read<uintptr_t>(object - 1 + *elements_offset);
   if (!IsHeapObject(elements)) return {};
   constexpr int kSmiShift = 32;
@@ -98,11 +137,20 @@ size_t SampleBlock::AllocatedBytes(uintptr_t block) const {
   return Read<size_t>(block + *size_offset_);
 }
 
-size_t SampleBlock::DroppedBytes(uintptr_t block) const {
+uintptr_t SampleBlock::ObjectOf(uintptr_t block) const {
   if (!handle_offset_) return 0;
   const auto handle = Read<uintptr_t>(block + *handle_offset_);
-  if (!IsPointer(handle)) return 0;
-  const auto object = Read<uintptr_t>(handle);
+  return IsPointer(handle) ? Read<uintptr_t>(handle) : 0;
+}
+
+bool SampleBlock::IsOfCompilers(uintptr_t block) const {
+  static const Types types = FindTypesOfCompilers();
+  const auto type = TypeOf(ObjectOf(block));
+  return type && types[*type];
+}
+
+size_t SampleBlock::DroppedBytes(uintptr_t block) const {
+  const uintptr_t object = ObjectOf(block);
   const size_t instance = InstanceBytes(object);
   const size_t allocated = AllocatedBytes(block);
   if (instance == 0 || allocated < instance + kMementoBytes) return 0;

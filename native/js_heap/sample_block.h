@@ -27,8 +27,15 @@ class SampleBlock {
   /// interpreter allocates behind a literal to learn how long that lives; it
   /// dies soon. The object must live, and this be its isolate's thread.
   size_t DroppedBytes(uintptr_t block) const;
+  /// @return whether V8 made the object for its compilers: code, what belongs
+  /// to code, and what V8 learns in order to compile. Where a function has run
+  /// often enough, V8 does that in the midst of the program's work. As above.
+  bool IsOfCompilers(uintptr_t block) const;
 
  private:
+  /// @return 0 when it is not known.
+  uintptr_t ObjectOf(uintptr_t block) const;
+
   std::optional<size_t> size_offset_;
   std::optional<size_t> handle_offset_;
 };

@@ -44,8 +44,8 @@ TEST("TranslatePositions: wide operands") {
   positions.Add(4, 1);
   positions.Add(10, 2);
   const Bytes bytecode = {
-      0, kOneOperand, 1, 2,        // wide
-      1, kOneOperand, 1, 2, 3, 4,  // extra wide
+      0,      kOneOperand, 1, 2,        // wide
+      1,      kOneOperand, 1, 2, 3, 4,  // extra wide
       kPlain,
   };
   const auto code = Translate(positions, bytecode, {0, 5, 5, 5});

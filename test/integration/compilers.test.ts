@@ -232,23 +232,54 @@ describe("Sparkplug's code", function () {
     });`;
 
   for (const moreFlags of [[], ['--interpreted-frames-native-stack']]) {
-  it(['tells its lines', ...moreFlags].join(' '), function () {
-    const lines = template.split('\n').flatMap((text, index) => (/@/.test(text) ? index + 1 : []));
-    const flags = ['--always-sparkplug', '--no-opt', '--allow-natives-syntax', ...moreFlags];
-    withProject({ 'program.js': program }, (project) => {
+    it(['tells its lines', ...moreFlags].join(' '), function () {
+      const lines = template
+        .split('\n')
+        .flatMap((text, index) => (/@/.test(text) ? index + 1 : []));
+      const flags = ['--always-sparkplug', '--no-opt', '--allow-natives-syntax', ...moreFlags];
+      withProject({ 'program.js': program }, (project) => {
+        const { stdout, stderr } = project.runNode([...flags, 'program.js']);
+        assert.equal(stderr, '');
+        const found = JSON.parse(stdout) as { lines: [number, number][]; areBaseline: boolean[] };
+        assert.ok(found.areBaseline.every(Boolean), String(found.areBaseline));
+        assert.deepEqual(
+          found.lines.map(([line]) => line).sort((one, other) => one - other),
+          lines,
+        );
+        for (const [line, bytes] of found.lines) {
+          // The rest is V8's, to look after one buffer or two.
+          assert.ok(bytes % (1000 * line) < 1000, `${bytes} bytes on line ${line}`);
+        }
+      });
+    });
+  }
+
+  it("is V8's own memory, no leak of the function that V8 compiled", function () {
+    const names = Array.from({ length: 100 }, (_, i) => `warm${i}`);
+    const warming = `
+      ${names.map((name) => `function ${name}(o) { o.x += ${name.length}; return o.x > 5 ? o : [o]; }`).join('\n')}
+      const warm = () => { const o = { x: 1 }; ${names.map((name) => `${name}(o);`).join(' ')} };
+      const { Tracker } = require(${JSON.stringify(require.resolve('../../dist/index'))});
+      const tracker = new Tracker({ jsHeap: true, sampleIntervalBytes: 1 });
+      tracker.start();
+      for (let i = 0; i < 1000; i++) warm();
+      gc();
+      const capture = tracker.stop();
+      const rows = capture.leaks().filter(({ heap }) => heap === 'js');
+      console.log(JSON.stringify(rows.map(({ bytes, stack }) => [stack.frames[0].functionName, bytes])));
+      capture.close();`;
+    withProject({ 'program.js': warming }, (project) => {
+      const flags = ['--expose-gc', '--no-concurrent-sparkplug', '--no-opt'];
       const { stdout, stderr } = project.runNode([...flags, 'program.js']);
       assert.equal(stderr, '');
-      const found = JSON.parse(stdout) as { lines: [number, number][]; areBaseline: boolean[] };
-      assert.ok(found.areBaseline.every(Boolean), String(found.areBaseline));
+      const rows = JSON.parse(stdout) as [string, number][];
+      const others = rows.filter(([name]) => name !== 'V8: compiled code');
+      assert.equal(others.length, rows.length - 1, stdout);
+      assert.ok(rows[0]![1] > names.length * 500, stdout);
       assert.deepEqual(
-        found.lines.map(([line]) => line).sort((one, other) => one - other),
-        lines,
+        others.filter(([name, bytes]) => names.includes(name) || bytes > 1000),
+        [],
       );
-      for (const [line, bytes] of found.lines) {
-        // The rest is V8's, to look after one buffer or two.
-        assert.ok(bytes % (1000 * line) < 1000, `${bytes} bytes on line ${line}`);
-      }
     });
   });
-  }
 });
