@@ -52,6 +52,10 @@ void JsCallStacks::RestrictCompilers() {
   // reported as several call stacks, some of them wrong.
   if (!SparkplugLayout::OfProcess())
     v8::V8::SetFlagsFromString("--no-sparkplug");
+#if V8_MAJOR_VERSION >= 13
+  // V8's sampler does not see what other threads allocate.
+  v8::V8::SetFlagsFromString("--no-concurrent-sparkplug");
+#endif
   v8::V8::SetFlagsFromString("--no-maglev");
   v8::V8::SetFlagsFromString("--no-turbo-inlining");
   // Nor whose the objects are that TurboFan allocates in one go: they would all

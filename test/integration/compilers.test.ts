@@ -269,7 +269,7 @@ describe("Sparkplug's code", function () {
       console.log(JSON.stringify(rows.map(({ bytes, stack }) => [stack.frames[0].functionName, bytes])));
       capture.close();`;
     withProject({ 'program.js': warming }, (project) => {
-      const flags = ['--expose-gc', '--no-concurrent-sparkplug', '--no-opt'];
+      const flags = ['--expose-gc', '--no-opt'];
       const { stdout, stderr } = project.runNode([...flags, 'program.js']);
       assert.equal(stderr, '');
       const rows = JSON.parse(stdout) as [string, number][];
