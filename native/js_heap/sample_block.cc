@@ -1,6 +1,7 @@
 #include "js_heap/sample_block.h"
 
 #include <dlfcn.h>
+#include <v8-version.h>
 
 #include <algorithm>
 #include <bitset>
@@ -54,13 +55,23 @@ std::optional<uint16_t> TypeOf(uintptr_t object) {
   return Read<uint16_t>(map - 1 + *type_offset);
 }
 
+#if V8_MAJOR_VERSION < 13
+/// By the flags of the page it is on: they say which half of the young
+/// generation that belongs to.
+bool IsYoung(uintptr_t object) {
+  constexpr uintptr_t kPageBytes = uintptr_t{256} << 10;
+  constexpr uintptr_t kFlags = V8_MAJOR_VERSION < 12 ? kWordBytes : 0;
+  constexpr uintptr_t kFromOrTo = 1 << 3 | 1 << 4;
+  return Read<uintptr_t>((object & ~(kPageBytes - 1)) + kFlags) & kFromOrTo;
+}
+#endif
+
 using Types = std::bitset<size_t{1} << 16>;
 
-/// Programs have none of these: a Buffer's bytes are not on V8's heap.
+/// Programs have none of these.
 Types FindTypesOfCompilers() {
   Types types;
   for (const char* name : {
-           "v8dbg_type_ByteArray__BYTE_ARRAY_TYPE",
            "v8dbg_type_BytecodeArray__BYTECODE_ARRAY_TYPE",
            "v8dbg_type_ClosureFeedbackCellArray__CLOSURE_FEEDBACK_CELL_ARRAY_"
            "TYPE",
@@ -145,8 +156,17 @@ uintptr_t SampleBlock::ObjectOf(uintptr_t block) const {
 
 bool SampleBlock::IsOfCompilers(uintptr_t block) const {
   static const Types types = FindTypesOfCompilers();
-  const auto type = TypeOf(ObjectOf(block));
-  return type && types[*type];
+  const uintptr_t object = ObjectOf(block);
+  const auto type = TypeOf(object);
+  if (!type) return false;
+#if V8_MAJOR_VERSION < 13
+  // The tables of code have the type of a small typed array's bytes, but are
+  // not made in the young generation.
+  static const auto byte_array_type =
+      FindConstant("v8dbg_type_ByteArray__BYTE_ARRAY_TYPE");
+  if (type == byte_array_type) return !IsYoung(object);
+#endif
+  return types[*type];
 }
 
 size_t SampleBlock::DroppedBytes(uintptr_t block) const {
