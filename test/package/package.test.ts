@@ -156,9 +156,11 @@ describe('the published package', function () {
   });
 
   describe('its limits', () => {
-    // Of native memory: objects are known by samples.
+    // Of native memory: objects are known by samples. And to find out which are live, garbage is
+    // collected when there is time, after which V8 may note in native memory where old refer to young.
+    const native = { MEMRAY_JS_HEAP: 'false' };
+
     it('fail at exactly what was leaked, and pass one byte over', () => {
-      const native = { MEMRAY_JS_HEAP: 'false' };
       const { leak } = runMocha(native);
       const bytes = leak.leaks[0]!.bytes;
       assert.ok(bytes >= 64 * 65536, `${bytes}`);
@@ -175,14 +177,14 @@ describe('the published package', function () {
     });
 
     it('fail at exactly the peak, and pass one byte over', () => {
-      const { usage } = runMocha();
+      const { usage } = runMocha(native);
       const bytes = usage.peak.bytes;
 
-      const over = runMocha({ MEMORY_LIMIT: `${bytes + 1} B` });
+      const over = runMocha({ ...native, MEMORY_LIMIT: `${bytes + 1} B` });
       assert.equal(over.usage.peak.bytes, bytes);
       assert.equal(over.usage.state, 'passed');
 
-      const equal = runMocha({ MEMORY_LIMIT: `${bytes} B` });
+      const equal = runMocha({ ...native, MEMORY_LIMIT: `${bytes} B` });
       assert.equal(equal.usage.peak.bytes, bytes);
       assert.equal(equal.usage.state, 'failed');
       assert.equal(equal.usage.violations[0]?.kind, 'limitMemory');
