@@ -1,5 +1,5 @@
 /**
- * Decodes the hot records. What they leave out (same size, near address...) is kept here from
+ * Decodes the hot records. What they leave out (expected sizes, near addresses...) is kept here from
  * record to record and from block to block, as the format's page says.
  *
  * Many are decoded at once, to be applied at once: of a loop that only decodes, the processor
@@ -8,16 +8,17 @@
 import { continueAt, end, failAt, position, toSigned, Varint } from './byte-cursor';
 import { VALUE_OUT_OF_RANGE } from './error-codes';
 import {
-  ADDRESS_CACHE_MISS,
-  ADDRESS_CACHE_SLOTS,
-  ADDRESS_SLOT,
+  ADDRESS_FOLLOWS,
+  ADDRESS_REGIONS,
+  ADDRESS_SLOTS,
   ALLOCATION,
+  EXPECTATIONS,
+  EXPECTED_ALLOCATOR,
+  EXPECTED_CALL_STACK,
+  EXPECTED_SIZE,
   isDefinedAllocator,
   isHotTag,
   NO_ALLOCATOR,
-  SAME_ALLOCATOR,
-  SAME_CALL_STACK,
-  SAME_SIZE,
 } from './records';
 
 /** A decoded ALLOCATION or DEALLOCATION. */
@@ -36,13 +37,27 @@ export class HotRecord {
 /** The largest size a JavaScript number holds exactly; nothing that large can be allocated. */
 const MAX_SIZE: u64 = 0x1fffffffffffff;
 
-let address: u64 = 0;
-let size: u64 = 0;
-let allocator: u32 = 0;
-let callStack: i64 = 0;
+/** What followed the latest ALLOCATION of a call stack. */
+@unmanaged
+class Expectation {
+  size: u64;
+  callStack: u32;
+  allocator: u32;
+}
 
-const addressCache: usize = heap.alloc(ADDRESS_CACHE_SLOTS * sizeof<u64>());
-memory.fill(addressCache, 0, ADDRESS_CACHE_SLOTS * sizeof<u64>());
+const slots = allocateZeros(ADDRESS_SLOTS * sizeof<u64>());
+const regions = allocateZeros(ADDRESS_REGIONS * sizeof<u64>());
+const expectations = allocateZeros(EXPECTATIONS * offsetof<Expectation>());
+
+let address: u64 = 0;
+/** Of the latest ALLOCATION. */
+let callStack: u32 = 0;
+
+function allocateZeros(length: usize): usize {
+  const zeros = heap.alloc(length);
+  memory.fill(zeros, 0, length);
+  return zeros;
+}
 
 /**
  * Decodes hot records up to another one or the block's end, from `at` on and not beyond `limit`.
@@ -59,12 +74,17 @@ export function readHotRecords(at: usize, limit: usize, thread: u32, lastCallSta
     record.address = address;
     record.allocator = NO_ALLOCATOR;
     if (tag < ALLOCATION) continue;
-    if (!(tag & SAME_SIZE)) cursor = readSize(cursor);
-    if (!(tag & SAME_ALLOCATOR)) allocator = load<u8>(cursor++);
-    if (!(tag & SAME_CALL_STACK)) cursor = readCallStack(cursor, lastCallStack);
+    const expected = changetype<Expectation>(
+      expectations + (callStack % EXPECTATIONS) * offsetof<Expectation>(),
+    );
+    if (!(tag & EXPECTED_SIZE)) cursor = readSize(cursor, expected);
+    if (!(tag & EXPECTED_ALLOCATOR)) expected.allocator = load<u8>(cursor++);
+    if (!(tag & EXPECTED_CALL_STACK)) cursor = readCallStack(cursor, expected, lastCallStack);
+    const allocator = expected.allocator;
     if (!isDefinedAllocator(allocator)) failAt(cursor, VALUE_OUT_OF_RANGE, allocator);
-    record.size = size;
-    record.callStack = <u32>callStack;
+    callStack = expected.callStack;
+    record.size = expected.size;
+    record.callStack = callStack;
     record.thread = thread;
     record.allocator = allocator;
   }
@@ -74,33 +94,30 @@ export function readHotRecords(at: usize, limit: usize, thread: u32, lastCallSta
 
 /** As all that read a field, it gives the address of the next one. */
 function readAddress(cursor: usize, tag: u32): usize {
-  const slot = tag & ADDRESS_SLOT;
-  if (slot != ADDRESS_CACHE_MISS) {
-    address = load<u64>(addressCache + slot * sizeof<u64>());
+  if (!(tag & ADDRESS_FOLLOWS)) {
+    address = load<u64>(slots + (tag % ADDRESS_SLOTS) * sizeof<u64>());
     return cursor;
   }
+  const region = regions + (tag % ADDRESS_REGIONS) * sizeof<u64>();
   const length = Varint.findLength(cursor);
-  address = ((address >> 3) + <u64>toSigned(Varint.decode(cursor, length))) << 3;
-  store<u64>(addressCache + modulo15(address >> 4) * sizeof<u64>(), address);
+  address = ((load<u64>(region) >> 3) + <u64>toSigned(Varint.decode(cursor, length))) << 3;
+  store<u64>(region, address);
+  store<u64>(slots + (<usize>(address >> 4) % ADDRESS_SLOTS) * sizeof<u64>(), address);
   return cursor + length;
 }
 
-/** 16, and so each power of it, is 1 modulo 15: the halves may be added up before dividing. */
-function modulo15(value: u64): u32 {
-  const sum = (value >> 32) + (value & 0xffffffff);
-  return (<u32>(sum >> 16) + ((<u32>sum) & 0xffff)) % ADDRESS_CACHE_SLOTS;
-}
-
-function readSize(cursor: usize): usize {
+function readSize(cursor: usize, expected: Expectation): usize {
   const length = Varint.findLength(cursor);
-  size = Varint.decode(cursor, length);
+  const size = Varint.decode(cursor, length);
   if (size > MAX_SIZE) failAt(cursor, VALUE_OUT_OF_RANGE, size);
+  expected.size = size;
   return cursor + length;
 }
 
-function readCallStack(cursor: usize, lastCallStack: u32): usize {
+function readCallStack(cursor: usize, expected: Expectation, lastCallStack: u32): usize {
   const length = Varint.findLength(cursor);
-  callStack += toSigned(Varint.decode(cursor, length));
-  if (<u64>callStack > lastCallStack) failAt(cursor, VALUE_OUT_OF_RANGE, callStack);
+  const index = <i64>expected.callStack + toSigned(Varint.decode(cursor, length));
+  if (<u64>index > lastCallStack) failAt(cursor, VALUE_OUT_OF_RANGE, index);
+  expected.callStack = <u32>index;
   return cursor + length;
 }

@@ -14,7 +14,7 @@ export class Header {
 
 /** The bytes `M E M R A Y J S`, as one little-endian integer. */
 export const MAGIC: u64 = 0x534a5941_524d454d;
-export const FORMAT_VERSION: u32 = 1;
+export const FORMAT_VERSION: u32 = 2;
 export const NATIVE_FRAMES_FLAG: u32 = 1;
 export const TRACE_JS_FLAG: u32 = 2;
 
@@ -29,18 +29,19 @@ export const MAX_PAYLOAD_LENGTH: u32 = 65536;
 
 /** Tags at and above this one are allocations; their low bits say what follows. */
 export const ALLOCATION: u32 = 0x80;
-export const SAME_CALL_STACK: u32 = 0x40;
-export const SAME_ALLOCATOR: u32 = 0x20;
-export const SAME_SIZE: u32 = 0x10;
+export const EXPECTED_CALL_STACK: u32 = 0x40;
+export const EXPECTED_ALLOCATOR: u32 = 0x20;
+export const EXPECTED_SIZE: u32 = 0x10;
 
 /** Tags from this one to DEALLOCATION_END - 1 are deallocations. */
 export const DEALLOCATION: u32 = 0x40;
 export const DEALLOCATION_END: u32 = 0x50;
 
-/** The low bits of a hot record's tag: a slot of the address cache, or its miss. */
-export const ADDRESS_SLOT: u32 = 0x0f;
-export const ADDRESS_CACHE_MISS: u32 = 15;
-export const ADDRESS_CACHE_SLOTS: u32 = 15;
+/** The low bits of a hot record's tag: a slot of the address cache, or a region and this bit. */
+export const ADDRESS_FOLLOWS: u32 = 0x08;
+export const ADDRESS_SLOTS: u32 = 8;
+export const ADDRESS_REGIONS: u32 = 8;
+export const EXPECTATIONS: u32 = 16;
 
 export const END: u32 = 0x01;
 export const THREAD: u32 = 0x02;

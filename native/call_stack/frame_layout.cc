@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "call_stack/metadata.h"
+#include "v8_constants.h"
 
 namespace memray_mocha {
 namespace {
@@ -43,7 +43,7 @@ int64_t OffsetOfSlot(size_t slot) {
 
 bool ReadFrameType(const char* name, uint64_t* marker) {
   int64_t type = 0;
-  if (!ReadMetadata(name, &type)) return false;
+  if (!ReadV8Constant(name, &type)) return false;
   *marker = static_cast<uint64_t>(type) << 1;
   return true;
 }
@@ -173,16 +173,16 @@ class Calibration {
 std::optional<FrameLayout> Find(v8::Isolate* isolate) {
   FrameLayout layout;
   layout.fast_call = Internals::kIsolateFastCCallCallerFpOffset;
-  const bool has_metadata =
-      ReadMetadata("v8dbg_off_fp_context_or_frame_type",
-                   &layout.context_or_type) &&
-      ReadMetadata("v8dbg_off_fp_function", &layout.function) &&
-      ReadMetadata("v8dbg_off_fp_bytecode_array", &layout.bytecode_array) &&
-      ReadMetadata("v8dbg_off_fp_bytecode_offset", &layout.bytecode_offset) &&
+  const bool has_constants =
+      ReadV8Constant("v8dbg_off_fp_context_or_frame_type",
+                     &layout.context_or_type) &&
+      ReadV8Constant("v8dbg_off_fp_function", &layout.function) &&
+      ReadV8Constant("v8dbg_off_fp_bytecode_array", &layout.bytecode_array) &&
+      ReadV8Constant("v8dbg_off_fp_bytecode_offset", &layout.bytecode_offset) &&
       ReadFrameType("v8dbg_frametype_EntryFrame", &layout.entry) &&
       ReadFrameType("v8dbg_frametype_ConstructEntryFrame",
                     &layout.construct_entry);
-  if (!has_metadata || !isolate->InContext()) return std::nullopt;
+  if (!has_constants || !isolate->InContext()) return std::nullopt;
   // FrameWalker compares both at once.
   if (layout.bytecode_array != layout.bytecode_offset + 8) return std::nullopt;
   if (!Calibration(isolate, &layout).Run()) return std::nullopt;

@@ -2,8 +2,8 @@
 
 #include <v8.h>
 
-#include "call_stack/metadata.h"
 #include "call_stack/native_symbols.h"
+#include "v8_constants.h"
 
 namespace memray_mocha {
 namespace {
@@ -42,24 +42,24 @@ const SparkplugLayout* SparkplugLayout::OfProcess() {
 
 std::optional<SparkplugLayout> SparkplugLayout::Find() {
   SparkplugLayout layout;
-  const bool has_metadata =
-      ReadMetadata(
+  const bool has_constants =
+      ReadV8Constant(
           "v8dbg_class_InstructionStream__instruction_start__uintptr_t",
           &layout.stream_instructions_) &&
-      ReadMetadata("v8dbg_class_FixedArrayBase__length__SMI",
-                   &layout.array_length_) &&
-      ReadMetadata("v8dbg_class_BytecodeArray__data__uintptr_t",
-                   &layout.bytecode_) &&
-      ReadMetadata("v8dbg_type_Code__CODE_TYPE", &layout.code_type_) &&
-      ReadMetadata("v8dbg_type_BytecodeArray__BYTECODE_ARRAY_TYPE",
-                   &layout.bytecode_array_type_) &&
-      ReadMetadata("v8dbg_type_InterpreterData__INTERPRETER_DATA_TYPE",
-                   &layout.interpreter_data_type_) &&
-      (ReadMetadata("v8dbg_type_TrustedByteArray__TRUSTED_BYTE_ARRAY_TYPE",
-                    &layout.byte_array_type_) ||
-       ReadMetadata("v8dbg_type_ByteArray__BYTE_ARRAY_TYPE",
-                    &layout.byte_array_type_));
-  if (!has_metadata) return std::nullopt;
+      ReadV8Constant("v8dbg_class_FixedArrayBase__length__SMI",
+                     &layout.array_length_) &&
+      ReadV8Constant("v8dbg_class_BytecodeArray__data__uintptr_t",
+                     &layout.bytecode_) &&
+      ReadV8Constant("v8dbg_type_Code__CODE_TYPE", &layout.code_type_) &&
+      ReadV8Constant("v8dbg_type_BytecodeArray__BYTECODE_ARRAY_TYPE",
+                     &layout.bytecode_array_type_) &&
+      ReadV8Constant("v8dbg_type_InterpreterData__INTERPRETER_DATA_TYPE",
+                     &layout.interpreter_data_type_) &&
+      (ReadV8Constant("v8dbg_type_TrustedByteArray__TRUSTED_BYTE_ARRAY_TYPE",
+                      &layout.byte_array_type_) ||
+       ReadV8Constant("v8dbg_type_ByteArray__BYTE_ARRAY_TYPE",
+                      &layout.byte_array_type_));
+  if (!has_constants) return std::nullopt;
   layout.instruction_sizes_ = NativeSymbols::FindVariable(
       kInstructionSizes, reinterpret_cast<uintptr_t>(&v8::V8::GetVersion));
   const size_t bytes = layout.instruction_sizes_.size();

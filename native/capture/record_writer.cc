@@ -44,16 +44,17 @@ void RecordWriter::WriteAllocation(uint32_t thread, uint64_t address,
     PutVarint(thread);
     last_thread_ = thread;
   }
+  Expectation& expected = expectations_[last_stack_ % records::kExpectations];
   uint8_t tag = records::kAllocation;
-  if (stack == last_stack_) tag |= records::kSameStack;
-  if (allocator == last_allocator_) tag |= records::kSameAllocator;
-  if (size_bytes == last_size_bytes_) tag |= records::kSameSize;
+  if (stack == expected.stack) tag |= records::kExpectedStack;
+  if (allocator == expected.allocator) tag |= records::kExpectedAllocator;
+  if (size_bytes == expected.size_bytes) tag |= records::kExpectedSize;
   PutAddress(tag, address);
-  if (size_bytes != last_size_bytes_) PutVarint(size_bytes);
-  if (allocator != last_allocator_) PutByte(static_cast<uint8_t>(allocator));
-  if (stack != last_stack_) PutSigned(int64_t{stack} - int64_t{last_stack_});
-  last_size_bytes_ = size_bytes;
-  last_allocator_ = allocator;
+  if (size_bytes != expected.size_bytes) PutVarint(size_bytes);
+  if (allocator != expected.allocator) PutByte(static_cast<uint8_t>(allocator));
+  if (stack != expected.stack)
+    PutSigned(int64_t{stack} - int64_t{expected.stack});
+  expected = {size_bytes, stack, allocator};
   last_stack_ = stack;
   ++allocations_;
 }
@@ -210,15 +211,16 @@ void RecordWriter::PutString(std::string_view text) {
 void RecordWriter::PutAddress(uint8_t tag, uint64_t address) {
   // A block of memory that is freed and given out again, as allocators love to
   // do, is one byte: its address is found where it was put first.
-  uint64_t& slot = slots_[(address >> 4) % records::kAddressSlots];
-  if (slot == address) {
-    Begin(static_cast<Tag>(tag | (&slot - slots_.data())));
-  } else {
-    Begin(static_cast<Tag>(tag | records::kAddressFollows));
-    PutSigned(static_cast<int64_t>((address >> 3) - (last_address_ >> 3)));
-    slot = address;
+  const size_t slot = (address >> 4) % records::kAddressSlots;
+  if (slots_[slot] == address) {
+    Begin(static_cast<Tag>(tag | slot));
+    return;
   }
-  last_address_ = address;
+  slots_[slot] = address;
+  const size_t region = (address >> 16) % records::kAddressRegions;
+  Begin(static_cast<Tag>(tag | records::kAddressFollows | region));
+  PutSigned(static_cast<int64_t>((address >> 3) - (regions_[region] >> 3)));
+  regions_[region] = address;
 }
 
 void RecordWriter::FlushBlock() {

@@ -64,16 +64,23 @@ class RecordWriter {
   void PutAddress(uint8_t tag, uint64_t address);
   void FlushBlock();
 
+  /// What followed the latest allocation of a call stack. A program's loops
+  /// allocate the same in the same order.
+  struct Expectation {
+    uint64_t size_bytes;
+    uint32_t stack;
+    Allocator allocator;
+  };
+
   Sink* const sink_;
   std::array<uint8_t, records::kMaxPayloadBytes> block_;
   uint8_t* cursor_ = block_.data();
 
   std::array<uint64_t, records::kAddressSlots> slots_{};
-  uint64_t last_address_ = 0;
-  uint64_t last_size_bytes_ = 0;
+  std::array<uint64_t, records::kAddressRegions> regions_{};
+  std::array<Expectation, records::kExpectations> expectations_{};
   uint32_t last_stack_ = 0;
   uint32_t last_thread_ = 0;
-  Allocator last_allocator_{};
   uint64_t allocations_ = 0;
   uint64_t deallocations_ = 0;
 

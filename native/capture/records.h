@@ -8,7 +8,7 @@
 namespace memray_mocha::records {
 
 inline constexpr char kMagic[] = "MEMRAYJS";
-inline constexpr uint16_t kVersion = 1;
+inline constexpr uint16_t kVersion = 2;
 inline constexpr uint16_t kFlagNative = 1;
 inline constexpr uint16_t kFlagTraceJs = 2;
 inline constexpr size_t kHeaderBytes = 32;
@@ -18,12 +18,14 @@ inline constexpr size_t kMaxPayloadBytes = 65536;
 inline constexpr size_t kMaxStringBytes = 4096;
 
 inline constexpr uint8_t kAllocation = 0x80;
-inline constexpr uint8_t kSameStack = 0x40;
-inline constexpr uint8_t kSameAllocator = 0x20;
-inline constexpr uint8_t kSameSize = 0x10;
+inline constexpr uint8_t kExpectedStack = 0x40;
+inline constexpr uint8_t kExpectedAllocator = 0x20;
+inline constexpr uint8_t kExpectedSize = 0x10;
 inline constexpr uint8_t kDeallocation = 0x40;
-inline constexpr size_t kAddressSlots = 15;
-inline constexpr uint8_t kAddressFollows = 15;
+inline constexpr uint8_t kAddressFollows = 0x08;
+inline constexpr size_t kAddressSlots = 8;
+inline constexpr size_t kAddressRegions = 8;
+inline constexpr size_t kExpectations = 16;
 
 enum class Tag : uint8_t {
   kEnd = 0x01,

@@ -1,6 +1,6 @@
 #include "js_heap/sample_block.h"
 
-#include <dlfcn.h>
+#include <v8-internal.h>
 #include <v8-version.h>
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <set>
 
 #include "js_heap/object_sampler.h"
+#include "v8_constants.h"
 
 namespace memray_mocha {
 namespace {
@@ -21,13 +22,6 @@ Value Read(uintptr_t address) {
   return *reinterpret_cast<const Value*>(address);
 }
 
-/// One of the constants that V8 exports for debuggers.
-std::optional<int> FindConstant(const char* name) {
-  const void* constant = dlsym(RTLD_DEFAULT, name);
-  if (!constant) return {};
-  return *static_cast<const int*>(constant);
-}
-
 bool IsHeapObject(uintptr_t value) { return (value & 3) == 1; }
 
 bool IsPointer(uintptr_t value) {
@@ -37,7 +31,7 @@ bool IsPointer(uintptr_t value) {
 /// @return the size that the map of the object says; 0 when it cannot be told.
 size_t InstanceBytes(uintptr_t object) {
   static const auto size_in_words =
-      FindConstant("v8dbg_class_Map__instance_size_in_words__char");
+      FindV8Constant("v8dbg_class_Map__instance_size_in_words__char");
   if (!size_in_words || !IsHeapObject(object)) return 0;
   const auto map = Read<uintptr_t>(object - 1);
   if (!IsHeapObject(map)) return 0;
@@ -47,12 +41,9 @@ size_t InstanceBytes(uintptr_t object) {
 /// @return the type of a heap object, as V8 numbers them; nothing when it
 /// cannot be told.
 std::optional<uint16_t> TypeOf(uintptr_t object) {
-  static const auto type_offset =
-      FindConstant("v8dbg_class_Map__instance_type__uint16_t");
-  if (!type_offset || !IsHeapObject(object)) return {};
-  const auto map = Read<uintptr_t>(object - 1);
-  if (!IsHeapObject(map)) return {};
-  return Read<uint16_t>(map - 1 + *type_offset);
+  if (!IsHeapObject(object) || !IsHeapObject(Read<uintptr_t>(object - 1)))
+    return {};
+  return v8::internal::Internals::GetInstanceType(object);
 }
 
 #if V8_MAJOR_VERSION < 13
@@ -89,7 +80,7 @@ Types FindTypesOfCompilers() {
            "v8dbg_type_TrustedWeakFixedArray__TRUSTED_WEAK_FIXED_ARRAY_TYPE",
        }) {
     // Each version has its own.
-    if (const auto type = FindConstant(name)) types.set(*type);
+    if (const auto type = FindV8Constant(name)) types.set(*type);
   }
   return types;
 }
@@ -97,11 +88,11 @@ Types FindTypesOfCompilers() {
 /// @return the size of the elements of an array; nothing for other objects.
 std::optional<size_t> ElementsBytes(uintptr_t object) {
   static const auto array_type =
-      FindConstant("v8dbg_type_JSArray__JS_ARRAY_TYPE");
+      FindV8Constant("v8dbg_type_JSArray__JS_ARRAY_TYPE");
   static const auto elements_offset =
-      FindConstant("v8dbg_class_JSObject__elements__Object");
+      FindV8Constant("v8dbg_class_JSObject__elements__Object");
   static const auto length_offset =
-      FindConstant("v8dbg_class_FixedArrayBase__length__SMI");
+      FindV8Constant("v8dbg_class_FixedArrayBase__length__SMI");
   if (!array_type || !elements_offset || !length_offset ||
       TypeOf(object) != *array_type) {
     return {};
@@ -163,7 +154,7 @@ bool SampleBlock::IsOfCompilers(uintptr_t block) const {
   // The tables of code have the type of a small typed array's bytes, but are
   // not made in the young generation.
   static const auto byte_array_type =
-      FindConstant("v8dbg_type_ByteArray__BYTE_ARRAY_TYPE");
+      FindV8Constant("v8dbg_type_ByteArray__BYTE_ARRAY_TYPE");
   if (type == byte_array_type) return !IsYoung(object);
 #endif
   return types[*type];

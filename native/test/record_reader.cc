@@ -73,23 +73,25 @@ std::string RecordReader::ReadRecord() {
 std::string RecordReader::ReadHotRecord(uint8_t tag) {
   if (tag < 0x80) return "DEALLOCATION " + ReadAddress(tag);
   const std::string address = ReadAddress(tag);
-  if (!(tag & 0x10)) last_size_ = Varint();
-  if (!(tag & 0x20)) last_allocator_ = Byte();
-  if (!(tag & 0x40)) last_stack_ += Signed();
-  return "ALLOCATION " + address + ' ' + std::to_string(last_size_) + ' ' +
-         std::to_string(last_allocator_) + ' ' + std::to_string(last_stack_);
+  Expectation& expected = expectations_[last_stack_ % 16];
+  if (!(tag & 0x10)) expected.size = Varint();
+  if (!(tag & 0x20)) expected.allocator = Byte();
+  if (!(tag & 0x40)) expected.stack += Signed();
+  last_stack_ = expected.stack;
+  return "ALLOCATION " + address + ' ' + std::to_string(expected.size) + ' ' +
+         std::to_string(expected.allocator) + ' ' +
+         std::to_string(expected.stack);
 }
 
 std::string RecordReader::ReadAddress(uint8_t tag) {
-  const int slot = tag & 0x0F;
-  if (slot < 15) {
-    last_address_ = slots_[slot];
-  } else {
-    last_address_ = (last_address_ / 8 + Signed()) * 8;
-    slots_[(last_address_ >> 4) % 15] = last_address_;
+  uint64_t address = slots_[tag & 0x07];
+  if (tag & 0x08) {
+    uint64_t& latest = regions_[tag & 0x07];
+    address = latest = (latest / 8 + Signed()) * 8;
+    slots_[(address >> 4) % 8] = address;
   }
   std::ostringstream text;
-  text << std::hex << last_address_;
+  text << std::hex << address;
   return text.str();
 }
 

@@ -41,10 +41,14 @@ class RecordReader {
   size_t cursor_ = 0;
   size_t end_ = 0;
   std::vector<size_t> payload_sizes_;
-  std::array<uint64_t, 15> slots_{};
-  uint64_t last_address_ = 0;
-  uint64_t last_size_ = 0;
-  uint64_t last_allocator_ = 0;
+  struct Expectation {
+    uint64_t size;
+    uint64_t allocator;
+    uint64_t stack;
+  };
+  std::array<uint64_t, 8> slots_{};
+  std::array<uint64_t, 8> regions_{};
+  std::array<Expectation, 16> expectations_{};
   uint64_t last_stack_ = 0;
 };
 

@@ -41,11 +41,11 @@ TEST("RecordWriter: the header, to the byte") {
   const RecordWriter writer(&sink, kHeader);
   const Bytes expected{
       'M',  'E',  'M',  'R',  'A',  'Y',  'J',  'S',   // magic
-      0x01, 0x00, 0x03, 0x00,                          // version, flags
+      0x02, 0x00, 0x03, 0x00,                          // version, flags
       0x04, 0x03, 0x02, 0x01,                          // pid
       0x00, 0x68, 0xE5, 0xCF, 0x8B, 0x01, 0x00, 0x00,  // started at
       0x01, 0x00, 0x00, 0x00,                          // main thread
-      0xFE, 0x07, 0x2A, 0xFE};                         // crc32
+      0x34, 0x4A, 0x83, 0x51};                         // crc32
   EXPECT_EQUAL(sink.bytes, expected);
 }
 
@@ -71,19 +71,20 @@ TEST("RecordWriter: END counts the hot records") {
 }
 
 TEST("RecordWriter: the first allocation, to the byte") {
-  // 0x1000 / 8 = 0x200, zig-zag 0x400.
-  EXPECT_PAYLOAD(({0x02, 0x01, 0xCF, 0x80, 0x08, 0x18, 0x01}),
+  // Region 0x1000 >> 16 = 0; 0x1000 / 8 = 0x200, zig-zag 0x400. The expected
+  // call stack is 0.
+  EXPECT_PAYLOAD(({0x02, 0x01, 0xC8, 0x80, 0x08, 0x18, 0x01}),
                  w->WriteAllocation(1, 0x1000, 24, Allocator::kMalloc, 0));
 }
 
-TEST("RecordWriter: what is as before is not written again") {
-  // Slot (0x1000 >> 4) % 15 = 1.
-  EXPECT_PAYLOAD(({0x02, 0x01, 0xCF, 0x80, 0x08, 0x18, 0x01,  // as above
-                   0x41,                                      // freed
-                   0xF1,                                      // all the same
-                   0xE1, 0x19,                                // another size
-                   0xD1, 0x02,    // another allocator
-                   0xB1, 0x06}),  // call stack 3
+TEST("RecordWriter: what is as the last time is not written again") {
+  // Slot (0x1000 >> 4) % 8 = 0.
+  EXPECT_PAYLOAD(({0x02, 0x01, 0xC8, 0x80, 0x08, 0x18, 0x01,  // as above
+                   0x40,                                      // freed
+                   0xF0,                                      // all the same
+                   0xE0, 0x19,                                // another size
+                   0xD0, 0x02,    // another allocator
+                   0xB0, 0x06}),  // call stack 3
                  w->WriteAllocation(1, 0x1000, 24, Allocator::kMalloc, 0);
                  w->WriteDeallocation(0x1000);
                  w->WriteAllocation(1, 0x1000, 24, Allocator::kMalloc, 0);
@@ -92,25 +93,50 @@ TEST("RecordWriter: what is as before is not written again") {
                  w->WriteAllocation(1, 0x1000, 25, Allocator::kCalloc, 3));
 }
 
-TEST(
-    "RecordWriter: a call stack is relative to that of the latest allocation") {
-  EXPECT_PAYLOAD(({0x02, 0x01, 0x8F, 0x80, 0x08, 0x18, 0x01, 0x0A,  // 0 + 5
-                   0xB1, 0x05,                                      // 5 - 3
-                   0xB1, 0x03}),                                    // 2 - 2
-                 w->WriteAllocation(1, 0x1000, 24, Allocator::kMalloc, 5);
-                 w->WriteAllocation(1, 0x1000, 24, Allocator::kMalloc, 2);
-                 w->WriteAllocation(1, 0x1000, 24, Allocator::kMalloc, 0));
+TEST("RecordWriter: a loop is expected from its second turn on") {
+  EXPECT_PAYLOAD(({0x02, 0x01,                          //
+                   0x88, 0x80, 0x08, 0x18, 0x01, 0x0A,  // after 0: call stack 5
+                   0x80, 0x19, 0x02, 0x04,              // after 5: call stack 2
+                   0x80, 0x18, 0x01, 0x0A,              // after 2: call stack 5
+                   0xF0, 0xF0, 0xF0}),                  // as the last time
+                 for (int turn = 0; turn < 3; ++turn) {
+                   w->WriteAllocation(1, 0x1000, 24, Allocator::kMalloc, 5);
+                   if (turn == 2) break;
+                   w->WriteAllocation(1, 0x1000, 25, Allocator::kCalloc, 2);
+                 } w->WriteAllocation(1, 0x1000, 25, Allocator::kCalloc, 2));
 }
 
-TEST("RecordWriter: size 0 and call stack 0 are as before at first") {
-  EXPECT_PAYLOAD(({0x02, 0x01, 0xDF, 0x80, 0x08, 0x01}),
+TEST("RecordWriter: a call stack is relative to the one that is expected") {
+  EXPECT_PAYLOAD(({0x02, 0x01, 0x88, 0x80, 0x08, 0x18, 0x01, 0x0A,  // 0 + 5
+                   0x80, 0x18, 0x01, 0x0A,                          // 0 + 5
+                   0xB0, 0x05,                                      // 5 - 3
+                   0x80, 0x18, 0x01, 0x0A}),                        // 0 + 5
+                 for (const uint32_t stack
+                      : {5, 5, 2, 5}) {
+                   w->WriteAllocation(1, 0x1000, 24, Allocator::kMalloc, stack);
+                 });
+}
+
+TEST("RecordWriter: expectations are told apart by call stacks modulo 16") {
+  EXPECT_PAYLOAD(({0x02, 0x01, 0x88, 0x80, 0x08, 0x18, 0x01, 0x22,  // 0 + 17
+                   0x80, 0x18, 0x01, 0x02,                          // 0 + 1
+                   0xB0, 0x20}),                                    // 1 + 16
+                 for (const uint32_t stack
+                      : {17, 1, 17}) {
+                   w->WriteAllocation(1, 0x1000, 24, Allocator::kMalloc, stack);
+                 });
+}
+
+TEST("RecordWriter: size 0 and call stack 0 are expected at first") {
+  EXPECT_PAYLOAD(({0x02, 0x01, 0xD8, 0x80, 0x08, 0x01}),
                  w->WriteAllocation(1, 0x1000, 0, Allocator::kMalloc, 0));
 }
 
 TEST("RecordWriter: addresses go back, and up to the end of user space") {
-  EXPECT_PAYLOAD(({0x4F, 0x80, 0x08,  // 0x200
-                   0x4F, 0xFF, 0x03,  // 0x100 - 0x200
-                   0x4F, 0xFE, 0xFB, 0xFF, 0xFF, 0xFF, 0xFF, 0x07}),
+  // 0x00007FFFFFFFFFF8 is of region 7.
+  EXPECT_PAYLOAD(({0x48, 0x80, 0x08,  // 0x200
+                   0x48, 0xFF, 0x03,  // 0x100 - 0x200
+                   0x4F, 0xFE, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x07}),
                  w->WriteDeallocation(0x1000);
                  w->WriteDeallocation(0x800);
                  w->WriteDeallocation(0x00007FFFFFFFFFF8));
@@ -119,41 +145,50 @@ TEST("RecordWriter: addresses go back, and up to the end of user space") {
 TEST(
     "RecordWriter: a slot of the address cache is taken over, a hit changes "
     "nothing") {
-  // Both are of slot 1: 0x1000 >> 4 = 256, 0x10F0 >> 4 = 271.
-  EXPECT_PAYLOAD(({0x4F, 0x80, 0x08,  // 0x1000 into slot 1
-                   0x4F, 0x3C,        // 0x10F0 into slot 1: 0x21E - 0x200
-                   0x41,              // hit
-                   0x4F, 0x3B,        // 0x1000 again: 0x200 - 0x21E
-                   0x41}),
+  // Both are of slot 0: 0x1000 >> 4 = 256, 0x1080 >> 4 = 264.
+  EXPECT_PAYLOAD(({0x48, 0x80, 0x08,  // 0x1000 into slot 0
+                   0x48, 0x20,        // 0x1080 into slot 0: 0x210 - 0x200
+                   0x40,              // hit
+                   0x48, 0x1F,        // 0x1000 again: 0x200 - 0x210
+                   0x48, 0x02,        // 0x1008, of the same slot
+                   0x48, 0x04,        // 0x1018 into slot 1
+                   0x40,              // 0x1008
+                   0x48, 0x02}),      // 0x1020: one on from 0x1018
                  w->WriteDeallocation(0x1000);
-                 w->WriteDeallocation(0x10F0); w->WriteDeallocation(0x10F0);
-                 w->WriteDeallocation(0x1000); w->WriteDeallocation(0x1000));
-}
-
-TEST("RecordWriter: a hit counts as the last address") {
-  EXPECT_PAYLOAD(({0x4F, 0x80, 0x08,  // 0x1000 into slot 1
-                   0x4F, 0x04,        // 0x1010 into slot 2
-                   0x41,              // 0x1000
-                   0x4F, 0x08}),      // 0x1020: two sixteens on from 0x1000
-                 w->WriteDeallocation(0x1000);
-                 w->WriteDeallocation(0x1010); w->WriteDeallocation(0x1000);
+                 w->WriteDeallocation(0x1080); w->WriteDeallocation(0x1080);
+                 w->WriteDeallocation(0x1000); w->WriteDeallocation(0x1008);
+                 w->WriteDeallocation(0x1018); w->WriteDeallocation(0x1008);
                  w->WriteDeallocation(0x1020));
 }
 
-TEST("RecordWriter: slots go up to 14") {
-  // 0xE0 >> 4 = 14; 0xE8 is of the same slot but another address.
-  EXPECT_PAYLOAD(({0x4F, 0x38, 0x4E, 0x4F, 0x02, 0x4E}),
-                 w->WriteDeallocation(0xE0);
-                 w->WriteDeallocation(0xE0); w->WriteDeallocation(0xE8);
-                 w->WriteDeallocation(0xE8));
+TEST("RecordWriter: addresses are relative to the latest of their region") {
+  // Regions 1, 2 and 7 are next to each other; 0x91000 is of region 1 again.
+  EXPECT_PAYLOAD(({0x49, 0x80, 0x80, 0x01,  // 0x2000
+                   0x4A, 0x80, 0x80, 0x02,  // 0x4000
+                   0x4F, 0x80, 0x80, 0x07,  // 0xE000
+                   0x49, 0x04,              // two eights on
+                   0x4A, 0xFC, 0x7F,        // to its end
+                   0x49, 0xFC, 0x87, 0x08}),
+                 w->WriteDeallocation(0x10000);
+                 w->WriteDeallocation(0x20000); w->WriteDeallocation(0x70000);
+                 w->WriteDeallocation(0x10010); w->WriteDeallocation(0x2FFF0);
+                 w->WriteDeallocation(0x91000));
+}
+
+TEST("RecordWriter: slots go up to 7") {
+  // 0x70 >> 4 = 7; 0x78 is of the same slot but another address.
+  EXPECT_PAYLOAD(({0x48, 0x1C, 0x47, 0x48, 0x02, 0x47}),
+                 w->WriteDeallocation(0x70);
+                 w->WriteDeallocation(0x70); w->WriteDeallocation(0x78);
+                 w->WriteDeallocation(0x78));
 }
 
 TEST("RecordWriter: a thread is named when it changes, for allocations only") {
-  EXPECT_PAYLOAD(({0x02, 0x01, 0xCF, 0x80, 0x08, 0x18, 0x01,  //
-                   0x41,                                      //
-                   0x02, 0x80, 0x01, 0xF1,                    // thread 128
-                   0xF1,                                      //
-                   0x02, 0x01, 0xF1}),
+  EXPECT_PAYLOAD(({0x02, 0x01, 0xC8, 0x80, 0x08, 0x18, 0x01,  //
+                   0x40,                                      //
+                   0x02, 0x80, 0x01, 0xF0,                    // thread 128
+                   0xF0,                                      //
+                   0x02, 0x01, 0xF0}),
                  w->WriteAllocation(1, 0x1000, 24, Allocator::kMalloc, 0);
                  w->WriteDeallocation(0x1000);
                  w->WriteAllocation(128, 0x1000, 24, Allocator::kMalloc, 0);
@@ -162,7 +197,7 @@ TEST("RecordWriter: a thread is named when it changes, for allocations only") {
 }
 
 TEST("RecordWriter: the largest size") {
-  EXPECT_PAYLOAD(({0x02, 0x01, 0xCF, 0x02, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
+  EXPECT_PAYLOAD(({0x02, 0x01, 0xC8, 0x02, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF,
                    0xFF, 0xFF, 0xFF, 0x01, 0x10}),
                  w->WriteAllocation(1, 8, ~uint64_t{0}, Allocator::kMmap, 0));
 }

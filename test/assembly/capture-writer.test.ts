@@ -20,7 +20,7 @@ describe('CaptureWriter', () => {
       mainThread: 7,
     }).toBytes();
     const start = Buffer.from(
-      '4d454d5241594a53 0100 0300 02010000 0100000000000000 07000000'.replaceAll(' ', ''),
+      '4d454d5241594a53 0200 0300 02010000 0100000000000000 07000000'.replaceAll(' ', ''),
       'hex',
     );
     assert.equal(bytes.length, HEADER_BYTES);
@@ -40,22 +40,31 @@ describe('CaptureWriter', () => {
       .allocation(0x1000, 100, MALLOC, 0) // everything but the call stack is new
       .allocation(0x1010, 100, MALLOC, 0) // only the address is
       .allocation(0x1018, 200, CALLOC, 0)
-      .deallocation(0x1000) // in slot 0x100 % 15 = 1 of the cache
-      .deallocation(0x2000);
+      .deallocation(0x1000) // in slot 0x100 % 8 = 0 of the cache
+      .deallocation(0x2000)
+      .deallocation(0x5_0000) // the first of region 5
+      .deallocation(0x2008);
     assert.deepEqual(payloadOf(writer), [
-      ...[0x80 | 0x40 | 15, 0x80, 0x08, 100, 1],
-      ...[0x80 | 0x40 | 0x20 | 0x10 | 15, 4],
-      ...[0x80 | 0x40 | 15, 2, 0xc8, 0x01, 2],
-      ...[0x40 | 1],
-      ...[0x40 | 15, 0x80, 0x08],
+      ...[0x80 | 0x40 | 8, 0x80, 0x08, 100, 1],
+      ...[0x80 | 0x40 | 0x20 | 0x10 | 8, 4],
+      ...[0x80 | 0x40 | 8, 2, 0xc8, 0x01, 2],
+      ...[0x40 | 0],
+      ...[0x40 | 8, 0xfa, 0x07],
+      ...[0x40 | 8 | 5, 0x80, 0x80, 0x05],
+      ...[0x40 | 8, 2],
     ]);
   });
 
-  it('writes call stacks as differences', () => {
-    const writer = new CaptureWriter().allocation(8, 0, MALLOC, 3).allocation(16, 0, MALLOC, 1);
+  it('writes call stacks as differences from what followed the last time', () => {
+    const writer = new CaptureWriter();
+    for (const stack of [3, 1, 3, 1, 19, 2]) writer.allocation(8, 0, MALLOC, stack);
     assert.deepEqual(payloadOf(writer), [
-      ...[0x80 | 0x10 | 15, 2, 1, 6],
-      ...[0x80 | 0x20 | 0x10 | 15, 2, 3],
+      ...[0x80 | 0x10 | 8, 2, 1, 6],
+      ...[0x80 | 0x10 | 0, 1, 2], // after 3: 0 + 1
+      ...[0x80 | 0x10 | 0, 1, 6], // after 1: 0 + 3
+      0x80 | 0x70, // after 3: 1
+      ...[0x80 | 0x30, 32], // after 1: 3 + 16
+      ...[0x80 | 0x30, 2], // after 19, which counts as 3: 1 + 1
     ]);
   });
 

@@ -138,7 +138,7 @@ describe('a corrupt capture', () => {
       (writer) => writer.raw(2, ...Array<number>(9).fill(0x80), 2),
     ],
     ['a call stack that is not defined', /number 1\b/, (writer) => writer.allocation(8, 1, 1, 1)],
-    ['a call stack below 0', /not allowed/, (writer) => writer.raw(0x80 | 15, 2, 1, 1, 1)],
+    ['a call stack below 0', /not allowed/, (writer) => writer.raw(0x80 | 8, 2, 1, 1, 1)],
     ['an allocator that is not defined', /number 11\b/, (writer) => writer.allocation(8, 1, 11)],
     [
       'an allocation by "the latest" allocator before any',
@@ -148,12 +148,12 @@ describe('a corrupt capture', () => {
     [
       'a size that cannot be',
       /number/,
-      (writer) => writer.raw(0x80 | 15, 2, ...Array<number>(8).fill(0xff), 0, 1),
+      (writer) => writer.raw(0x80 | 8, 2, ...Array<number>(8).fill(0xff), 0, 1),
     ],
     [
       'a mapping beyond the last address',
       /number 16\b/,
-      (writer) => writer.raw(0xc0 | 15, 1, 16, 16),
+      (writer) => writer.raw(0xc0 | 8, 1, 16, 16),
     ],
     ['a thread 0', /number 0\b/, (writer) => writer.thread(0)],
     ['a script that is not defined', /number 1\b/, (writer) => writer.code('JS:f', 1)],

@@ -25,7 +25,7 @@ describe('the golden capture', () => {
 
     it('says what it is', () => {
       assert.deepEqual(reader.metadata, {
-        version: 1,
+        version: 2,
         pid: 4711,
         startedAtMs: 1_700_000_000_000,
         durationMs: 1500,

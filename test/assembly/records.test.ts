@@ -10,7 +10,7 @@ describe('records', () => {
     for (const [key, value] of Object.entries(texts)) writer.metadata(key, value);
     writer.metadata('commandLine', 'node mocha').metadata('later', 'unknown').end(1500);
     assert.deepEqual(read(writer).metadata, {
-      version: 1,
+      version: 2,
       pid: 12,
       startedAtMs: 1_722_000_000_123,
       durationMs: 1500,
@@ -110,9 +110,9 @@ describe('records', () => {
     // From 8 down by 16: 2^64 - 8; in units of eight, zig-zag: 3.
     const writer = new CaptureWriter().thread(1).allocation(8, 1);
     writer
-      .raw(0x80 | 0x70 | 15, 3)
-      .raw(0x40 | 15, 4)
-      .raw(0x40 | 15, 3);
+      .raw(0x80 | 0x70 | 8, 3)
+      .raw(0x40 | 8, 4)
+      .raw(0x40 | 8, 3);
     writer.end(0, { allocations: 2, deallocations: 2 });
     const { leakedBytes, deallocationCount } = read(writer).statistics();
     assert.deepEqual({ leakedBytes, deallocationCount }, { leakedBytes: 0, deallocationCount: 2 });
@@ -122,10 +122,10 @@ describe('records', () => {
     const ten = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
     const longZero = [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00];
     // The largest zig-zag number is -2^63: times eight that is 0.
-    const writer = new CaptureWriter().thread(1).raw(0x80 | 0x60 | 15, ...ten, ...longZero);
+    const writer = new CaptureWriter().thread(1).raw(0x80 | 0x60 | 8, ...ten, ...longZero);
     writer.end(0, { allocations: 1, deallocations: 0 });
     assert.throws(() => read(writer).statistics(), { code: 'ERR_MEMRAY_CAPTURE_CORRUPT' });
-    const valid = new CaptureWriter().thread(1).raw(0x80 | 0x40 | 15, ...ten, ...longZero, MALLOC);
+    const valid = new CaptureWriter().thread(1).raw(0x80 | 0x40 | 8, ...ten, ...longZero, MALLOC);
     valid.end(0, { allocations: 1, deallocations: 0 });
     assert.equal(read(valid).statistics().allocationCount, 1);
   });

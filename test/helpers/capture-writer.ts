@@ -28,8 +28,10 @@ const HEADER_BYTES = 32;
 const BLOCK_HEADER_BYTES = 8;
 const MAX_PAYLOAD_BYTES = 65_536;
 const MAX_HOT_RECORD_BYTES = 32;
-const CACHE_SLOTS = 15;
-const CACHE_MISS = 15;
+const ADDRESS_FOLLOWS = 8;
+const ADDRESS_SLOTS = 8;
+const ADDRESS_REGIONS = 8;
+const EXPECTATIONS = 16;
 
 export interface CaptureHeader {
   version?: number;
@@ -47,10 +49,13 @@ export class CaptureWriter {
   private bytes = Buffer.alloc(1 << 16);
   private length = HEADER_BYTES;
   private blockStart = HEADER_BYTES;
-  private readonly cache = new Float64Array(CACHE_SLOTS);
-  private lastAddress = 0;
-  private lastSize = 0;
-  private lastAllocator = 0;
+  private readonly slots = new Float64Array(ADDRESS_SLOTS);
+  private readonly regions = new Float64Array(ADDRESS_REGIONS);
+  private readonly expectations = Array.from({ length: EXPECTATIONS }, () => ({
+    size: 0,
+    allocator: 0,
+    stack: 0,
+  }));
   private lastStack = 0;
   private readonly counts = { string: 0, script: 0, code: 0, frame: 0, stack: 0 };
   allocations = 0;
@@ -62,7 +67,7 @@ export class CaptureWriter {
     private readonly blockBytes = MAX_PAYLOAD_BYTES,
   ) {
     this.bytes.write('MEMRAYJS', 0, 'latin1');
-    this.bytes.writeUInt16LE(header.version ?? 1, 8);
+    this.bytes.writeUInt16LE(header.version ?? 2, 8);
     this.bytes.writeUInt16LE(header.flags ?? 0, 10);
     this.bytes.writeUInt32LE(header.pid ?? 4711, 12);
     this.bytes.writeBigUInt64LE(BigInt(header.startedAtMs ?? 1_700_000_000_000), 16);
@@ -73,16 +78,16 @@ export class CaptureWriter {
 
   allocation(address: number, size: number, allocator = MALLOC, stack = 0): this {
     this.begin(MAX_HOT_RECORD_BYTES);
-    const same =
-      (stack === this.lastStack ? 0x40 : 0) |
-      (allocator === this.lastAllocator ? 0x20 : 0) |
-      (size === this.lastSize ? 0x10 : 0);
-    this.hotAddress(0x80 | same, address);
-    if (!(same & 0x10)) this.varint(size);
-    if (!(same & 0x20)) this.byte(allocator);
-    if (!(same & 0x40)) this.zigZag(stack - this.lastStack);
-    this.lastSize = size;
-    this.lastAllocator = allocator;
+    const expected = this.expectations[this.lastStack % EXPECTATIONS]!;
+    const flags =
+      (stack === expected.stack ? 0x40 : 0) |
+      (allocator === expected.allocator ? 0x20 : 0) |
+      (size === expected.size ? 0x10 : 0);
+    this.hotAddress(0x80 | flags, address);
+    if (!(flags & 0x10)) this.varint(size);
+    if (!(flags & 0x20)) this.byte(allocator);
+    if (!(flags & 0x40)) this.zigZag(stack - expected.stack);
+    Object.assign(expected, { size, allocator, stack });
     this.lastStack = stack;
     this.allocations++;
     return this;
@@ -235,15 +240,16 @@ export class CaptureWriter {
   }
 
   private hotAddress(tag: number, address: number): void {
-    const slot = Math.floor(address / 16) % CACHE_SLOTS;
-    if (this.cache[slot] === address) {
+    const slot = Math.floor(address / 2 ** 4) % ADDRESS_SLOTS;
+    if (this.slots[slot] === address) {
       this.byte(tag | slot);
-    } else {
-      this.byte(tag | CACHE_MISS);
-      this.zigZag(address / 8 - this.lastAddress / 8);
-      this.cache[slot] = address;
+      return;
     }
-    this.lastAddress = address;
+    this.slots[slot] = address;
+    const region = Math.floor(address / 2 ** 16) % ADDRESS_REGIONS;
+    this.byte(tag | ADDRESS_FOLLOWS | region);
+    this.zigZag(address / 8 - this.regions[region]! / 8);
+    this.regions[region] = address;
   }
 
   private text(bytes: Buffer): void {
