@@ -147,10 +147,10 @@ describe('CaptureReader', () => {
   });
 
   it('says which version it does not read', () => {
-    const bytes = new CaptureWriter({ version: 2 }).toBytes();
+    const bytes = new CaptureWriter({ version: 3 }).toBytes();
     assert.throws(() => new CaptureReader(createSource(bytes)).metadata, {
       code: 'ERR_MEMRAY_CAPTURE_VERSION',
-      message: /^The capture is a capture of format version 2\b/,
+      message: /^The capture is a capture of format version 3\b/,
     });
   });
 
