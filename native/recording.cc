@@ -251,14 +251,18 @@ void Recording::TellPeak(records::HeapKind kind, uint64_t js_bytes,
   SampledHeap sampled_then;
   // What is taken for none has no rows either.
   if (peak.js_bytes > 0) {
-    std::map<uint32_t, SampledMemory> sums(sampled.begin(), sampled.end());
+    sampled_then = sampled;
     held_.ForEachObjectAfter(
-        peak.position, [&sums](uint32_t stack, const SampledMemory& memory) {
-          sums[stack].bytes -= memory.bytes;
-          sums[stack].objects -= memory.objects;
+        peak.position,
+        [&sampled_then](uint32_t stack, const SampledMemory& memory) {
+          const auto row = std::lower_bound(
+              sampled_then.begin(), sampled_then.end(), stack,
+              [](const auto& sum, uint32_t key) { return sum.first < key; });
+          row->second.bytes -= memory.bytes;
+          row->second.objects -= memory.objects;
         });
-    std::erase_if(sums, [](const auto& sum) { return sum.second.bytes == 0; });
-    sampled_then.assign(sums.begin(), sums.end());
+    std::erase_if(sampled_then,
+                  [](const auto& sum) { return sum.second.bytes == 0; });
   }
   held_.WriteAll(
       peak.position, [this](const HeldEvents::Event& event) { Write(event); },
