@@ -37,7 +37,7 @@ export class HotRecord {
 /** The largest size a JavaScript number holds exactly; nothing that large can be allocated. */
 const MAX_SIZE: u64 = 0x1fffffffffffff;
 
-/** What followed the latest ALLOCATION of a call stack. */
+/** What followed the latest ALLOCATION of a call stack, modulo EXPECTATIONS. */
 @unmanaged
 class Expectation {
   size: u64;

@@ -1,6 +1,7 @@
 #ifndef NATIVE_LIVE_SAMPLES_H_
 #define NATIVE_LIVE_SAMPLES_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -32,7 +33,20 @@ struct Sample {
 /// The sums of what live samples stand for, and dead ones. For one thread.
 class LiveSamples {
  public:
+  /// Sorted by call stack; each is there once, and only if it has bytes.
   using ByStack = std::vector<std::pair<uint32_t, SampledMemory>>;
+
+  /// Takes a part of what a call stack has off its sum, which stays there when
+  /// nothing is left.
+  static void Subtract(ByStack* sums, uint32_t stack,
+                       const SampledMemory& memory) {
+    const auto sum = std::lower_bound(
+        sums->begin(), sums->end(), stack,
+        [](const auto& each, uint32_t key) { return each.first < key; });
+    if (sum == sums->end() || sum->first != stack) return;
+    sum->second.bytes -= memory.bytes;
+    sum->second.objects -= memory.objects;
+  }
 
   /// Counts a sample as live, if it is the program's.
   /// @param dropped_bytes what of it is garbage from the start.

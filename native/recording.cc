@@ -44,6 +44,8 @@ Recording::Recording(uint64_t id, const TrackingOptions& options,
       recorder_(&writer_, options.native, options.own_directory) {
   for (const auto& [key, value] : options.metadata)
     writer_.WriteMetadata(key, value);
+  // For CountNewestSample, which may not write: it is called without the lock.
+  if (sampler_) recorder_.CompilerStack();
 }
 
 void Recording::Enter(ThreadState* thread) {
@@ -255,11 +257,7 @@ void Recording::TellPeak(records::HeapKind kind, uint64_t js_bytes,
     held_.ForEachObjectAfter(
         peak.position,
         [&sampled_then](uint32_t stack, const SampledMemory& memory) {
-          const auto row = std::lower_bound(
-              sampled_then.begin(), sampled_then.end(), stack,
-              [](const auto& sum, uint32_t key) { return sum.first < key; });
-          row->second.bytes -= memory.bytes;
-          row->second.objects -= memory.objects;
+          LiveSamples::Subtract(&sampled_then, stack, memory);
         });
     std::erase_if(sampled_then,
                   [](const auto& sum) { return sum.second.bytes == 0; });

@@ -189,7 +189,7 @@ export function createNotACaptureError(name: string, sizeBytes: number): MemrayM
 export function createCaptureVersionError(name: string, version: number): MemrayMochaError {
   return new MemrayMochaError(
     'ERR_MEMRAY_CAPTURE_VERSION',
-    `${name} is a capture of format version ${version}, and this memray-mocha reads version 1 only. Read it with the memray-mocha that wrote it, or record it again.`,
+    `${name} is a capture of format version ${version}, which this memray-mocha does not read. Read it with the memray-mocha that wrote it, or record it again.`,
   );
 }
 

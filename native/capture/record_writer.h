@@ -64,8 +64,8 @@ class RecordWriter {
   void PutAddress(uint8_t tag, uint64_t address);
   void FlushBlock();
 
-  /// What followed the latest allocation of a call stack. A program's loops
-  /// allocate the same in the same order.
+  /// What followed the latest allocation of a call stack, modulo their number.
+  /// A program's loops allocate the same in the same order.
   struct Expectation {
     uint64_t size_bytes;
     uint32_t stack;

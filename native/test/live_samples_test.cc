@@ -34,6 +34,20 @@ TEST("live samples: are summed up by call stack") {
   EXPECT_EQUAL(samples.dead_bytes(), 0u);
 }
 
+TEST("live samples: what came later is taken off the sums") {
+  LiveSamples::ByStack sums{{3, {100, 4}}, {5, {50, 2}}, {70, {10, 1}}};
+  LiveSamples::Subtract(&sums, 3, {40, 1.5});
+  LiveSamples::Subtract(&sums, 70, {10, 1});
+  // Of these there is nothing.
+  for (const uint32_t stack : {1, 4, 71})
+    LiveSamples::Subtract(&sums, stack, {1, 1});
+  EXPECT_EQUAL(sums.size(), 3u);
+  EXPECT_EQUAL(sums[0].second.bytes, 60u);
+  EXPECT_EQUAL(sums[0].second.objects, 2.5);
+  EXPECT_EQUAL(sums[1].second.bytes, 50u);
+  EXPECT_EQUAL(sums[2].second.bytes, 0u);
+}
+
 TEST("live samples: the dead are in no call stack, but are what died") {
   LiveSamples samples;
   Sample dying = SampleOf(3), staying = SampleOf(3);

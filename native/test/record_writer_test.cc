@@ -93,7 +93,9 @@ TEST("RecordWriter: what is as the last time is not written again") {
                  w->WriteAllocation(1, 0x1000, 25, Allocator::kCalloc, 3));
 }
 
-TEST("RecordWriter: a loop is expected from its second turn on") {
+TEST(
+    "RecordWriter: a loop is expected from its second turn on, but for its "
+    "begin") {
   EXPECT_PAYLOAD(({0x02, 0x01,                          //
                    0x88, 0x80, 0x08, 0x18, 0x01, 0x0A,  // after 0: call stack 5
                    0x80, 0x19, 0x02, 0x04,              // after 5: call stack 2
@@ -101,9 +103,8 @@ TEST("RecordWriter: a loop is expected from its second turn on") {
                    0xF0, 0xF0, 0xF0}),                  // as the last time
                  for (int turn = 0; turn < 3; ++turn) {
                    w->WriteAllocation(1, 0x1000, 24, Allocator::kMalloc, 5);
-                   if (turn == 2) break;
                    w->WriteAllocation(1, 0x1000, 25, Allocator::kCalloc, 2);
-                 } w->WriteAllocation(1, 0x1000, 25, Allocator::kCalloc, 2));
+                 });
 }
 
 TEST("RecordWriter: a call stack is relative to the one that is expected") {
@@ -181,6 +182,15 @@ TEST("RecordWriter: slots go up to 7") {
                  w->WriteDeallocation(0x70);
                  w->WriteDeallocation(0x70); w->WriteDeallocation(0x78);
                  w->WriteDeallocation(0x78));
+}
+
+TEST("RecordWriter: an address in the upper half is of the regions as well") {
+  // (1 << 63 | 2 << 40) / 8 = 1 << 60 | 1 << 38, zig-zag twice that.
+  EXPECT_PAYLOAD(
+      ({0x48, 0x80, 0x80, 0x80, 0x80, 0x80, 0x90, 0x80, 0x80, 0x20, 0x48,
+        0x02}),
+      w->WriteDeallocation(uint64_t{1} << 63 | uint64_t{2} << 40);
+      w->WriteDeallocation((uint64_t{1} << 63 | uint64_t{2} << 40) + 8));
 }
 
 TEST("RecordWriter: a thread is named when it changes, for allocations only") {

@@ -138,10 +138,15 @@ describe('a corrupt capture', () => {
       (writer) => writer.raw(2, ...Array<number>(9).fill(0x80), 2),
     ],
     ['a call stack that is not defined', /number 1\b/, (writer) => writer.allocation(8, 1, 1, 1)],
+    [
+      'a call stack beyond 32 bits',
+      /not allowed/,
+      (writer) => writer.raw(0x80 | 8, 2, 1, 1, 0x80, 0x80, 0x80, 0x80, 0x20),
+    ],
     ['a call stack below 0', /not allowed/, (writer) => writer.raw(0x80 | 8, 2, 1, 1, 1)],
     ['an allocator that is not defined', /number 11\b/, (writer) => writer.allocation(8, 1, 11)],
     [
-      'an allocation by "the latest" allocator before any',
+      'an allocation by the expected allocator before any',
       /number 0\b/,
       (writer) => writer.raw(0xf0),
     ],

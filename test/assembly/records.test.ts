@@ -68,7 +68,7 @@ describe('records', () => {
     assert.equal(read(writer).statistics().leakedBytes, 1);
   });
 
-  it('keep "the latest" address, size, allocator and call stack across each other', () => {
+  it('keep the expected size, allocator and call stack across each other', () => {
     const { allocationCount, allocationBytes, allocators } = read(
       new CaptureWriter()
         .thread(1)
@@ -91,11 +91,13 @@ describe('records', () => {
   it('find addresses in the cache slot that the format says, for any address', () => {
     const addresses = [
       8,
-      0xf8,
+      0x80, // another of its slot and region
+      0x1_0000, // another of its slot, and of another region
+      0x10, // of another slot
+      0x8_0010, // of that slot, and of region 0
       0x1_0000_0008,
       0x7fff_ffff_fff8,
       2 ** 52 - 8,
-      240,
       16 * 0xffff_ffff,
     ];
     const writer = new CaptureWriter().thread(1);
@@ -107,12 +109,12 @@ describe('records', () => {
   });
 
   it('have addresses that wrap at 64 bits', () => {
-    // From 8 down by 16: 2^64 - 8; in units of eight, zig-zag: 3.
+    // Down by 8 in region 7, which begins at 0: 2^64 - 8; in units of eight, zig-zag: 1.
     const writer = new CaptureWriter().thread(1).allocation(8, 1);
     writer
-      .raw(0x80 | 0x70 | 8, 3)
-      .raw(0x40 | 8, 4)
-      .raw(0x40 | 8, 3);
+      .raw(0x80 | 0x70 | 8 | 7, 1)
+      .raw(0x40 | 0)
+      .raw(0x40 | 7);
     writer.end(0, { allocations: 2, deallocations: 2 });
     const { leakedBytes, deallocationCount } = read(writer).statistics();
     assert.deepEqual({ leakedBytes, deallocationCount }, { leakedBytes: 0, deallocationCount: 2 });

@@ -147,11 +147,13 @@ describe('CaptureReader', () => {
   });
 
   it('says which version it does not read', () => {
-    const bytes = new CaptureWriter({ version: 3 }).toBytes();
-    assert.throws(() => new CaptureReader(createSource(bytes)).metadata, {
-      code: 'ERR_MEMRAY_CAPTURE_VERSION',
-      message: /^The capture is a capture of format version 3\b/,
-    });
+    for (const version of [1, 3]) {
+      const bytes = new CaptureWriter({ version }).toBytes();
+      assert.throws(() => new CaptureReader(createSource(bytes)).metadata, {
+        code: 'ERR_MEMRAY_CAPTURE_VERSION',
+        message: `The capture is a capture of format version ${version}, which this memray-mocha does not read. Read it with the memray-mocha that wrote it, or record it again.`,
+      });
+    }
   });
 
   it('reads while a test has replaced functions of fs', () => {
