@@ -41,7 +41,7 @@ export const DEALLOCATION_END: u32 = 0x50;
 export const ADDRESS_FOLLOWS: u32 = 0x08;
 export const ADDRESS_SLOTS: u32 = 8;
 export const ADDRESS_REGIONS: u32 = 8;
-export const EXPECTATIONS: u32 = 16;
+export const EXPECTATIONS: u32 = 64;
 
 export const END: u32 = 0x01;
 export const THREAD: u32 = 0x02;

@@ -25,7 +25,7 @@ inline constexpr uint8_t kDeallocation = 0x40;
 inline constexpr uint8_t kAddressFollows = 0x08;
 inline constexpr size_t kAddressSlots = 8;
 inline constexpr size_t kAddressRegions = 8;
-inline constexpr size_t kExpectations = 16;
+inline constexpr size_t kExpectations = 64;
 
 enum class Tag : uint8_t {
   kEnd = 0x01,

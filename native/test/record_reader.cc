@@ -73,7 +73,7 @@ std::string RecordReader::ReadRecord() {
 std::string RecordReader::ReadHotRecord(uint8_t tag) {
   if (tag < 0x80) return "DEALLOCATION " + ReadAddress(tag);
   const std::string address = ReadAddress(tag);
-  Expectation& expected = expectations_[last_stack_ % 16];
+  Expectation& expected = expectations_[last_stack_ % 64];
   if (!(tag & 0x10)) expected.size = Varint();
   if (!(tag & 0x20)) expected.allocator = Byte();
   if (!(tag & 0x40)) expected.stack += Signed();

@@ -48,7 +48,7 @@ class RecordReader {
   };
   std::array<uint64_t, 8> slots_{};
   std::array<uint64_t, 8> regions_{};
-  std::array<Expectation, 16> expectations_{};
+  std::array<Expectation, 64> expectations_{};
   uint64_t last_stack_ = 0;
 };
 

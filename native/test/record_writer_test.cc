@@ -118,14 +118,15 @@ TEST("RecordWriter: a call stack is relative to the one that is expected") {
                  });
 }
 
-TEST("RecordWriter: expectations are told apart by call stacks modulo 16") {
-  EXPECT_PAYLOAD(({0x02, 0x01, 0x88, 0x80, 0x08, 0x18, 0x01, 0x22,  // 0 + 17
-                   0x80, 0x18, 0x01, 0x02,                          // 0 + 1
-                   0xB0, 0x20}),                                    // 1 + 16
-                 for (const uint32_t stack
-                      : {17, 1, 17}) {
-                   w->WriteAllocation(1, 0x1000, 24, Allocator::kMalloc, stack);
-                 });
+TEST("RecordWriter: expectations are told apart by call stacks modulo 64") {
+  EXPECT_PAYLOAD(
+      ({0x02, 0x01, 0x88, 0x80, 0x08, 0x18, 0x01, 0x82, 0x01,  // 0 + 65
+        0x80, 0x18, 0x01, 0x02,                                // 0 + 1
+        0xB0, 0x80, 0x01}),                                    // 1 + 64
+      for (const uint32_t stack
+           : {65, 1, 65}) {
+        w->WriteAllocation(1, 0x1000, 24, Allocator::kMalloc, stack);
+      });
 }
 
 TEST("RecordWriter: size 0 and call stack 0 are expected at first") {

@@ -57,14 +57,14 @@ describe('CaptureWriter', () => {
 
   it('writes call stacks as differences from what followed the last time', () => {
     const writer = new CaptureWriter();
-    for (const stack of [3, 1, 3, 1, 19, 2]) writer.allocation(8, 0, MALLOC, stack);
+    for (const stack of [3, 1, 3, 1, 67, 2]) writer.allocation(8, 0, MALLOC, stack);
     assert.deepEqual(payloadOf(writer), [
       ...[0x80 | 0x10 | 8, 2, 1, 6],
       ...[0x80 | 0x10 | 0, 1, 2], // after 3: 0 + 1
       ...[0x80 | 0x10 | 0, 1, 6], // after 1: 0 + 3
       0x80 | 0x70, // after 3: 1
-      ...[0x80 | 0x30, 32], // after 1: 3 + 16
-      ...[0x80 | 0x30, 2], // after 19, which counts as 3: 1 + 1
+      ...[0x80 | 0x30, 0x80, 0x01], // after 1: 3 + 64
+      ...[0x80 | 0x30, 2], // after 67, which counts as 3: 1 + 1
     ]);
   });
 

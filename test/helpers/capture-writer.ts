@@ -31,7 +31,7 @@ const MAX_HOT_RECORD_BYTES = 32;
 const ADDRESS_FOLLOWS = 8;
 const ADDRESS_SLOTS = 8;
 const ADDRESS_REGIONS = 8;
-const EXPECTATIONS = 16;
+const EXPECTATIONS = 64;
 
 export interface CaptureHeader {
   version?: number;
