@@ -10,8 +10,8 @@ const CONSIDERABLE = 0.1;
 /** Recording one allocation hardly takes longer: what few allocations take needs no measurement. */
 const MAX_COST_MS = 0.1;
 const SAMPLE_SIZE = 500;
-/** Of a few samples the shortest, since other programs run as well. */
-const SAMPLES = 3;
+/** Of several samples the shortest, since other programs run as well. */
+const SAMPLES = 10;
 const MAX_DEPTH = 50;
 
 type Allocate = (depth: number, count: number) => void;
@@ -58,7 +58,8 @@ function measureCost(tracker: InstanceType<TrackerClass>, depth: number): number
     return Number(hrtime.bigint() - start) / 1e6;
   };
   const time = (): number => Math.min(...Array.from({ length: SAMPLES }, timeOnce));
-  const untrackedMs = time();
+  // Untracked once more at the end: the first code to run is compiled least, and may take longer than tracked code does.
+  const coldMs = time();
   try {
     tracker.start();
   } catch {
@@ -69,5 +70,6 @@ function measureCost(tracker: InstanceType<TrackerClass>, depth: number): number
   const reader = tracker.stop();
   const { allocationCount } = reader.statistics();
   reader.close();
+  const untrackedMs = Math.min(coldMs, time());
   return ((trackedMs - untrackedMs) * SAMPLES) / Math.max(1, allocationCount);
 }
