@@ -56,9 +56,11 @@ class EventQueue {
  public:
   static constexpr size_t kCapacity = 256;  // a power of two
 
-  /// For the thread that this is of, and when it is not full.
-  /// @return whether it now has to be emptied: it is full, or its events have
-  /// added `max_bytes`.
+  // What follows is for the thread that this is of.
+
+  /// When it is not full.
+  /// @return whether it should be emptied soon: little room is left, or its
+  /// events have added `max_bytes` since it was told to be empty.
   bool Push(const MemoryEvent& event, size_t max_bytes) {
     const uint64_t end = end_.load(std::memory_order_relaxed);
     MemoryEvent& slot = ring_[end % kCapacity];
@@ -68,22 +70,34 @@ class EventQueue {
       turn_ = turns_->fetch_add(1, std::memory_order_relaxed) + 1;
     slot.turn = turn_;
     end_.store(end + 1, std::memory_order_release);
-    if (added_bytes_ < max_bytes &&
-        end + 1 - begin_.load(std::memory_order_acquire) < kCapacity)
-      return false;
-    added_bytes_ = 0;
-    return true;
+    return added_bytes_ >= max_bytes || count() >= kEnough;
   }
+  bool is_full() const { return count() == kCapacity; }
+  /// Whether that may be put off once more.
+  bool CanWait(size_t max_bytes) const {
+    return !is_full() && added_bytes_ / 2 < max_bytes;
+  }
+  void OnEmptied() { added_bytes_ = 0; }
 
   /// Whether it was added to an EventQueues, as it has to be before the first
-  /// event. For the thread that this is of.
+  /// event.
   bool is_known() const { return turns_ != nullptr; }
+
   /// The thread's number in the capture; 0 while the capture does not know it.
   /// Guarded by the tracker's lock.
   uint32_t thread = 0;
 
  private:
   friend class EventQueues;
+
+  /// From here on it should be emptied: while another thread does so, this one
+  /// can go on.
+  static constexpr size_t kEnough = kCapacity / 4 * 3;
+
+  size_t count() const {
+    return end_.load(std::memory_order_relaxed) -
+           begin_.load(std::memory_order_acquire);
+  }
 
   const MemoryEvent& At(uint64_t position) const {
     return ring_[position % kCapacity];

@@ -9,6 +9,17 @@ namespace memray_mocha {
 void RecordingMutex::lock() {
   const RecursionGuard guard;
   mutex_.lock();
+  TakeEvents();
+}
+
+bool RecordingMutex::try_lock() {
+  const RecursionGuard guard;
+  if (!mutex_.try_lock()) return false;
+  TakeEvents();
+  return true;
+}
+
+void RecordingMutex::TakeEvents() {
   const auto apply = [this](const MemoryEvent& event, uint32_t thread) {
     if (!recording_) return;
     if (meter_ && event.IsBegin()) meter_->TickNative(event.size_bytes);

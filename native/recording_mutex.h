@@ -14,6 +14,7 @@ class Recording;
 class RecordingMutex {
  public:
   void lock();
+  bool try_lock();
   void unlock() { mutex_.unlock(); }
 
   /// The same lock for who need not know of the newest events.
@@ -31,6 +32,8 @@ class RecordingMutex {
   }
 
  private:
+  void TakeEvents();
+
   SpinningMutex mutex_;
   EventQueues queues_;
   Recording* recording_ = nullptr;

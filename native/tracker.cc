@@ -29,8 +29,10 @@ constexpr uint64_t kMinInterval = 2048;
 // What is sampled counts in steps of this: each takes the lock.
 constexpr uint64_t kJsTickBytes = uint64_t{4} << 10;
 
-/// What may wait in a thread's queue while the peak is looked for.
-constexpr size_t kMaxQueuedBytes = size_t{16} << 10;
+// What may wait in a thread's queue while the peak is looked for: no step of
+// the peak is less. Of a limit, to the byte, one should know earlier.
+constexpr size_t kMaxQueuedBytes = size_t{64} << 10;
+constexpr size_t kMaxQueuedAtLimitBytes = size_t{16} << 10;
 
 // A forked child shares neither the tracker's lock nor its file: it goes
 // untracked. Its hooks must not take a lock either that another thread held.
@@ -130,6 +132,8 @@ void Tracker::SetSampleInterval(uint64_t interval_bytes) {
 void Tracker::SetMemoryLimit(uint64_t limit_bytes) {
   if (!meter_) return;
   meter_->SetLimit(limit_bytes);
+  settings_.max_queued_bytes =
+      limit_bytes == 0 ? kMaxQueuedBytes : kMaxQueuedAtLimitBytes;
   // Not what V8 would have to forget samples of for it.
   if (limit_bytes != 0 && meter_->JsBytes() == 0)
     SetSampleInterval(std::max(limit_bytes / kSamplesAtLimit, kMinInterval));
@@ -204,7 +208,8 @@ void Tracker::Uninstall() {
     std::lock_guard lock(mutex_.without_events());
     mutex_.queues().Add(&thread->queue);
   }
-  if (thread->queue.Push(event, settings_.max_queued_bytes)) TakeEvents();
+  if (thread->queue.Push(event, settings_.max_queued_bytes))
+    TakeEvents(&thread->queue);
 }
 
 [[gnu::always_inline]] inline void Tracker::OnBegin(MemoryEvent event,
@@ -255,8 +260,14 @@ std::optional<uint32_t> Tracker::FindStack(ThreadState* thread) {
   return recording_->StackOf(thread);
 }
 
-void Tracker::TakeEvents() {
-  std::unique_lock lock(mutex_);
+void Tracker::TakeEvents(EventQueue* queue) {
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) {
+    // Its holder may just empty it, and else the next event will.
+    if (queue->CanWait(settings_.max_queued_bytes)) return;
+    lock.lock();
+  }
+  queue->OnEmptied();
   if (meter_ && meter_->is_due()) RequestLook(std::move(lock));
 }
 

@@ -107,7 +107,7 @@ class Tracker final : public AllocationListener, public BlockProvider {
   void OnBegin(MemoryEvent event, uintptr_t caller);
   std::optional<uint32_t> FindStack(ThreadState* thread);
   void Push(ThreadState* thread, const MemoryEvent& event);
-  void TakeEvents();
+  void TakeEvents(EventQueue* queue);
   void RequestLook(std::unique_lock<RecordingMutex> lock);
   static void Look(v8::Isolate*, void* recording_id);
   static void LookAtWorkerHeap();

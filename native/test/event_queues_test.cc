@@ -55,14 +55,18 @@ TEST("event queues: give the events of several queues in their order, once") {
   EXPECT_EQUAL(TakeAll(&queues), "0:48");
 }
 
-TEST("event queues: one is to be emptied when it is full") {
+TEST("event queues: one is to be emptied some time before it is full") {
   EventQueues queues;
   EventQueue queue;
   queues.Add(&queue);
   for (int round = 0; round < 3; ++round) {
-    for (size_t i = 1; i < EventQueue::kCapacity; ++i)
-      EXPECT(!queue.Push(AllocationAt(64), SIZE_MAX));
-    EXPECT(queue.Push(AllocationAt(64), SIZE_MAX));
+    size_t told = 0;
+    for (size_t i = 0; i < EventQueue::kCapacity; ++i) {
+      EXPECT(queue.CanWait(SIZE_MAX));
+      if (queue.Push(AllocationAt(64), SIZE_MAX)) ++told;
+    }
+    EXPECT(!queue.CanWait(SIZE_MAX));
+    EXPECT_EQUAL(told, EventQueue::kCapacity / 4 + 1);
     size_t count = 0;
     queues.TakeAll([&](const MemoryEvent&, uint32_t) { ++count; },
                    PrepareNothing);
@@ -77,6 +81,11 @@ TEST("event queues: one is to be emptied when its events add that much") {
   EXPECT(!queue.Push(AllocationAt(64, 999), 1000));
   EXPECT(!queue.Push({.kind = Kind::kDeallocation, .address = 64}, 1000));
   EXPECT(queue.Push(AllocationAt(64, 1), 1000));
+  EXPECT(queue.Push({.kind = Kind::kDeallocation, .address = 64}, 1000));
+  EXPECT(queue.CanWait(1000));
+  EXPECT(queue.Push(AllocationAt(96, 1000), 1000));
+  EXPECT(!queue.CanWait(1000));
+  queue.OnEmptied();
   EXPECT(!queue.Push(AllocationAt(96, 999), 1000));
 }
 
@@ -115,9 +124,11 @@ TEST("event queues: threads that take addresses from each other") {
           address = free_addresses.back();
           free_addresses.pop_back();
         }
-        if (queue.Push(AllocationAt(address), SIZE_MAX)) take_all();
+        queue.Push(AllocationAt(address), SIZE_MAX);
+        if (queue.is_full()) take_all();
         const MemoryEvent end{.kind = Kind::kDeallocation, .address = address};
-        if (queue.Push(end, SIZE_MAX)) take_all();
+        queue.Push(end, SIZE_MAX);
+        if (queue.is_full()) take_all();
         std::lock_guard lock(allocator);
         free_addresses.push_back(address);
       }
