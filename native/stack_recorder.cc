@@ -93,6 +93,7 @@ void StackRecorder::RecordFrames(ThreadState* thread, const JsCallStack& js,
                                  const CodeMap& codes) {
   if (js_codes_ != codes.id() || js_version_ != codes.version()) {
     js_frames_by_address_.clear();
+    recent_js_frames_.fill({});
     js_codes_ = codes.id();
     js_version_ = codes.version();
   }
@@ -122,6 +123,18 @@ void StackRecorder::RecordFrames(ThreadState* thread, const JsCallStack& js,
 
 /// @return 0 for an address of code that V8 has not told of.
 uint32_t StackRecorder::JsFrame(const CodeMap& codes, uintptr_t address) {
+  // Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4.
+  auto& [recent, frame] = recent_js_frames_[address * 0x9E3779B97F4A7C15 >>
+                                            (64 - kRecentJsFrameBits)];
+  if (recent != address) {
+    frame = FindJsFrame(codes, address);
+    recent = frame == 0 ? 0 : address;
+  }
+  return frame;
+}
+
+/// The same, among all.
+uint32_t StackRecorder::FindJsFrame(const CodeMap& codes, uintptr_t address) {
   const auto known = js_frames_by_address_.find(address);
   if (known != js_frames_by_address_.end()) return known->second;
   CodeMap::Location location = codes.Find(address);
@@ -264,17 +277,10 @@ uint32_t StackRecorder::NativeFrameAt(uintptr_t address, bool with_function) {
 }
 
 uint32_t StackRecorder::Stack(uint32_t parent, uint32_t frame) {
-  LastCallee& last = last_callees_[parent];
-  if (last.frame == frame) return last.stack;
   uint32_t stack = stacks_.Find(parent, frame);
-  if (stack != 0) {
-    last = {frame, stack};
-    return stack;
-  }
-  stack = writer_->DefineStack(parent, frame);
-  last = {frame, stack};
-  last_callees_.emplace_back();
-  stacks_.Insert(parent, frame, stack);
+  if (stack != 0) return stack;
+  stack = stacks_.Insert(parent, frame);
+  writer_->DefineStack(parent, frame);
   const Owner owner =
       frame < frame_owners_.size() ? frame_owners_[frame] : Owner::kCaller;
   stack_is_own_.push_back(owner == Owner::kCaller

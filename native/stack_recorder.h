@@ -1,6 +1,8 @@
 #ifndef NATIVE_STACK_RECORDER_H_
 #define NATIVE_STACK_RECORDER_H_
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -90,6 +92,7 @@ class StackRecorder {
   void RecordFrames(ThreadState* thread, const JsCallStack& js,
                     const CodeMap& codes);
   uint32_t JsFrame(const CodeMap& codes, uintptr_t address);
+  uint32_t FindJsFrame(const CodeMap& codes, uintptr_t address);
   uint32_t DefineJsFrame(const CodeMap& codes, const Code& code,
                          int64_t position);
   uint32_t FunctionFrame(const CodeMap& codes,
@@ -107,18 +110,15 @@ class StackRecorder {
   RecordWriter* const writer_;
   const bool native_;
   const std::string own_directory_;
-  StackTable stacks_;
-  // By call stack, the one that last continued it: call stacks that are defined
-  // at once stand side by side here, where the table has them all over.
-  struct LastCallee {
-    uint32_t frame = 0;
-    uint32_t stack = 0;
-  };
-  std::vector<LastCallee> last_callees_ = std::vector<LastCallee>(1);
+  StackTable stacks_;  // numbered as the capture numbers them
   std::vector<Owner> frame_owners_{Owner::kCaller};  // by frame
   std::vector<bool> stack_is_own_{false};            // by call stack
   // By address: valid for js_version_ of the code map.
   std::unordered_map<uintptr_t, uint32_t> js_frames_by_address_;
+  // Of these, some that were looked up last: for most it is one of them.
+  static constexpr int kRecentJsFrameBits = 10;
+  std::array<std::pair<uintptr_t, uint32_t>, size_t{1} << kRecentJsFrameBits>
+      recent_js_frames_{};
   uint64_t js_codes_ = 0;  // the code map's id
   uint64_t js_version_ = 0;
   // By id of the code object, and position + 1.
