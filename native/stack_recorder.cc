@@ -71,11 +71,13 @@ uint32_t StackRecorder::RecordNative(ThreadState* thread, uint32_t stack) {
   const bool with_function = native_ || stack == 0;
   for (size_t i = thread->native_count; i-- > 0;) {
     const uintptr_t frame = thread->native_frames[i];
-    ThreadState::KnownStack& known = thread->KnownStackOf(frame, stack);
-    if (!known.Is(frame, stack)) {
-      known = {frame, stack, Stack(stack, NativeFrameAt(frame, with_function))};
+    const uint32_t caller = stack;
+    if (const auto* known = thread->KnownStackOf(frame, caller)) {
+      stack = known->stack;
+      continue;
     }
-    stack = known.stack;
+    stack = Stack(caller, NativeFrameAt(frame, with_function));
+    thread->AddKnownStack({frame, caller, stack});
   }
   return stack;
 }
@@ -109,12 +111,12 @@ void StackRecorder::RecordFrames(ThreadState* thread, const JsCallStack& js,
   size_t depth = thread->CountSameJsFrames();
   uint32_t stack = depth > 0 ? thread->last_stacks[depth - 1] : 0;
   for (; depth < js.count; ++depth) {
-    void* address = js.frames[js.count - 1 - depth];
+    void* address = js.frames[depth];
     const auto place = reinterpret_cast<uintptr_t>(address);
     const uint32_t caller = stack;
     const uint32_t frame = JsFrame(codes, place);
     if (frame != 0) stack = Stack(caller, frame);
-    thread->KnownStackOf(place, caller) = {place, caller, stack};
+    thread->AddKnownStack({place, caller, stack});
     thread->last_frames[depth] = address;
     thread->last_stacks[depth] = stack;
   }

@@ -1,11 +1,13 @@
 #ifndef NATIVE_THREAD_STATE_H_
 #define NATIVE_THREAD_STATE_H_
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 
 #include "call_stack/js_call_stack.h"
@@ -50,7 +52,7 @@ struct ThreadState {
   /// Whether garbage collections of its isolate are followed.
   bool is_worker = false;
 
-  // The call stack just taken; most recent first.
+  // The call stack just taken. Native frames are most recent first.
   const JsCallStack* js_stack = nullptr;
   uintptr_t native_frames[NativeUnwinder::kMaxFrames];
   size_t native_count = 0;
@@ -76,7 +78,9 @@ struct ThreadState {
 
   // Call stacks of the capture, by their innermost frame, a native one or, for
   // the same version of the code map, one of JavaScript, and the call stack of
-  // the others: those found last, to be found again without the lock.
+  // the others: those recorded last, to be found again without the lock. Two in
+  // each set: were there one, in every third process two call stacks of a loop
+  // would drive out each other.
   struct KnownStack {
     uintptr_t frame;
     uint32_t parent;
@@ -86,15 +90,29 @@ struct ThreadState {
       return frame == a_frame && parent == a_parent;
     }
   };
+  using KnownStackSet = std::array<KnownStack, 2>;
   static constexpr int kKnownStackBits = 8;
-  std::array<KnownStack, size_t{1} << kKnownStackBits> known_stacks;
+  std::array<KnownStackSet, size_t{1} << kKnownStackBits> known_stacks;
 
-  /// The place among known_stacks of a call stack.
-  KnownStack& KnownStackOf(uintptr_t frame, uint32_t parent) {
+  /// The one of known_stacks that a call stack may be in.
+  KnownStackSet& KnownStacksWith(uintptr_t frame, uint32_t parent) {
     // Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4.
     const uint64_t key = frame ^ uint64_t { parent } << 32;
     return known_stacks[key * 0x9E3779B97F4A7C15 >> (64 - kKnownStackBits)];
   }
+  /// @return nullptr when it is not known.
+  const KnownStack* KnownStackOf(uintptr_t frame, uint32_t parent) {
+    for (const KnownStack& known : KnownStacksWith(frame, parent)) {
+      if (known.Is(frame, parent)) return &known;
+    }
+    return nullptr;
+  }
+  void AddKnownStack(const KnownStack& stack) {
+    auto& [newest, other] = KnownStacksWith(stack.frame, stack.parent);
+    if (!newest.Is(stack.frame, stack.parent)) other = newest;
+    newest = stack;
+  }
+
   // The native frames of the last call stack that was found there, outermost
   // first, with the call stack's id up to and including each.
   uintptr_t last_native_frames[NativeUnwinder::kMaxFrames];
@@ -110,7 +128,7 @@ struct ThreadState {
         last_version != js_call_stacks->code().version()) {
       return false;
     }
-    if (!FindKnownFrames(js_stack->frames, js_stack->count, 0, last_frames,
+    if (!FindKnownFrames(&js_stack->frames[0], js_stack->count, 0, last_frames,
                          last_stacks, &last_count)) {
       return false;
     }
@@ -121,8 +139,8 @@ struct ThreadState {
   /// How many JS frames the call stack just taken shares with the one before,
   /// from the outermost on.
   size_t CountSameJsFrames() const {
-    return CountSame(js_stack->frames, js_stack->count, last_frames,
-                     last_count);
+    return CountSame(js_stack->frames, last_frames,
+                     std::min(js_stack->count, last_count));
   }
 
   /// @return the id of the call stack just taken, if this thread knows it.
@@ -139,7 +157,8 @@ struct ThreadState {
     }
     if (js != last_native_js) last_native_count = 0;
     last_native_js = js;
-    if (!FindKnownFrames(native_frames, native_count, js, last_native_frames,
+    const auto outermost = std::reverse_iterator(native_frames + native_count);
+    if (!FindKnownFrames(outermost, native_count, js, last_native_frames,
                          last_native_stacks, &last_native_count)) {
       return {};
     }
@@ -150,33 +169,43 @@ struct ThreadState {
   EventQueue queue;
 
  private:
-  /// @param frames innermost first, unlike `last`.
-  template <typename Frame>
-  static size_t CountSame(const Frame* frames, size_t count, const Frame* last,
-                          size_t last_count) {
+  /// @param limit how many frames there are, of whichever has less.
+  template <typename Frames, typename Frame>
+  [[gnu::always_inline]] static size_t CountSame(Frames frames,
+                                                 const Frame* last,
+                                                 size_t limit) {
     size_t depth = 0;
-    while (depth < count && depth < last_count &&
-           last[depth] == frames[count - 1 - depth]) {
-      ++depth;
+    // Most are the same: no branch for each.
+    for (; depth + 4 <= limit; depth += 4) {
+      if ((frames[depth] != last[depth]) |
+          (frames[depth + 1] != last[depth + 1]) |
+          (frames[depth + 2] != last[depth + 2]) |
+          (frames[depth + 3] != last[depth + 3])) {
+        break;
+      }
     }
+    while (depth < limit && frames[depth] == last[depth]) ++depth;
     return depth;
   }
 
   /// Puts frames in the place of the last ones, as far as their call stacks are
   /// among known_stacks.
+  /// @param frames outermost first.
   /// @param caller the call stack of the outermost one's caller.
   /// @return whether that is all of them.
-  template <typename Frame>
-  bool FindKnownFrames(const Frame* frames, size_t count, uint32_t caller,
-                       Frame* last, uint32_t* stacks, size_t* last_count) {
-    size_t depth = CountSame(frames, count, last, *last_count);
+  template <typename Frames, typename Frame>
+  [[gnu::always_inline]] bool FindKnownFrames(Frames frames, size_t count,
+                                              uint32_t caller, Frame* last,
+                                              uint32_t* stacks,
+                                              size_t* last_count) {
+    size_t depth = CountSame(frames, last, std::min(count, *last_count));
     uint32_t stack = depth == 0 ? caller : stacks[depth - 1];
     for (*last_count = depth; depth < count; *last_count = ++depth) {
-      const Frame frame = frames[count - 1 - depth];
+      const Frame frame = frames[depth];
       const auto address = std::bit_cast<uintptr_t>(frame);
-      const KnownStack& known = KnownStackOf(address, stack);
-      if (!known.Is(address, stack)) return false;
-      stack = known.stack;
+      const KnownStack* known = KnownStackOf(address, stack);
+      if (!known) return false;
+      stack = known->stack;
       last[depth] = frame;
       stacks[depth] = stack;
     }

@@ -1,7 +1,6 @@
 #include "call_stack/frame_walker.h"
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 namespace memray_mocha {
@@ -25,7 +24,7 @@ FrameWalker::FrameWalker(const FrameLayout* layout, uintptr_t isolate,
 FrameWalker::Result FrameWalker::WalkAnew(uintptr_t sp, void** frames,
                                           size_t limit, size_t* count) {
   same_steps_ = is_whole_ ? CountSameSteps() : 0;
-  if (step_count_ > 0 && *count > 0) frames[0] = first_frame_;
+  if (step_count_ > 0 && *count > 0) frames[*count - 1] = innermost_;
   void* inner[kMaxFrames];
   size_t& written = new_frame_count_;
   bool is_known = true;
@@ -58,11 +57,9 @@ FrameWalker::Result FrameWalker::WalkAnew(uintptr_t sp, void** frames,
     Forget();
     return WalkAnew(sp, frames, limit, count);
   }
-  std::memmove(frames + written, frames + *count - outer,
-               outer * sizeof *frames);
-  std::copy_n(inner, written, frames);
-  *count = written + outer;
-  first_frame_ = frames[0];
+  std::reverse_copy(inner, inner + written, frames + outer);
+  *count = outer + written;
+  if (written > 0) innermost_ = inner[0];
   KeepWalk();
   return Result::kWalked;
 }
@@ -193,24 +190,32 @@ bool FrameWalker::IsSameAsLast() const {
     if (!watched_[i - 1].AreSame()) return false;
   }
   for (; i > 0; i -= kComparedAtOnce) {
-    __m128i are_same = _mm_set1_epi8(-1);
-#pragma GCC unroll kComparedAtOnce
-    for (size_t k = 1; k <= kComparedAtOnce; ++k)
-      are_same = _mm_and_si128(are_same, watched_[i - k].Compare());
-    if (_mm_movemask_epi8(are_same) != kAllSame) return false;
+    if (!AreSeveralSame(&watched_[i - kComparedAtOnce])) return false;
   }
   return true;
+}
+
+/// @param words kComparedAtOnce of them.
+bool FrameWalker::AreSeveralSame(const WatchedWords* words) {
+  __m128i are_same = _mm_set1_epi8(-1);
+#pragma GCC unroll kComparedAtOnce
+  for (size_t i = 0; i < kComparedAtOnce; ++i)
+    are_same = _mm_and_si128(are_same, words[i].Compare());
+  return _mm_movemask_epi8(are_same) == kAllSame;
 }
 
 /// @return how many steps, from the outermost on, saw what is there now.
 size_t FrameWalker::CountSameSteps() const {
   size_t words = 0;
-  for (size_t i = 0; i < step_count_; ++i) {
-    for (; words < steps_[i].watched; ++words) {
-      if (!watched_[words].AreSame()) return i;
-    }
+  while (words + kComparedAtOnce <= watched_count_ &&
+         AreSeveralSame(&watched_[words])) {
+    words += kComparedAtOnce;
   }
-  return step_count_;
+  while (words < watched_count_ && watched_[words].AreSame()) ++words;
+  const auto different = std::upper_bound(
+      steps_.begin(), steps_.begin() + step_count_, words,
+      [](size_t same, const Step& step) { return same < step.watched; });
+  return different - steps_.begin();
 }
 
 bool FrameWalker::IsInFastCall() const {

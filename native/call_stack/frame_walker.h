@@ -94,18 +94,18 @@ class FrameWalker {
   bool IsSameAsLast() const;
 
   /// @param sp the stack pointer of a frame of the caller's.
-  /// @param frames most recent first, at most `limit` and no more than
-  /// kMaxFrames; what the last walk wrote is still there.
+  /// @param frames outermost first, the `limit` innermost at most, and no more
+  /// than kMaxFrames; what the last walk wrote is still there.
   Result Walk(uintptr_t sp, void** frames, size_t limit, size_t* count) {
     return IsSameAsLast() ? Result::kSame : WalkAnew(sp, frames, limit, count);
   }
 
-  /// @return who carries out the bytecode of the last walk's first frame, if it
-  /// is one of bytecode, and that does not call JavaScript.
+  /// @return who carries out the bytecode of the last walk's innermost frame,
+  /// if it is one of bytecode, and that does not call JavaScript.
   const std::optional<Interpreter>& interpreter() const { return interpreter_; }
 
   /// Reads one more word of the stack that the result of the last walk hangs
-  /// on: another first frame may be put in its place for that.
+  /// on: another innermost frame may be put in its place for that.
   uint64_t WatchAlso(uintptr_t address);
 
   /// Has the next walk compare nothing with the last one: what addresses mean
@@ -114,6 +114,7 @@ class FrameWalker {
 
   /// Learns from what V8 says of a stack that Walk did not know; or finds that
   /// it was wrong about another one.
+  /// @param frames most recent first, as V8 gives them.
   /// @param is_whole whether these are all frames.
   /// @param is_code whether V8 has told of code at an address: where JavaScript
   /// called C++ that called it, V8 may give a frame of the C++, too.
@@ -191,6 +192,7 @@ class FrameWalker {
   /// to their end.
   template <typename Visit>
   bool VisitFrames(uintptr_t sp, Visit visit);
+  static bool AreSeveralSame(const WatchedWords* words);
   size_t CountSameSteps() const;
   bool IsOnLastWay(uintptr_t frame, bool is_below_cpp);
   void KeepWalk();
@@ -220,7 +222,7 @@ class FrameWalker {
   std::array<Step, kMaxSteps> steps_;
   size_t step_count_ = 0;
   bool is_whole_ = false;  // did not end at the limit
-  void* first_frame_ = nullptr;
+  void* innermost_ = nullptr;
   /// How many steps are still as they were.
   size_t same_steps_ = 0;
   std::optional<Interpreter> interpreter_;

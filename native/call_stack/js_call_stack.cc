@@ -82,6 +82,7 @@ const JsCallStack& JsCallStacks::Take() {
     TakeFrames();
   } else {
     stack.count = SampleFrames(stack.frames, &stack.vm_state);
+    std::reverse(stack.frames, stack.frames + stack.count);
     stack.id = ++last_id_;
   }
   return last_->stack;
@@ -114,7 +115,7 @@ void JsCallStacks::TakeFrames() {
   const auto& interpreter = last_->walker.interpreter();
   if (result != FrameWalker::Result::kWalked || !interpreter) return;
   const auto told = reinterpret_cast<uintptr_t>(last_->told_innermost);
-  last_->stack.frames[0] = reinterpret_cast<void*>(
+  last_->stack.innermost() = reinterpret_cast<void*>(
       interpreter_calls_.FindInstruction(*interpreter, told, &last_->walker));
 }
 
@@ -122,8 +123,8 @@ FrameWalker::Result JsCallStacks::TakeWalk(uintptr_t sp) {
   JsCallStack& stack = last_->stack;
   const auto result = last_->walker.Walk(sp, stack.frames,
                                          JsCallStack::kMaxFrames, &stack.count);
-  if (result != FrameWalker::Result::kSame)
-    last_->told_innermost = stack.frames[0];
+  if (result != FrameWalker::Result::kSame && stack.count > 0)
+    last_->told_innermost = stack.innermost();
   return result;
 }
 
@@ -145,7 +146,7 @@ FrameWalker::Result JsCallStacks::Verify(uintptr_t sp,
     if (result == FrameWalker::Result::kWalked) return result;
   } else {
     void* known[JsCallStack::kMaxFrames];
-    std::copy_n(stack.frames, stack.count, known);
+    std::reverse_copy(stack.frames, stack.frames + stack.count, known);
     known[0] = last_->told_innermost;
     size_t known_count = KeepCode(known, stack.count);
     const size_t kept_count = KeepCode(frames, count);
@@ -157,7 +158,7 @@ FrameWalker::Result JsCallStacks::Verify(uintptr_t sp,
     count = kept_count;
     FrameWalker::Fail();
   }
-  std::copy_n(frames, count, stack.frames);
+  std::reverse_copy(frames, frames + count, stack.frames);
   stack.count = count;
   stack.vm_state = state;
   return FrameWalker::Result::kUnknown;

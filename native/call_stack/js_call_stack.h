@@ -20,9 +20,11 @@ enum class VmState : uint8_t { kProgram, kOwnWork };
 /// Where JavaScript was called from in JavaScript.
 struct JsCallStack {
   static constexpr size_t kMaxFrames = 255;
-  /// Addresses in code, most recent first.
+  /// Addresses in code, outermost first.
   void* frames[kMaxFrames];
   size_t count = 0;
+  /// When there is one.
+  void*& innermost() { return frames[count - 1]; }
   VmState vm_state = VmState::kProgram;
   /// The same as long as the frames are, and the code at their addresses.
   uint64_t id = 0;
@@ -80,7 +82,7 @@ class JsCallStacks {
 
     FrameWalker walker;
     JsCallStack stack;
-    /// What V8 says of the first frame.
+    /// What V8 says of the innermost frame.
     void* told_innermost = nullptr;
   };
 
