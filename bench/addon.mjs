@@ -12,7 +12,6 @@ export const addonBinary = join(root, 'build/bench/allocate.node');
  * @property {(threads: number, pairs: number) => void} churnInThreads
  * @property {(count: number) => void} keep
  * @property {(count: number) => void} replace
- * @property {() => void} trap
  */
 
 /** @returns {Addon} */

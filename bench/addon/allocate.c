@@ -1,7 +1,6 @@
 // An addon that only allocates, in as few instructions as can be: what is measured is the tracker.
 #include <node_api.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -78,12 +77,6 @@ static napi_value Replace(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/// trap(): begins or ends what test/performance counts the instructions of
-static napi_value Trap(napi_env env, napi_callback_info info) {
-  raise(SIGTRAP);
-  return NULL;
-}
-
 static void Export(napi_env env, napi_value exports, const char* name, napi_callback callback) {
   napi_value function;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, NULL, &function);
@@ -95,6 +88,5 @@ NAPI_MODULE_INIT() {
   Export(env, exports, "churnInThreads", ChurnInThreads);
   Export(env, exports, "keep", Keep);
   Export(env, exports, "replace", Replace);
-  Export(env, exports, "trap", Trap);
   return exports;
 }

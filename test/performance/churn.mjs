@@ -1,11 +1,11 @@
-// Has malloc and free called so many times at a depth of JavaScript calls, counted by count-instructions.c:
+// Prints how many instructions malloc and free take, called so many times at a depth of JavaScript calls:
 //
-//   churn.mjs <tracked, untracked> <depth> <pairs>
-import { loadAddon } from '../../bench/addon.mjs';
+//   churn.mjs <addon> <tracked, untracked> <depth> <pairs>
+import { createRequire } from 'node:module';
 import { Tracker } from '../../dist/index.js';
 
-const [mode, depth, pairs] = process.argv.slice(2);
-const { churn, trap } = loadAddon();
+const [addon, mode, depth, pairs] = process.argv.slice(2);
+const { churn, count } = createRequire(import.meta.url)(addon);
 const tracker = new Tracker();
 
 if (mode === 'tracked') tracker.start();
@@ -14,9 +14,7 @@ if (mode === 'tracked') tracker.start();
 at(Number(depth), () => churn(1));
 at(Number(depth), () => {
   churn(1500);
-  trap();
-  churn(Number(pairs));
-  trap();
+  console.log(count(Number(pairs)));
 });
 if (mode === 'tracked') tracker.stop().close();
 
