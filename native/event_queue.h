@@ -45,7 +45,7 @@ struct MemoryEvent {
 
 /// The events of one thread that are not in the capture yet, in a ring that
 /// only this thread writes and only EventQueues reads: so neither waits for the
-/// other.
+/// other until it is full.
 ///
 /// Threads push in turns, which are numbered: who pushed last goes on in the
 /// same turn, at no cost, and who did not takes the next one. An event that
@@ -56,7 +56,7 @@ class EventQueue {
  public:
   static constexpr size_t kCapacity = 256;  // a power of two
 
-  // What follows is for the thread that this is of.
+  // For the thread that this is of:
 
   /// When it is not full.
   /// @return whether it should be emptied soon: little room is left, or its
@@ -83,8 +83,9 @@ class EventQueue {
   /// event.
   bool is_known() const { return turns_ != nullptr; }
 
+  // Guarded by the tracker's lock:
+
   /// The thread's number in the capture; 0 while the capture does not know it.
-  /// Guarded by the tracker's lock.
   uint32_t thread = 0;
 
  private:

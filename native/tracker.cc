@@ -29,8 +29,9 @@ constexpr uint64_t kMinInterval = 2048;
 // What is sampled counts in steps of this: each takes the lock.
 constexpr uint64_t kJsTickBytes = uint64_t{4} << 10;
 
-// What may wait in a thread's queue while the peak is looked for: no step of
-// the peak is less. Of a limit, to the byte, one should know earlier.
+// From here on a thread's queue should be emptied while the peak is looked for;
+// while the lock is taken, twice that may wait. Of a limit, to the byte, one
+// should know earlier.
 constexpr size_t kMaxQueuedBytes = size_t{64} << 10;
 constexpr size_t kMaxQueuedAtLimitBytes = size_t{16} << 10;
 

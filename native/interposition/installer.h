@@ -6,7 +6,8 @@
 namespace memray_mocha {
 
 /// Puts the hooks of hooks.h in place of the process's allocator. One source a
-/// platform: elf_installer.cc, unsupported_installer.cc.
+/// platform: elf_installer.cc. Elsewhere only unsupported_binding.cc is
+/// compiled.
 namespace installer {
 
 /// @return why this platform cannot be tracked; empty when it can.

@@ -28,7 +28,7 @@ export interface Options {
   jsHeap: boolean;
   /** Record every object of V8's heap instead of samples. */
   traceJs: boolean;
-  /** Fail a test with a memory limit that uses more than in its last successful run. */
+  /** Fail a test with a memory limit that uses more than in a successful run before. */
   failOnIncrease: boolean;
   /** Absolute file that keeps the peaks of successful runs. */
   baseline: string;

@@ -2,8 +2,8 @@ import { loadAddon } from './addon';
 import { dropCompilers } from './compilers';
 
 /**
- * Tells the objects that are made between `start()` and `stop()` and can still be reached then. Costs
- * two collections of garbage at the start, a snapshot of the heap at the end, and little in between.
+ * Tells the objects that are made after its construction and can still be reached when `takeSnapshot()`
+ * is called. Costs two collections of garbage at the start, a snapshot of the heap at the end, and little in between.
  */
 export class ObjectTracker {
   readonly #lastOldId: number;
