@@ -3,6 +3,6 @@
 module.exports = {
   require: ['tsx/cjs'],
   extension: ['ts'],
-  timeout: 60_000,
+  timeout: 180_000,
   forbidOnly: Boolean(process.env.CI),
 };

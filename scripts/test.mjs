@@ -21,6 +21,9 @@ const allLayers = [
   'matrix',
 ];
 
+// These only compute: they run at the lowest priority beside the others, which keep little more than one processor busy.
+const besideOthers = ['lint', 'native'];
+
 const { values: options, positionals } = parseArgs({
   options: { lint: { type: 'boolean', default: false } },
   allowPositionals: true,
@@ -32,23 +35,33 @@ const layers = [
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const folder = mkdtempSync(join(tmpdir(), 'memray-mocha-tests-'));
-for (const layer of layers) {
-  const startedAt = Date.now();
-  console.log(`\n--- ${layer} ---`);
-  const counts = await runLayer(layer);
-  total.passed += counts.passed;
-  total.failed += counts.failed;
-  total.skipped += counts.skipped;
-  console.log(
-    `--- ${layer}: ${describe(counts)}, ${((Date.now() - startedAt) / 1000).toFixed(1)} s ---`,
-  );
+const beside = runBeside();
+for (const layer of layers.filter((name) => !besideOthers.includes(name))) {
+  // The one packs what is compiled there, the other starts it.
+  if (['package', 'matrix'].includes(layer)) await beside;
+  await runLayer(layer);
 }
+await beside;
 rmSync(folder, { recursive: true });
 process.exitCode = total.failed > 0 ? 1 : 0;
 console.log(describe(total));
 
-/** @param {string} layer */
-async function runLayer(layer) {
+async function runBeside() {
+  for (const layer of layers.filter((name) => besideOthers.includes(name)))
+    await runLayer(layer, { isBeside: true });
+  // For the matrix, which tells what is wrong should this fail.
+  if (layers.includes('matrix'))
+    await runNice(process.execPath, ['scripts/build-native.mjs', '--all']).catch(() => {});
+}
+
+/**
+ * @param {string} layer
+ * @param {{ isBeside?: boolean }} [options] whether it runs beside others: its output comes at its end
+ */
+async function runLayer(layer, { isBeside = false } = {}) {
+  const startedAt = Date.now();
+  const heading = `\n--- ${layer} ---\n`;
+  if (!isBeside) process.stdout.write(heading);
   const file = join(folder, layer);
   const env = { ...process.env, TEST_COUNTS_FILE: file };
   const script = layer === 'lint' ? 'lint' : `test:${layer}`;
@@ -56,16 +69,32 @@ async function runLayer(layer) {
   const reporter = ['lint', 'native'].includes(layer)
     ? []
     : ['--', '--reporter', './scripts/counting-reporter.cjs'];
+  const parameters = ['run', '--silent', script, ...reporter];
   let succeeded = true;
-  await run('npm', ['run', '--silent', script, ...reporter], { env }).catch((error) => {
+  const output = await (isBeside ? runNice : run)('npm', parameters, { env }).catch((error) => {
     succeeded = false;
-    console.error(error.message);
+    return `${error.message}\n`;
   });
   const counts = readCounts(file);
   // A layer that died before it counted, or failed outside its tests, is a failure.
   if (!succeeded && counts.failed === 0) counts.failed = 1;
   if (succeeded && counts.passed + counts.failed + counts.skipped === 0) counts.failed = 1;
-  return counts;
+  total.passed += counts.passed;
+  total.failed += counts.failed;
+  total.skipped += counts.skipped;
+  const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
+  console.log(
+    `${isBeside ? heading + output : output}--- ${layer}: ${describe(counts)}, ${seconds} s ---`,
+  );
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} parameters
+ * @param {{ env?: NodeJS.ProcessEnv }} [options]
+ */
+function runNice(command, parameters, options) {
+  return run('nice', ['-n', '19', command, ...parameters], { ...options, quiet: true });
 }
 
 /** @param {string} file */

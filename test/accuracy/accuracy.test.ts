@@ -13,7 +13,7 @@ import { measureBody, node } from './run-body';
 const root = join(__dirname, '..', '..');
 
 before('compile the addon', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   execFileSync(process.execPath, [join(__dirname, 'build-addon.mjs')]);
 });
 

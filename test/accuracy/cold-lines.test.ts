@@ -17,7 +17,7 @@ const compilers = {
 
 for (const [compiler, flag] of Object.entries(compilers)) {
   describe(`in ${compiler}, cold code has the line of`, function () {
-    this.timeout(60_000);
+    this.timeout(180_000);
     const args = [flag, '--no-opt', join(__dirname, 'cold-lines.js')];
     const output = execFileSync(node, args, { encoding: 'utf8' });
 

@@ -81,7 +81,7 @@ const frames = [
 
 for (const mocha of isFull ? [10, 11, 12] : [10, 12]) {
   describe(`TypeScript with Mocha ${mocha}`, function () {
-    this.timeout(300_000);
+    this.timeout(1_800_000);
     let folder = '';
 
     before(async () => {

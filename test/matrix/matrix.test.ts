@@ -27,7 +27,7 @@ const chosen = combinations.filter(
 
 for (const { node, mocha } of chosen) {
   describe(`Node ${node} with Mocha ${mocha}`, function () {
-    this.timeout(300_000);
+    this.timeout(1_800_000);
     let folder: string;
     let output: string;
     let results: Map<string, TestResult>;

@@ -20,7 +20,7 @@ const root = join(__dirname, '..', '..');
 const abi = process.versions.modules;
 
 describe('the published package', function () {
-  this.timeout(300_000);
+  this.timeout(1_800_000);
   let folder: string;
   let files: string[];
 
