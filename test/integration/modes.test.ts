@@ -99,7 +99,7 @@ const temporaryFolders = ({ folder }: MochaProject) =>
 function withoutTimes(stdout: string): string {
   return stdout
     .replaceAll(
-      / ?\(\d+ms\)|\d+ms\b|:\d+:\d+|"(duration|start|end)":"?[^,}]*|(time|timestamp)="[^"]*"/g,
+      / ?\(\d+m?s\)|\d+ms\b|:\d+:\d+|"(duration|start|end)":"?[^,}]*|(time|timestamp)="[^"]*"/g,
       '',
     )
     .replaceAll(/(\n|\\n) +at [^\n\\]*node:internal[^\n\\"]*/g, '')
