@@ -47,28 +47,24 @@ process.exitCode = total.failed > 0 ? 1 : 0;
 console.log(describe(total));
 
 async function runBeside() {
-  for (const layer of layers.filter((name) => besideOthers.includes(name)))
-    await runLayer(layer, { isBeside: true });
+  for (const layer of layers.filter((name) => besideOthers.includes(name))) await runLayer(layer);
   // For the matrix, which tells what is wrong should this fail.
   if (layers.includes('matrix'))
     await runNice(process.execPath, ['scripts/build-native.mjs', '--all']).catch(() => {});
 }
 
-/**
- * @param {string} layer
- * @param {{ isBeside?: boolean }} [options] whether it runs beside others: its output comes at its end
- */
-async function runLayer(layer, { isBeside = false } = {}) {
+/** @param {string} layer */
+async function runLayer(layer) {
   const startedAt = Date.now();
   const heading = `\n--- ${layer} ---\n`;
+  // Then its output comes at its end.
+  const isBeside = besideOthers.includes(layer);
   if (!isBeside) process.stdout.write(heading);
   const file = join(folder, layer);
   const env = { ...process.env, TEST_COUNTS_FILE: file };
   const script = layer === 'lint' ? 'lint' : `test:${layer}`;
   // Only Mocha's layers take a reporter; the others write the file themselves.
-  const reporter = ['lint', 'native'].includes(layer)
-    ? []
-    : ['--', '--reporter', './scripts/counting-reporter.cjs'];
+  const reporter = isBeside ? [] : ['--', '--reporter', './scripts/counting-reporter.cjs'];
   const parameters = ['run', '--silent', script, ...reporter];
   let succeeded = true;
   const output = await (isBeside ? runNice : run)('npm', parameters, { env }).catch((error) => {

@@ -1,11 +1,11 @@
 // Prints how many instructions malloc and free take, called so many times at a depth of JavaScript calls:
 //
-//   churn.mjs <addon> <tracked, untracked> <depth> <pairs>
-import { createRequire } from 'node:module';
+//   churn.mjs <tracked, untracked> <depth> <pairs>
+import { loadAddon } from '../../bench/addon.mjs';
 import { Tracker } from '../../dist/index.js';
 
-const [addon, mode, depth, pairs] = process.argv.slice(2);
-const { churn, count } = createRequire(import.meta.url)(addon);
+const [mode, depth, pairs] = process.argv.slice(2);
+const { churn, count } = loadAddon();
 const tracker = new Tracker();
 
 if (mode === 'tracked') tracker.start();

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { addonBinary, addonSource } from '../../bench/addon.mjs';
 import { compileAddon } from '../../scripts/compile-addon.mjs';
-import { root } from '../../scripts/run.mjs';
 
 // As many events as a queue is emptied of at once: that is part of what each of them costs.
 const PAIRS = 96;
-const addon = join(root, 'build', 'performance', 'count-instructions.node');
 
 /**
  * A tenth more than it is. A change that makes it cheaper lowers the bound; one that makes it
@@ -21,7 +20,7 @@ describe('a tracked malloc and free', function () {
   // In some virtual machines the processor takes 0.1 ms for each step.
   this.timeout(600_000);
 
-  before(() => compileAddon(join(__dirname, 'count-instructions.c'), addon));
+  before(() => compileAddon(addonSource, addonBinary));
 
   for (const { depth, atMost } of bounds) {
     it(`takes at most ${atMost} instructions more than an untracked one, ${depth} calls deep`, () => {
@@ -35,6 +34,6 @@ describe('a tracked malloc and free', function () {
 
 function count(mode: 'tracked' | 'untracked', depth: number): number {
   const script = join(__dirname, 'churn.mjs');
-  const parameters = [script, addon, mode, String(depth), String(PAIRS)];
+  const parameters = [script, mode, String(depth), String(PAIRS)];
   return Number(execFileSync(process.execPath, parameters, { encoding: 'utf8' }));
 }
