@@ -1,6 +1,6 @@
 /**
  * The reader of captures, as its host sees it. The host writes the capture, piece by piece, to
- * `inputAddress()` and calls `feed` for each; then `finish`, and takes the results out of the
+ * where `openInput` says and calls `feed` for each; then `finish`, and takes the results out of the
  * memory. An instance reads one capture, and after `reset` another. Records are applied, never
  * kept: memory grows with what is live at one time and with distinct call stacks, not with the
  * length of the capture.
@@ -44,15 +44,17 @@ export {
 } from './statistics';
 export { ALLOCATORS } from './records';
 
-const CHUNK_BYTES: u32 = 1 << 16;
 const HEADER_BYTES: u32 = offsetof<Header>();
 const BLOCK_HEADER_BYTES: u32 = offsetof<BlockHeader>();
-const INPUT_BYTES: u32 = CHUNK_BYTES + BLOCK_HEADER_BYTES + MAX_PAYLOAD_LENGTH;
+/** The longest part of a block that waits, ahead of the input, for the rest. */
+const MAX_PARTIAL_BYTES: u32 = BLOCK_HEADER_BYTES + MAX_PAYLOAD_LENGTH;
 
-const input: usize = heap.alloc(INPUT_BYTES + READ_AHEAD);
-/** How much of the input buffer is filled, and where in the capture it begins. */
-let filled: u32 = 0;
-let inputOffset: f64 = 0;
+/** Where pieces of the capture are written to. */
+let input: usize = 0;
+/** What is not read yet begins here, at most MAX_PARTIAL_BYTES ahead of the input. */
+let unread: usize = 0;
+/** Where in the capture that is. */
+let unreadOffset: f64 = 0;
 let hasHeader: bool = false;
 let mainThreadOnly: bool = false;
 
@@ -61,28 +63,24 @@ export function countMainThreadOnly(): void {
   mainThreadOnly = true;
 }
 
-/** Where the next piece of the capture is to be written. */
-export function inputAddress(): usize {
-  return input + filled;
+/** Makes room for pieces of the capture, up to `capacity` bytes each. To be called before `feed`. */
+export function openInput(capacity: u32): usize {
+  input = heap.alloc(MAX_PARTIAL_BYTES + capacity + READ_AHEAD) + MAX_PARTIAL_BYTES;
+  unread = input;
+  return input;
 }
 
-/** How many bytes fit there. */
-export function inputCapacity(): u32 {
-  return INPUT_BYTES - filled;
-}
-
-/** Reads what can be read once `length` bytes more are there. Gives OK or an error code. */
+/** Reads what can be read with the next `length` bytes. Gives OK or an error code. */
 export function feed(length: u32): u32 {
-  filled += length;
-  const end = input + filled;
-  let read = input;
-  if (!hasHeader && filled >= HEADER_BYTES) read += takeHeader();
+  const end = input + length;
+  let read = unread;
+  if (!hasHeader && end - read >= HEADER_BYTES) read += takeHeader(read);
   if (hasHeader) while (failure == OK && hasWholeBlock(read, end)) read += takeBlock(read);
   if (complete && read < end) fail(DATA_AFTER_END);
   if (failure != OK) return failure;
-  inputOffset += <f64>(read - input);
-  filled = <u32>(end - read);
-  memory.copy(input, read, filled);
+  unreadOffset += <f64>(read - unread);
+  unread = input - (end - read);
+  memory.copy(unread, read, end - read);
   return OK;
 }
 
@@ -95,12 +93,12 @@ export function finish(): u32 {
 
 /** Where in the capture the failure was found. */
 export function failureOffset(): f64 {
-  return inputOffset + <f64>(failurePosition - input);
+  return unreadOffset + <f64>(failurePosition - unread);
 }
 
-function takeHeader(): u32 {
-  openBlock(input, HEADER_BYTES);
-  readHeader(input);
+function takeHeader(address: usize): u32 {
+  openBlock(address, HEADER_BYTES);
+  readHeader(address);
   if (mainThreadOnly) countOnlyThread(mainThread);
   hasHeader = true;
   return HEADER_BYTES;

@@ -4,8 +4,7 @@ export interface ParserExports {
   /** Makes it as new: scripts/export-reset.mjs adds it. */
   reset(): void;
   countMainThreadOnly(): void;
-  inputAddress(): number;
-  inputCapacity(): number;
+  openInput(capacity: number): number;
   feed(length: number): number;
   finish(): number;
   failureOffset(): number;

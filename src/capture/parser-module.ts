@@ -39,6 +39,13 @@ export interface ParserOutput {
   allocators: { count: number; bytes: number }[];
 }
 
+/**
+ * What is read at once: a small capture as a whole, and of a large one so much that V8 does not
+ * begin to compile the loop, for which it takes more memory than this.
+ */
+const MIN_CHUNK_BYTES = 64 * 1024;
+const MAX_CHUNK_BYTES = 512 * 1024;
+
 // Tests may replace functions of fs while they run.
 const { readFileSync } = fs;
 let parserModule: object | undefined;
@@ -96,15 +103,18 @@ function putBack(parser: ParserExports): void {
 }
 
 function feedAll(parser: ParserExports, source: CaptureSource): number {
+  const capacity = Math.min(Math.max(source.sizeBytes, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES);
+  const address = parser.openInput(capacity);
+  let target = new Uint8Array(parser.memory.buffer, address, capacity);
   for (let offset = 0; ;) {
-    // The memory's buffer changes when it grows.
-    const address = parser.inputAddress();
-    const target = new Uint8Array(parser.memory.buffer, address, parser.inputCapacity());
     const length = source.read(offset, target);
     if (length === 0) return 0;
     const failure = parser.feed(length);
     if (failure) return failure;
     offset += length;
+    // The memory's buffer is another once it has grown.
+    const { buffer } = parser.memory;
+    if (target.buffer !== buffer) target = new Uint8Array(buffer, address, capacity);
   }
 }
 

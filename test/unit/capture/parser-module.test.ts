@@ -33,9 +33,15 @@ function memoryNeeded(bytes: Buffer): number {
 
 describe('parseCapture', () => {
   it('needs no more memory for a longer capture', () => {
-    const short = memoryNeeded(writeChurn(1000));
-    assert.equal(memoryNeeded(writeChurn(2_000_000)), short);
-    assert.ok(short < 4 * 2 ** 20, `${short} bytes`);
+    const long = writeChurn(500_000);
+    assert.ok(long.length > 2 ** 19, `${long.length} bytes`);
+    const needed = memoryNeeded(long);
+    assert.equal(memoryNeeded(writeChurn(2_000_000)), needed);
+    assert.ok(needed < 2 ** 20, `${needed} bytes`);
+  });
+
+  it('needs no more for a small capture than for the smallest', () => {
+    assert.equal(memoryNeeded(writeChurn(10_000)), memoryNeeded(writeChurn(2)));
   });
 
   it('gives tables of their own, not views of its memory', () => {
