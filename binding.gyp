@@ -57,6 +57,7 @@
       'native/test/hooks_test.cc',
       'native/test/inline_allocation_test.cc',
       'native/test/library/c23.cc',
+      'native/test/known_stacks_test.cc',
       'native/test/live_blocks_test.cc',
       'native/test/live_samples_test.cc',
       'native/test/main.cc',

@@ -56,7 +56,7 @@ void Recording::Enter(ThreadState* thread) {
   thread->last_count = 0;
   thread->last_js_stack = 0;
   thread->last_sample_js = 0;
-  thread->known_stacks.fill({});
+  thread->known_stacks.Clear();
   thread->last_native_count = 0;
   char name[16];
   if (pthread_getname_np(pthread_self(), name, sizeof name) == 0)

@@ -72,12 +72,12 @@ uint32_t StackRecorder::RecordNative(ThreadState* thread, uint32_t stack) {
   for (size_t i = thread->native_count; i-- > 0;) {
     const uintptr_t frame = thread->native_frames[i];
     const uint32_t caller = stack;
-    if (const auto* known = thread->KnownStackOf(frame, caller)) {
-      stack = known->stack;
+    if (const uint32_t* known = thread->known_stacks.Find(frame, caller)) {
+      stack = *known;
       continue;
     }
     stack = Stack(caller, NativeFrameAt(frame, with_function));
-    thread->AddKnownStack({frame, caller, stack});
+    thread->known_stacks.Add(frame, caller, stack);
   }
   return stack;
 }
@@ -102,7 +102,7 @@ void StackRecorder::RecordFrames(ThreadState* thread, const JsCallStack& js,
   if (thread->last_codes != codes.id() ||
       thread->last_version != codes.version()) {
     thread->last_count = 0;
-    thread->known_stacks.fill({});
+    thread->known_stacks.Clear();
     thread->last_codes = codes.id();
     thread->last_version = codes.version();
   }
@@ -116,7 +116,7 @@ void StackRecorder::RecordFrames(ThreadState* thread, const JsCallStack& js,
     const uint32_t caller = stack;
     const uint32_t frame = JsFrame(codes, place);
     if (frame != 0) stack = Stack(caller, frame);
-    thread->AddKnownStack({place, caller, stack});
+    thread->known_stacks.Add(place, caller, stack);
     thread->last_frames[depth] = address;
     thread->last_stacks[depth] = stack;
   }

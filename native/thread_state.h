@@ -2,7 +2,6 @@
 #define NATIVE_THREAD_STATE_H_
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <bit>
 #include <cstddef>
@@ -13,6 +12,7 @@
 #include "call_stack/js_call_stack.h"
 #include "call_stack/native_call_stack.h"
 #include "event_queue.h"
+#include "known_stacks.h"
 
 namespace memray_mocha {
 
@@ -76,42 +76,9 @@ struct ThreadState {
   uint64_t last_sample_js = 0;
   uint32_t last_sample_stack;
 
-  // Call stacks of the capture, by their innermost frame, a native one or, for
-  // the same version of the code map, one of JavaScript, and the call stack of
-  // the others: those recorded last, to be found again without the lock. Two in
-  // each set: were there one, in every third process two call stacks of a loop
-  // would drive out each other.
-  struct KnownStack {
-    uintptr_t frame;
-    uint32_t parent;
-    uint32_t stack;
-
-    bool Is(uintptr_t a_frame, uint32_t a_parent) const {
-      return frame == a_frame && parent == a_parent;
-    }
-  };
-  using KnownStackSet = std::array<KnownStack, 2>;
-  static constexpr int kKnownStackBits = 8;
-  std::array<KnownStackSet, size_t{1} << kKnownStackBits> known_stacks;
-
-  /// The one of known_stacks that a call stack may be in.
-  KnownStackSet& KnownStacksWith(uintptr_t frame, uint32_t parent) {
-    // Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4.
-    const uint64_t key = frame ^ uint64_t { parent } << 32;
-    return known_stacks[key * 0x9E3779B97F4A7C15 >> (64 - kKnownStackBits)];
-  }
-  /// @return nullptr when it is not known.
-  const KnownStack* KnownStackOf(uintptr_t frame, uint32_t parent) {
-    for (const KnownStack& known : KnownStacksWith(frame, parent)) {
-      if (known.Is(frame, parent)) return &known;
-    }
-    return nullptr;
-  }
-  void AddKnownStack(const KnownStack& stack) {
-    auto& [newest, other] = KnownStacksWith(stack.frame, stack.parent);
-    if (!newest.Is(stack.frame, stack.parent)) other = newest;
-    newest = stack;
-  }
+  // Of native frames and, for the same version of the code map, of frames of
+  // JavaScript.
+  KnownStacks known_stacks;
 
   // The native frames of the last call stack that was found there, outermost
   // first, with the call stack's id up to and including each.
@@ -202,10 +169,10 @@ struct ThreadState {
     uint32_t stack = depth == 0 ? caller : stacks[depth - 1];
     for (*last_count = depth; depth < count; *last_count = ++depth) {
       const Frame frame = frames[depth];
-      const auto address = std::bit_cast<uintptr_t>(frame);
-      const KnownStack* known = KnownStackOf(address, stack);
+      const uint32_t* known =
+          known_stacks.Find(std::bit_cast<uintptr_t>(frame), stack);
       if (!known) return false;
-      stack = known->stack;
+      stack = *known;
       last[depth] = frame;
       stacks[depth] = stack;
     }
