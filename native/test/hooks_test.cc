@@ -453,6 +453,7 @@ TEST("Hooks: an mprotect that fails reports nothing") {
 }
 
 TEST("Hooks: reservations are known that were made while nobody listened") {
+  Libraries();  // Only what is loaded by then gets the hooks.
   installer::Install();
   FOR_EACH_LIBRARY(library) {
     void* pages = library->Call<void*>("call_mmap", (void*)nullptr, 4 * kPage,
