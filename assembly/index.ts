@@ -40,9 +40,9 @@ export {
   deallocationCount,
   maxSize,
   minSize,
+  nextAllocator,
   SIZE_BUCKETS,
 } from './statistics';
-export { ALLOCATORS } from './records';
 
 const HEADER_BYTES: u32 = offsetof<Header>();
 const BLOCK_HEADER_BYTES: u32 = offsetof<BlockHeader>();

@@ -43,6 +43,14 @@ export function getAllocatorTotals(allocator: u32): AllocatorTotals {
   return changetype<AllocatorTotals>(allocators + <usize>allocator * offsetof<AllocatorTotals>());
 }
 
+/** The first allocator above this one that was used; 0 when there is none. */
+export function nextAllocator(after: u32): u32 {
+  for (let allocator = after + 1; allocator < ALLOCATORS; allocator++) {
+    if (getAllocatorTotals(allocator).count > 0) return allocator;
+  }
+  return 0;
+}
+
 export function getBucket(index: u32): u64 {
   return load<u64>(bucketAt(index));
 }

@@ -1,6 +1,6 @@
 import type { CallStack, Frame, FrameKind } from '../call-stack';
 import type { AllocationRecord, CaptureMetadata, CaptureStatistics } from './capture-reader';
-import type { ParserNumbers } from './parser-exports';
+import type { ParserConstants, ParserNumbers } from './parser-exports';
 import type { ParserOptions, ParserOutput } from './parser-module';
 
 const ALLOCATOR_NAMES: Readonly<Record<number, string>> = {
@@ -27,6 +27,7 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 export class CaptureSummary {
   readonly metadata: CaptureMetadata;
   readonly statistics: CaptureStatistics;
+  private readonly constants: ParserConstants;
   private readonly numbers: ParserNumbers;
   private readonly texts: string[] = [];
   private readonly frames: Frame[] = [];
@@ -36,6 +37,7 @@ export class CaptureSummary {
     readonly options: ParserOptions,
     private readonly output: ParserOutput,
   ) {
+    this.constants = output.constants;
     this.numbers = output.numbers;
     this.metadata = this.readMetadata();
     this.statistics = this.readStatistics();
@@ -52,15 +54,15 @@ export class CaptureSummary {
   }
 
   highWaterMark(): AllocationRecord[] {
-    return this.readRows(this.numbers.HIGH_WATER_MARK);
+    return this.readRows(this.constants.HIGH_WATER_MARK);
   }
 
   leaks(): AllocationRecord[] {
-    return this.readRows(this.numbers.LEAKS);
+    return this.readRows(this.constants.LEAKS);
   }
 
   allocations(): AllocationRecord[] {
-    return this.readRows(this.numbers.ALLOCATIONS);
+    return this.readRows(this.constants.ALLOCATIONS);
   }
 
   private readMetadata(): CaptureMetadata {
@@ -86,7 +88,7 @@ export class CaptureSummary {
 
   private readMetadataTexts(): Map<string, string> {
     const { metadata } = this.output;
-    const { METADATA_BYTES, METADATA_KEY_OFFSET, METADATA_VALUE_OFFSET } = this.numbers;
+    const { METADATA_BYTES, METADATA_KEY_OFFSET, METADATA_VALUE_OFFSET } = this.constants;
     return new Map(
       recordsOf(metadata, METADATA_BYTES).map((record) => [
         this.text(metadata.getUint32(record + METADATA_KEY_OFFSET, true)),
@@ -111,30 +113,29 @@ export class CaptureSummary {
       minSizeBytes: numbers.allocationCount === 0 ? 0 : numbers.minSize,
       maxSizeBytes: numbers.maxSize,
       allocators: output.allocators
-        .map((totals, number) => ({ allocator: nameAllocator(number), ...totals }))
-        .filter(({ count }) => count > 0)
+        .map(({ number, count, bytes }) => ({ allocator: nameAllocator(number), count, bytes }))
         .sort((a, b) => b.bytes - a.bytes),
     };
   }
 
   private readRows(measure: number): AllocationRecord[] {
     const rows = this.output.rows[measure]!;
-    return recordsOf(rows, this.numbers.ROW_BYTES)
+    return recordsOf(rows, this.constants.ROW_BYTES)
       .map((record) => this.readRow(rows, record))
       .filter(({ count }) => count > 0)
       .sort((a, b) => b.bytes - a.bytes);
   }
 
   private readRow(rows: DataView, record: number): AllocationRecord {
-    const { numbers } = this;
+    const { constants } = this;
     return {
-      bytes: rows.getFloat64(record + numbers.ROW_SIZE_OFFSET, true),
-      count: rows.getFloat64(record + numbers.ROW_COUNT_OFFSET, true),
-      bytesAtMark: rows.getFloat64(record + numbers.ROW_MARKED_OFFSET, true),
-      heap: rows.getUint32(record + numbers.ROW_IS_JS_OFFSET, true) ? 'js' : 'native',
-      threadId: rows.getUint32(record + numbers.ROW_THREAD_OFFSET, true),
-      stack: this.callStack(rows.getUint32(record + numbers.ROW_CALL_STACK_OFFSET, true)),
-      nativeCaller: this.text(rows.getUint32(record + numbers.ROW_NATIVE_CALLER_OFFSET, true)),
+      bytes: rows.getFloat64(record + constants.ROW_SIZE_OFFSET, true),
+      count: rows.getFloat64(record + constants.ROW_COUNT_OFFSET, true),
+      bytesAtMark: rows.getFloat64(record + constants.ROW_MARKED_OFFSET, true),
+      heap: rows.getUint32(record + constants.ROW_IS_JS_OFFSET, true) ? 'js' : 'native',
+      threadId: rows.getUint32(record + constants.ROW_THREAD_OFFSET, true),
+      stack: this.callStack(rows.getUint32(record + constants.ROW_CALL_STACK_OFFSET, true)),
+      nativeCaller: this.text(rows.getUint32(record + constants.ROW_NATIVE_CALLER_OFFSET, true)),
     };
   }
 
@@ -144,7 +145,7 @@ export class CaptureSummary {
 
   private readFrames(callStack: number): Frame[] {
     const { callStacks } = this.output;
-    const { CALL_STACK_BYTES, CALL_STACK_CALLER_OFFSET, CALL_STACK_FRAME_OFFSET } = this.numbers;
+    const { CALL_STACK_BYTES, CALL_STACK_CALLER_OFFSET, CALL_STACK_FRAME_OFFSET } = this.constants;
     const frames: Frame[] = [];
     for (let current = callStack; current !== 0;) {
       const record = current * CALL_STACK_BYTES;
@@ -159,22 +160,22 @@ export class CaptureSummary {
   }
 
   private readFrame(number: number): Frame {
-    const { numbers } = this;
+    const { constants } = this;
     const { frames } = this.output;
-    const record = number * numbers.FRAME_BYTES;
-    const kind = frames.getUint32(record + numbers.FRAME_KIND_OFFSET, true);
+    const record = number * constants.FRAME_BYTES;
+    const kind = frames.getUint32(record + constants.FRAME_KIND_OFFSET, true);
     return {
-      functionName: this.text(frames.getUint32(record + numbers.FRAME_FUNCTION_OFFSET, true)),
-      filename: this.text(frames.getUint32(record + numbers.FRAME_FILE_OFFSET, true)),
-      lineNumber: frames.getUint32(record + numbers.FRAME_LINE_OFFSET, true),
-      columnNumber: frames.getUint32(record + numbers.FRAME_COLUMN_OFFSET, true),
+      functionName: this.text(frames.getUint32(record + constants.FRAME_FUNCTION_OFFSET, true)),
+      filename: this.text(frames.getUint32(record + constants.FRAME_FILE_OFFSET, true)),
+      lineNumber: frames.getUint32(record + constants.FRAME_LINE_OFFSET, true),
+      columnNumber: frames.getUint32(record + constants.FRAME_COLUMN_OFFSET, true),
       kind: this.nameKind(kind),
     };
   }
 
   private nameKind(kind: number): FrameKind {
-    if (kind === this.numbers.JS_KIND) return 'js';
-    return kind === this.numbers.WASM_KIND ? 'wasm' : 'native';
+    if (kind === this.constants.JS_KIND) return 'js';
+    return kind === this.constants.WASM_KIND ? 'wasm' : 'native';
   }
 
   private text(number: number): string {

@@ -15,13 +15,17 @@ export interface ParserExports {
   showTexts(): number;
   showTextEnds(): number;
   shownBytes(): number;
+  nextAllocator(after: number): number;
   countAllocations(allocator: number): number;
   sumAllocations(allocator: number): number;
   countSizesInBucket(bucket: number): number;
 }
 
-/** The numbers it exports: totals, and the layout of its tables. */
+/** The numbers it exports that are of the capture, among them its totals. */
 export type ParserNumbers = Readonly<Record<ParserNumber, number>>;
+
+/** Those that are always the same, among them the layout of its tables. */
+export type ParserConstants = Readonly<Record<ParserConstant, number>>;
 
 type ParserNumber =
   | 'version'
@@ -43,12 +47,13 @@ type ParserNumber =
   | 'minSize'
   | 'maxSize'
   | 'failure'
-  | 'failureDetail'
+  | 'failureDetail';
+
+type ParserConstant =
   | 'HIGH_WATER_MARK'
   | 'LEAKS'
   | 'ALLOCATIONS'
   | 'SIZE_BUCKETS'
-  | 'ALLOCATORS'
   | 'JS_KIND'
   | 'WASM_KIND'
   | 'ROW_BYTES'

@@ -8,7 +8,7 @@ import {
   type MemrayMochaError,
 } from '../errors';
 import type { CaptureSource } from './capture-reader';
-import type { Failure, ParserExports, ParserNumbers } from './parser-exports';
+import type { Failure, ParserConstants, ParserExports, ParserNumbers } from './parser-exports';
 
 /** The part of it that is used here: its types come with a browser's only. */
 declare const WebAssembly: {
@@ -26,8 +26,9 @@ export interface ParserOptions {
 
 /** The results, copied out of the WebAssembly memory: nothing of that is kept. */
 export interface ParserOutput {
+  constants: ParserConstants;
   numbers: ParserNumbers;
-  /** Rows by measure: `numbers.HIGH_WATER_MARK`, `LEAKS` and `ALLOCATIONS`. */
+  /** Rows by measure: `constants.HIGH_WATER_MARK`, `LEAKS` and `ALLOCATIONS`. */
   rows: DataView[];
   frames: DataView;
   callStacks: DataView;
@@ -35,8 +36,8 @@ export interface ParserOutput {
   texts: DataView;
   textEnds: DataView;
   sizeHistogram: number[];
-  /** By the allocator's number in the format. */
-  allocators: { count: number; bytes: number }[];
+  /** Those that were used, by their number in the format. */
+  allocators: { number: number; count: number; bytes: number }[];
 }
 
 /**
@@ -49,6 +50,9 @@ const MAX_CHUNK_BYTES = 512 * 1024;
 // Tests may replace functions of fs while they run.
 const { readFileSync } = fs;
 let parserModule: object | undefined;
+// Of each instance, found out once: to ask for each takes as long as to read a small capture.
+let constants: ParserConstants;
+let numberNames: readonly string[] = [];
 
 // For the next capture: a new instance for each test costs more than to read what a small one did.
 let spareParser: ParserExports | undefined;
@@ -92,6 +96,9 @@ function instantiate(): ParserExports {
   parserModule ??= new WebAssembly.Module(readFileSync(join(__dirname, 'parser.wasm')));
   const parser = new WebAssembly.Instance(parserModule).exports as ParserExports;
   usualMemoryBytes = parser.memory.buffer.byteLength;
+  const names = Object.entries(parser).flatMap(([name, value]) => (hasValue(value) ? [name] : []));
+  numberNames = names.filter((name) => !isConstant(name));
+  constants = readNumbers(parser, names.filter(isConstant)) as ParserConstants;
   return parser;
 }
 
@@ -120,26 +127,32 @@ function feedAll(parser: ParserExports, source: CaptureSource): number {
 
 function takeOutput(parser: ParserExports, options: ParserOptions): ParserOutput {
   const { splitByNativeFrames, mergeThreads } = options;
-  const numbers = takeNumbers(parser);
   const showRows = (measure: number): number =>
     parser.showRows(measure, splitByNativeFrames, mergeThreads);
-  const measures = [numbers.HIGH_WATER_MARK, numbers.LEAKS, numbers.ALLOCATIONS];
+  const measures = [constants.HIGH_WATER_MARK, constants.LEAKS, constants.ALLOCATIONS];
   return {
-    numbers,
+    constants,
+    numbers: takeNumbers(parser),
     rows: measures.map((measure) => takeTable(parser, () => showRows(measure))),
     frames: takeTable(parser, () => parser.showFrames()),
     callStacks: takeTable(parser, () => parser.showCallStacks()),
     metadata: takeTable(parser, () => parser.showMetadata()),
     texts: takeTable(parser, () => parser.showTexts()),
     textEnds: takeTable(parser, () => parser.showTextEnds()),
-    sizeHistogram: Array.from({ length: numbers.SIZE_BUCKETS }, (_, bucket) =>
+    sizeHistogram: Array.from({ length: constants.SIZE_BUCKETS }, (_, bucket) =>
       parser.countSizesInBucket(bucket),
     ),
-    allocators: Array.from({ length: numbers.ALLOCATORS }, (_, allocator) => ({
-      count: parser.countAllocations(allocator),
-      bytes: parser.sumAllocations(allocator),
-    })),
+    allocators: takeAllocators(parser),
   };
+}
+
+function takeAllocators(parser: ParserExports): ParserOutput['allocators'] {
+  const allocators = [];
+  for (let number = parser.nextAllocator(0); number !== 0; number = parser.nextAllocator(number)) {
+    const count = parser.countAllocations(number);
+    allocators.push({ number, count, bytes: parser.sumAllocations(number) });
+  }
+  return allocators;
 }
 
 function takeTable(parser: ParserExports, show: () => number): DataView {
@@ -148,22 +161,29 @@ function takeTable(parser: ParserExports, show: () => number): DataView {
 }
 
 function takeNumbers(parser: ParserExports): ParserNumbers {
-  const numbers = Object.entries(parser).flatMap(([name, exported]: [string, unknown]) =>
-    hasValue(exported) ? [[name, Number(exported.value)]] : [],
-  );
-  return Object.fromEntries(numbers) as ParserNumbers;
+  return readNumbers(parser, numberNames) as ParserNumbers;
 }
 
-function hasValue(value: unknown): value is { value: number | bigint } {
+function readNumbers(parser: ParserExports, names: readonly string[]): Record<string, number> {
+  const exported = parser as unknown as Record<string, { value: number | bigint }>;
+  return Object.fromEntries(names.map((name) => [name, Number(exported[name]!.value)]));
+}
+
+function hasValue(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'value' in value;
 }
 
+function isConstant(name: string): boolean {
+  return /^[A-Z_]+$/.test(name);
+}
+
 function createFailure(parser: ParserExports, name: string, sizeBytes: number): MemrayMochaError {
-  const numbers = takeNumbers(parser);
-  const { failure, failureDetail: detail } = numbers;
-  if (failure === numbers.NOT_A_CAPTURE) return createNotACaptureError(name, sizeBytes);
-  if (failure === numbers.UNSUPPORTED_VERSION) return createCaptureVersionError(name, detail);
-  const found = Object.entries(corruptions).find(([code]) => numbers[code as Failure] === failure);
+  const { failure, failureDetail: detail } = takeNumbers(parser);
+  if (failure === constants.NOT_A_CAPTURE) return createNotACaptureError(name, sizeBytes);
+  if (failure === constants.UNSUPPORTED_VERSION) return createCaptureVersionError(name, detail);
+  const found = Object.entries(corruptions).find(
+    ([code]) => constants[code as Failure] === failure,
+  );
   return createCorruptCaptureError(name, found![1](detail), parser.failureOffset());
 }
 
