@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <mutex>
 #include <string>
 
 #include "call_stack/native_symbols.h"
@@ -58,9 +59,13 @@ void ThreadState::Delete(void* state) {
 }
 
 void ThreadState::ReadSymbols() {
-  // Any function of Node's: it is in the module that has the threads' own.
-  const void* function = dlsym(RTLD_DEFAULT, "napi_module_register");
-  NativeSymbols::OfProcess().Find(reinterpret_cast<uintptr_t>(function), true);
+  static std::once_flag are_read;
+  std::call_once(are_read, [] {
+    // Any function of Node's: it is in the module that has the threads' own.
+    const void* function = dlsym(RTLD_DEFAULT, "napi_module_register");
+    NativeSymbols::OfProcess().Find(reinterpret_cast<uintptr_t>(function),
+                                    true);
+  });
 }
 
 }  // namespace memray_mocha

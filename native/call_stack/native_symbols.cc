@@ -23,10 +23,13 @@ struct Module {
   std::string path;
 };
 
-std::string PathOfProgram() {
-  char path[PATH_MAX];
-  const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
-  return std::string(path, length > 0 ? length : 0);
+const std::string& PathOfProgram() {
+  static const std::string program = [] {
+    char path[PATH_MAX];
+    const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
+    return std::string(path, length > 0 ? length : 0);
+  }();
+  return program;
 }
 
 Module FindModule(uintptr_t address) {

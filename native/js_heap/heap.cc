@@ -136,11 +136,15 @@ bool IsInCollect() { return state.is_in_collect; }
 v8::Isolate* Current() { return v8::Isolate::TryGetCurrent(); }
 
 void KeepCodeInterruptible() {
-  v8::V8::SetFlagsFromString("--no-allocation-site-pretenuring");
-  // V8 prints an error where it does not know the flag: before Node 22.
+  // Once: V8 goes through all of its flags each time.
+  static std::once_flag are_set;
+  std::call_once(are_set, [] {
+    v8::V8::SetFlagsFromString("--no-allocation-site-pretenuring");
+    // V8 prints an error where it does not know the flag: before Node 22.
 #if V8_MAJOR_VERSION >= 12
-  v8::V8::SetFlagsFromString("--no-turboshaft-loop-unrolling");
+    v8::V8::SetFlagsFromString("--no-turboshaft-loop-unrolling");
 #endif
+  });
 }
 
 void RequestInterrupt(v8::Isolate* isolate,

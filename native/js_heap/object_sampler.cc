@@ -13,20 +13,29 @@
 namespace memray_mocha::object_sampler {
 namespace {
 
-double mean_interval_bytes = 1;
+uint64_t mean_interval_bytes = 0;
 
 /// V8 tells how many objects a sample stands for as well, but as a whole
 /// number: a quarter too few where there ought to be 1.3.
 SampledMemory ComputeMemoryOf(size_t size_bytes) {
   if (mean_interval_bytes <= 1) return {size_bytes, 1};
   const auto size = static_cast<double>(size_bytes);
-  const double count = -1 / std::expm1(-size / mean_interval_bytes);
+  const double count =
+      -1 / std::expm1(-size / static_cast<double>(mean_interval_bytes));
   return {static_cast<uint64_t>(std::llround(size * count)), count};
 }
 
 /// Of the small objects, which are most, by size in words.
 std::array<SampledMemory, 512> memory_of_small;
 constexpr size_t kWordBytes = sizeof(uintptr_t);
+
+void SetMeanInterval(uint64_t interval_bytes) {
+  // It is nearly always the same.
+  if (interval_bytes == mean_interval_bytes) return;
+  mean_interval_bytes = interval_bytes;
+  for (size_t words = 1; words < memory_of_small.size(); ++words)
+    memory_of_small[words] = ComputeMemoryOf(words * kWordBytes);
+}
 
 v8::HeapProfiler* Profiler() {
   return v8::Isolate::GetCurrent()->GetHeapProfiler();
@@ -49,9 +58,7 @@ Function FunctionOf(v8::Isolate* isolate,
 }  // namespace
 
 void Start(uint64_t interval_bytes, Stacks stacks) {
-  mean_interval_bytes = static_cast<double>(interval_bytes);
-  for (size_t words = 1; words < memory_of_small.size(); ++words)
-    memory_of_small[words] = ComputeMemoryOf(words * kWordBytes);
+  SetMeanInterval(interval_bytes);
   constexpr int kMaxDepth = 64;
   Profiler()->StartSamplingHeapProfiler(
       interval_bytes, stacks == Stacks::kFunctions ? kMaxDepth : 0);
@@ -109,7 +116,8 @@ std::vector<FunctionNode> LiveByFunction() {
 
 double StandardError(uint64_t sum_bytes) {
   if (mean_interval_bytes <= 1) return 0;
-  return std::sqrt(static_cast<double>(sum_bytes) * mean_interval_bytes);
+  return std::sqrt(static_cast<double>(sum_bytes) *
+                   static_cast<double>(mean_interval_bytes));
 }
 
 void AllocateObjects(size_t count) {

@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <set>
+#include <vector>
 
 #include "test/test_runner.h"
 
@@ -53,6 +54,10 @@ TEST("sample memory: has an end") {
   EXPECT_EQUAL(given, count);
 }
 
+void* PageOf(void* block) {
+  return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(block) & -4096);
+}
+
 bool IsResident(void* block) {
   unsigned char state = 0;
   mincore(block, 4096, &state);
@@ -62,17 +67,27 @@ bool IsResident(void* block) {
 TEST("sample memory: goes back to the system when no block is in use") {
   const auto memory = SampleMemory::Reserve(kGiB);
   Sample* first = memory->AllocateSample();
-  Sample* second = memory->AllocateSample();
-  first->stack = second->stack = 7;
-  memory->Deallocate(second);
+  std::vector<Sample*> others(kGiB >> 10);
+  for (Sample*& other : others) other = memory->AllocateSample();
+  Sample* last = others.back();
+  first->stack = last->stack = 7;
+  for (Sample* other : others) memory->Deallocate(other);
   memory->Trim();
   EXPECT_EQUAL(first->stack, 7u);
   EXPECT(IsResident(memory->begin()));
+  EXPECT(IsResident(PageOf(last)));
   memory->Deallocate(first);
   memory->Trim();
-  EXPECT(!IsResident(memory->begin()));
+  EXPECT(!IsResident(PageOf(last)));
   EXPECT_EQUAL(memory->AllocateSample(), first);
-  EXPECT_EQUAL(memory->AllocateSample(), second);
+  EXPECT_EQUAL(memory->AllocateSample(), others[0]);
+}
+
+TEST("sample memory: keeps what a few samples need") {
+  const auto memory = SampleMemory::Reserve(kGiB);
+  memory->Deallocate(memory->AllocateSample());
+  memory->Trim();
+  EXPECT(IsResident(memory->begin()));
 }
 
 }  // namespace

@@ -25,6 +25,14 @@ const emitWarning = process.emitWarning.bind(process);
 
 const DEFAULT_SAMPLE_INTERVAL_BYTES = 32 * 1024;
 
+// Found out once: the environment is slow to ask, and each test starts a tracker.
+const TEMPORARY_DIRECTORY = os.tmpdir();
+const OWN_DIRECTORY = path.join(__dirname, '..', path.sep);
+/** Whether the program was started with this Node option, in either spelling. */
+const IS_GC_ASKED_FOR = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((flag) =>
+  /--expose[-_]gc\b/.test(flag),
+);
+
 /**
  * Records every allocation of the process between `start()` and `stop()`, as `memray.Tracker` does.
  * One at a time in a process.
@@ -79,12 +87,12 @@ export class Tracker {
     dropCompilers(addon);
     addon.startTracking({
       path: this.#path,
-      temporaryDirectory: os.tmpdir(),
+      temporaryDirectory: TEMPORARY_DIRECTORY,
       native: this.#native,
       traceJs: this.#traceJs,
       jsSampleIntervalBytes: this.#sampleIntervalBytes,
       isGcExposed: isGcExposed(),
-      ownDirectory: path.join(__dirname, '..', path.sep),
+      ownDirectory: OWN_DIRECTORY,
       metadata: describeProcess(),
     });
     Tracker.#active = this;
@@ -160,12 +168,8 @@ function findSampleInterval({
   return jsHeap ? (sampleIntervalBytes ?? DEFAULT_SAMPLE_INTERVAL_BYTES) : 0;
 }
 
-/** Node options a program may be started with, in both spellings. */
-const EXPOSE_GC = /--expose[-_]gc\b/;
-
 function isGcExposed(): boolean {
-  const flags = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''];
-  return typeof globalThis.gc === 'function' || flags.some((flag) => EXPOSE_GC.test(flag));
+  return IS_GC_ASKED_FOR || typeof globalThis.gc === 'function';
 }
 
 function describeProcess(): Record<string, string> {
