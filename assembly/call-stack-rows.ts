@@ -4,7 +4,7 @@
  */
 import { getSite, lastSite, Site } from './allocation-sites';
 import { addNativeCaller, getCallStack, getLineStack, getRecordedCallStack } from './frame-tree';
-import { notePeak } from './high-water-mark';
+import { notePeak, peakJsBytes } from './high-water-mark';
 import { nativeFrames } from './metadata';
 import { PairIndex } from './pair-index';
 import { Table } from './table';
@@ -57,8 +57,10 @@ export function sumRows(measure: u32, splitByNativeFrames: bool, mergeThreads: b
 function measureSite(site: Site, measure: u32): void {
   if (measure == HIGH_WATER_MARK) {
     notePeak(site);
-    measuredBytes = <f64>site.peakBytes;
-    measuredCount = <f64>site.peakCount;
+    // Where the JS heap was taken for none, what samples say of it is not told either.
+    const counts = peakJsBytes > 0 || !isSampled(site);
+    measuredBytes = counts ? <f64>site.peakBytes : 0;
+    measuredCount = counts ? <f64>site.peakCount : 0;
   } else if (measure == LEAKS) {
     measuredBytes = <f64>site.liveBytes;
     measuredCount = <f64>site.liveCount;
@@ -66,6 +68,11 @@ function measureSite(site: Site, measure: u32): void {
     measuredBytes = <f64>site.totalBytes;
     measuredCount = <f64>site.totalCount;
   }
+}
+
+/** Whether SAMPLES tell of it: objects that were recorded one by one have been counted. */
+function isSampled(site: Site): bool {
+  return site.isJs != 0 && site.totalCount == 0;
 }
 
 function startRow(row: Row, site: Site): void {

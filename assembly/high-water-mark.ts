@@ -21,9 +21,6 @@ export let peakJsBytes: u64 = 0;
 export let rawPeakBytes: u64 = 0;
 /** The largest total that was seen right after garbage was collected. */
 export let confirmedPeakBytes: u64 = 0;
-/** Whether what is live now is the peak: samples that follow belong to it. */
-export let peakIsHere: bool = false;
-
 /** What the JS heap held when it was last told. */
 let jsBytes: u64 = 0;
 /** Whether the capture says which moment the peak is; else it is the largest total. */
@@ -52,9 +49,8 @@ export function changeJsHeap(bytes: u64): void {
  */
 export function takePeak(isConfirmed: bool): void {
   const total = liveBytes + jsBytes;
-  peakIsHere = !isTold || total > (isConfirmed ? confirmedPeakBytes : peakBytes);
+  if (!isTold || total > (isConfirmed ? confirmedPeakBytes : peakBytes)) setPeak(total);
   if (isConfirmed && total > confirmedPeakBytes) confirmedPeakBytes = total;
-  if (peakIsHere) setPeak(total);
   isTold = true;
 }
 

@@ -14,7 +14,7 @@ export class Header {
 
 /** The bytes `M E M R A Y J S`, as one little-endian integer. */
 export const MAGIC: u64 = 0x534a5941_524d454d;
-export const FORMAT_VERSION: u32 = 2;
+export const FORMAT_VERSION: u32 = 3;
 export const NATIVE_FRAMES_FLAG: u32 = 1;
 export const TRACE_JS_FLAG: u32 = 2;
 

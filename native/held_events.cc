@@ -36,8 +36,8 @@ HeldEvents::Peak HeldEvents::FindPeak(uint64_t js_bytes) {
   // What was there of the JS heap before all that is held.
   uint64_t js = js_bytes;
   if (js_bytes > 0) {
-    ForEachObjectAfter(0, [&js](uint32_t, const SampledMemory& memory) {
-      js -= std::min(js, memory.bytes);
+    ForEachObjectAfter(0, [&js](const Sample& sample) {
+      js -= std::min(js, sample.live.bytes);
     });
   }
   Peak peak{0, live, js};

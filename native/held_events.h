@@ -65,14 +65,14 @@ class HeldEvents {
   /// @return the largest total of what was certainly live.
   Peak FindPeak(uint64_t js_bytes);
 
-  /// Calls `subtract(stack, memory)` for what came to the JS heap after that
+  /// Calls `visit(const Sample&)` for what came to the JS heap after that
   /// position and is live.
-  template <typename Subtract>
-  void ForEachObjectAfter(size_t position, Subtract subtract) const {
+  template <typename Visit>
+  void ForEachObjectAfter(size_t position, Visit visit) const {
     for (size_t i = position; i < events_.size(); ++i) {
       const Event& event = events_[i];
       if (event.kind == Kind::kObject && !event.is_garbage)
-        subtract(SampleOf(event).stack, SampleOf(event).live);
+        visit(SampleOf(event));
     }
   }
 

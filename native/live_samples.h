@@ -1,7 +1,6 @@
 #ifndef NATIVE_LIVE_SAMPLES_H_
 #define NATIVE_LIVE_SAMPLES_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -33,20 +32,8 @@ struct Sample {
 /// The sums of what live samples stand for, and dead ones. For one thread.
 class LiveSamples {
  public:
-  /// Sorted by call stack; each is there once, and only if it has bytes.
+  /// Sorted by call stack; each is there once.
   using ByStack = std::vector<std::pair<uint32_t, SampledMemory>>;
-
-  /// Takes a part of what a call stack has off its sum, which stays there when
-  /// nothing is left.
-  static void Subtract(ByStack* sums, uint32_t stack,
-                       const SampledMemory& memory) {
-    const auto sum = std::lower_bound(
-        sums->begin(), sums->end(), stack,
-        [](const auto& each, uint32_t key) { return each.first < key; });
-    if (sum == sums->end() || sum->first != stack) return;
-    sum->second.bytes -= memory.bytes;
-    sum->second.objects -= memory.objects;
-  }
 
   /// Counts a sample as live, if it is the program's.
   /// @param dropped_bytes what of it is garbage from the start.
@@ -60,10 +47,7 @@ class LiveSamples {
     sample->live = {memory.bytes - dropped_bytes, memory.objects};
     dead_bytes_ += dropped_bytes;
     live_bytes_ += sample->live.bytes;
-    if (sample->stack >= by_stack_.size()) by_stack_.resize(sample->stack + 1);
-    SampledMemory& sum = by_stack_[sample->stack];
-    sum.bytes += sample->live.bytes;
-    sum.objects += sample->live.objects;
+    Show(*sample);
   }
 
   /// Counts one that was added as dead.
@@ -71,29 +55,88 @@ class LiveSamples {
     if (sample.stack == Sample::kNoStack) return;
     live_bytes_ -= sample.live.bytes;
     dead_bytes_ += sample.live.bytes;
-    SampledMemory& sum = by_stack_[sample.stack];
-    sum.bytes -= sample.live.bytes;
-    sum.objects -= sample.live.objects;
+    Hide(sample);
   }
 
   /// Counts one that was not added as dead.
   void AddDead(const SampledMemory& memory) { dead_bytes_ += memory.bytes; }
 
-  void Clear() { *this = LiveSamples(); }
+  /// Takes a live one off the sum of its call stack, for a while.
+  void Hide(const Sample& sample) {
+    SampledMemory& live = SumToChange(sample.stack).live;
+    live.bytes -= sample.live.bytes;
+    live.objects -= sample.live.objects;
+  }
+  /// Puts it back.
+  void Show(const Sample& sample) {
+    SampledMemory& live = SumToChange(sample.stack).live;
+    live.bytes += sample.live.bytes;
+    live.objects += sample.live.objects;
+  }
+
+  /// Forgets all samples: nothing of them is live.
+  void Clear() {
+    live_bytes_ = dead_bytes_ = 0;
+    SetSums({});
+  }
+
+  /// In place of what samples say.
+  void SetSums(const ByStack& sums) {
+    for (Sum& sum : sums_) {
+      if (sum.live.bytes > 0) SumToChange(sum.stack).live = {};
+    }
+    for (const auto& [stack, memory] : sums) SumToChange(stack).live = memory;
+  }
 
   uint64_t live_bytes() const { return live_bytes_; }
   uint64_t dead_bytes() const { return dead_bytes_; }
-  ByStack SumByStack() const {
-    ByStack sums;
-    for (uint32_t stack = 0; stack < by_stack_.size(); ++stack) {
-      if (by_stack_[stack].bytes > 0)
-        sums.emplace_back(stack, by_stack_[stack]);
+
+  /// Calls `visit(stack, bytes, objects)` for each call stack of which something
+  /// else is live than the last time.
+  template <typename Visit>
+  void TakeChanges(Visit visit) {
+    for (const uint32_t index : changed_) {
+      Sum& sum = sums_[index];
+      sum.is_changed = false;
+      const auto objects = static_cast<uint64_t>(sum.live.objects + 0.5);
+      if (sum.live.bytes == sum.taken_bytes && objects == sum.taken_objects)
+        continue;
+      sum.taken_bytes = sum.live.bytes;
+      sum.taken_objects = objects;
+      visit(sum.stack, sum.live.bytes, objects);
     }
-    return sums;
+    changed_.clear();
   }
 
  private:
-  std::vector<SampledMemory> by_stack_;
+  struct Sum {
+    uint32_t stack;
+    bool is_changed = false;
+    SampledMemory live;
+    // By TakeChanges.
+    uint64_t taken_bytes = 0;
+    uint64_t taken_objects = 0;
+  };
+
+  Sum& SumToChange(uint32_t stack) {
+    if (stack >= sum_numbers_.size()) sum_numbers_.resize(stack + 1);
+    uint32_t& number = sum_numbers_[stack];
+    if (number == 0) {
+      sums_.push_back({.stack = stack, .live = {}});
+      number = static_cast<uint32_t>(sums_.size());
+    }
+    Sum& sum = sums_[number - 1];
+    if (!sum.is_changed) {
+      sum.is_changed = true;
+      changed_.push_back(number - 1);
+    }
+    return sum;
+  }
+
+  std::vector<Sum> sums_;
+  /// By call stack, of which few have sums; counted from 1, 0 for none.
+  std::vector<uint32_t> sum_numbers_;
+  std::vector<uint32_t> changed_;  // by index in sums_
   uint64_t live_bytes_ = 0;
   uint64_t dead_bytes_ = 0;
 };

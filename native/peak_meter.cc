@@ -80,7 +80,7 @@ void PeakMeter::TellHeld() {
   // Which objects are live is not known here, on whatever thread.
   if (recording_->FindPeak(0).bytes() <= peak_bytes_)
     return recording_->ReleaseEvents();
-  Tell(HeapKind::kUnconfirmed, 0, {});
+  Tell(HeapKind::kUnconfirmed, 0);
   threshold_bytes_ = peak_bytes_ + Step(peak_bytes_);
 }
 
@@ -187,7 +187,7 @@ void PeakMeter::NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes) {
   raw_peak_bytes_ = raw_bytes;
   const RecursionGuard guard;
   std::lock_guard lock(*lock_);
-  recording_->WriteHeap(HeapKind::kRaw, js_bytes, {});
+  recording_->WriteRawHeap(js_bytes);
 }
 
 void PeakMeter::CollectSome(uint64_t raw_bytes) {
@@ -217,10 +217,10 @@ void PeakMeter::TellCollected(uint64_t raw_bytes, HeapKind kind) {
   const bool is_reached =
       kind == HeapKind::kConfirmed && IsLimitOpen() && live >= limit_bytes_;
   if (is_peak || is_reached) {
-    const auto sampled = SumLiveSamples();
+    UpdateLive();
     const RecursionGuard guard;
     std::lock_guard lock(*lock_);
-    Tell(kind, js_bytes, sampled);
+    Tell(kind, js_bytes);
   }
   std::lock_guard lock(*lock_);
   threshold_bytes_ = peak_bytes_ + Step(peak_bytes_);
@@ -242,11 +242,11 @@ void PeakMeter::TellLikely(uint64_t js_bytes) {
     is_left_ = IsForNextLook(bytes);
     if (is_left_) return;
   }
-  const auto sampled = SumLiveSamples();
+  UpdateLive();
   const RecursionGuard guard;
   std::lock_guard lock(*lock_);
   recording_->ForgetGarbage();
-  Tell(HeapKind::kUnconfirmed, likely, sampled);
+  Tell(HeapKind::kUnconfirmed, likely);
   threshold_bytes_ = peak_bytes_ + Step(peak_bytes_);
 }
 
@@ -257,8 +257,7 @@ bool PeakMeter::IsForNextLook(uint64_t bytes) const {
 }
 
 /// With the lock held.
-void PeakMeter::Tell(HeapKind kind, uint64_t js_bytes,
-                     const Recording::SampledHeap& sampled) {
+void PeakMeter::Tell(HeapKind kind, uint64_t js_bytes) {
   const uint64_t bytes = recording_->FindPeak(js_bytes).bytes();
   const bool is_confirmed = kind == HeapKind::kConfirmed;
   if (!is_confirmed && IsForNextLook(bytes)) {
@@ -270,7 +269,7 @@ void PeakMeter::Tell(HeapKind kind, uint64_t js_bytes,
     peak_bytes_ = bytes;
   if (is_confirmed) confirmed_bytes_ = std::max(confirmed_bytes_, bytes);
   has_told_peak_ = true;
-  recording_->TellPeak(kind, js_bytes, sampled);
+  recording_->TellPeak(kind, js_bytes);
 }
 
 /// Of what the JS heap has grown by since the latest collection, such a part is
@@ -290,16 +289,16 @@ uint64_t PeakMeter::LivePeakBytes() {
   return recording_->FindPeak(js_bytes).bytes();
 }
 
-Recording::SampledHeap PeakMeter::SumLiveSamples() {
+void PeakMeter::UpdateLive() {
+  if (!recording_->samples_functions()) return;
   const RecursionGuard guard;
-  if (!recording_->samples_functions()) return recording_->SumLiveSamples();
   const Clock::duration begin = Clock::now();
   // Without the lock: V8 allocates on its heap here, and waits for its helper
   // threads to sweep, while these may wait for the lock in a hook.
   const auto functions = object_sampler::LiveByFunction();
   collecting_ += Clock::now() - begin;
   std::lock_guard lock(*lock_);
-  return recording_->SumByFunction(functions);
+  recording_->SetLiveByFunction(functions);
 }
 
 void PeakMeter::Collect(heap::Collection kind) {

@@ -58,8 +58,9 @@ class PeakMeter final : public heap::CollectionListener {
   /// And when tracking ends.
   void LookAtEnd();
 
-  /// What is live of the program's objects, by call stack.
-  Recording::SampledHeap SumLiveSamples();
+  /// Takes note of which call stacks allocated what is live of the program's
+  /// objects, where only V8 can tell.
+  void UpdateLive();
 
   void BeforeCollection() override;
   void AfterCollection() override;
@@ -88,8 +89,7 @@ class PeakMeter final : public heap::CollectionListener {
   void CollectSome(uint64_t raw_bytes);
   void TellCollected(uint64_t raw_bytes, records::HeapKind kind);
   void TellLikely(uint64_t js_bytes);
-  void Tell(records::HeapKind kind, uint64_t js_bytes,
-            const Recording::SampledHeap& sampled);
+  void Tell(records::HeapKind kind, uint64_t js_bytes);
   bool IsWorthCollecting(Moment moment, uint64_t raw_bytes) const;
 
   Recording* const recording_;

@@ -246,26 +246,42 @@ void Recording::ForgetGarbage() {
   if (is_holding_) held_.ForgetGarbage();
 }
 
-void Recording::TellPeak(records::HeapKind kind, uint64_t js_bytes,
-                         const SampledHeap& sampled) {
+void Recording::TellPeak(records::HeapKind kind, uint64_t js_bytes) {
   HoldEvents();
   const HeldEvents::Peak peak = held_.FindPeak(js_bytes);
-  SampledHeap sampled_then;
-  // What is taken for none has no rows either.
-  if (peak.js_bytes > 0) {
-    sampled_then = sampled;
-    held_.ForEachObjectAfter(
-        peak.position,
-        [&sampled_then](uint32_t stack, const SampledMemory& memory) {
-          LiveSamples::Subtract(&sampled_then, stack, memory);
-        });
-    std::erase_if(sampled_then,
-                  [](const auto& sum) { return sum.second.bytes == 0; });
-  }
   held_.WriteAll(
       peak.position, [this](const HeldEvents::Event& event) { Write(event); },
-      [&] { WriteHeap(kind, peak.js_bytes, sampled_then); });
+      [&] {
+        // What is taken for none has no call stacks either.
+        if (peak.js_bytes > 0) WriteSamplesBefore(peak.position);
+        writer_.WriteHeap(kind, peak.js_bytes);
+      });
   is_holding_ = false;
+}
+
+/// Writes which objects are live, but those that came after what is held up to
+/// there.
+void Recording::WriteSamplesBefore(size_t position) {
+  held_.ForEachObjectAfter(
+      position, [this](const Sample& sample) { samples_.Hide(sample); });
+  WriteSamples();
+  held_.ForEachObjectAfter(
+      position, [this](const Sample& sample) { samples_.Show(sample); });
+}
+
+void Recording::WriteSamples() {
+  samples_.TakeChanges([this](uint32_t stack, uint64_t bytes,
+                              uint64_t objects) {
+    writer_.WriteSamples(stack, bytes, objects);
+  });
+}
+
+void Recording::WriteLive(records::HeapKind kind) {
+  if (sampler_) {
+    CountNewestSample();
+    WriteSamples();
+  }
+  writer_.WriteHeap(kind, 0);
 }
 
 void Recording::ReleaseEvents() {
@@ -326,12 +342,7 @@ void Recording::ForgetSamples() {
   newest_sample_ = nullptr;
 }
 
-Recording::SampledHeap Recording::SumLiveSamples() {
-  CountNewestSample();
-  return samples_.SumByStack();
-}
-
-Recording::SampledHeap Recording::SumByFunction(
+void Recording::SetLiveByFunction(
     const std::vector<object_sampler::FunctionNode>& nodes) {
   const auto stacks = recorder_.RecordFunctions(nodes);
   std::map<uint32_t, SampledMemory> sums;
@@ -341,16 +352,7 @@ Recording::SampledHeap Recording::SumByFunction(
     sum.bytes += nodes[i].live.bytes;
     sum.objects += nodes[i].live.objects;
   }
-  return {sums.begin(), sums.end()};
-}
-
-void Recording::WriteHeap(records::HeapKind kind, uint64_t js_bytes,
-                          const SampledHeap& sampled) {
-  writer_.WriteHeap(kind, js_bytes);
-  for (const auto& [stack, memory] : sampled) {
-    writer_.WriteSamples(stack, memory.bytes,
-                         static_cast<uint64_t>(memory.objects + 0.5));
-  }
+  samples_.SetSums({sums.begin(), sums.end()});
 }
 
 std::unique_ptr<Sink> Recording::Finish(const FindOriginals& find_originals) {

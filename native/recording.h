@@ -29,7 +29,6 @@ namespace memray_mocha {
 class Recording {
  public:
   using Clock = std::chrono::steady_clock;
-  using SampledHeap = LiveSamples::ByStack;
 
   /// @param sampler nullptr when the JS heap is not measured.
   Recording(uint64_t id, const TrackingOptions& options,
@@ -69,16 +68,20 @@ class Recording {
   /// @param js_bytes as of HeldEvents::FindPeak.
   HeldEvents::Peak FindPeak(uint64_t js_bytes);
   /// Writes that the peak so far was then, and what was held.
-  /// @param js_bytes what the JS heap holds now, and `sampled` by which stacks.
-  void TellPeak(records::HeapKind kind, uint64_t js_bytes,
-                const SampledHeap& sampled);
+  /// @param js_bytes what the JS heap holds now. When it is 0, on any thread;
+  /// else it is for the thread that samples.
+  void TellPeak(records::HeapKind kind, uint64_t js_bytes);
   /// Writes what was held.
   void ReleaseEvents();
   void ForgetGarbage();
 
   uint64_t native_bytes() const { return live_.bytes() + mapped_bytes_; }
-  void WriteHeap(records::HeapKind kind, uint64_t js_bytes,
-                 const SampledHeap& sampled);
+  /// Writes that the JS heap holds that much, garbage included.
+  void WriteRawHeap(uint64_t js_bytes) {
+    writer_.WriteHeap(records::HeapKind::kRaw, js_bytes);
+  }
+  /// Writes what is live now, of objects too: at a mark, or at the end.
+  void WriteLive(records::HeapKind kind);
 
   std::unique_ptr<Sink> Finish(const FindOriginals& find_originals);
 
@@ -110,12 +113,11 @@ class Recording {
   };
   /// What the samples since the sampler was started tell of the JS heap.
   SampledTotal SumSamples();
-  /// What is live of the program's objects, by call stack.
-  SampledHeap SumLiveSamples();
-  /// Whether that is for V8 to tell, in place of the samples.
+  /// Whether V8 tells which call stacks allocated what is live, in place of the
+  /// samples.
   bool samples_functions() const { return sampler_->sample == 0; }
-  /// The same as SumLiveSamples, of what V8 tells. With the lock.
-  SampledHeap SumByFunction(
+  /// Takes note of what it tells. With the lock.
+  void SetLiveByFunction(
       const std::vector<object_sampler::FunctionNode>& nodes);
 
  private:
@@ -128,6 +130,8 @@ class Recording {
   uint64_t EndMapping(uintptr_t begin, uintptr_t end);
   void Put(const HeldEvents::Event& event);
   void Write(const HeldEvents::Event& event);
+  void WriteSamplesBefore(size_t position);
+  void WriteSamples();
   uint64_t CountNewestSample();
 
   /// Only the peak meter asks what is live: without it, and so without the

@@ -141,20 +141,22 @@ void Tracker::SetMemoryLimit(uint64_t limit_bytes) {
 }
 
 void Tracker::Mark() {
-  if (meter_) meter_->LookAtMark();
+  if (meter_) {
+    meter_->LookAtMark();
+    meter_->UpdateLive();
+  }
   const RecursionGuard guard;
-  Recording::SampledHeap live;
-  if (meter_) live = meter_->SumLiveSamples();
   std::lock_guard lock(mutex_);
   recording_->ReleaseEvents();
-  recording_->WriteHeap(records::HeapKind::kMark, 0, live);
+  recording_->WriteLive(records::HeapKind::kMark);
 }
 
 std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
-  if (meter_) meter_->LookAtEnd();
+  if (meter_) {
+    meter_->LookAtEnd();
+    meter_->UpdateLive();
+  }
   const RecursionGuard guard;
-  Recording::SampledHeap left;
-  if (meter_) left = meter_->SumLiveSamples();
   allocation_listener = nullptr;
   std::unique_ptr<Recording> recording;
   std::unique_ptr<PeakMeter> meter;
@@ -165,7 +167,7 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
     meter = std::move(meter_);
     mutex_.Guard(nullptr, nullptr);
     recording->ReleaseEvents();
-    if (meter) recording->WriteHeap(records::HeapKind::kEnd, 0, left);
+    if (meter) recording->WriteLive(records::HeapKind::kEnd);
   }
   if (meter) object_sampler::Stop();
   block_provider = nullptr;

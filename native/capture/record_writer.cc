@@ -169,7 +169,8 @@ void RecordWriter::WriteHeap(records::HeapKind kind, uint64_t js_bytes) {
 void RecordWriter::WriteSamples(uint32_t stack, uint64_t bytes,
                                 uint64_t objects) {
   Begin(Tag::kSamples);
-  PutVarint(stack);
+  PutSigned(int64_t{stack} - int64_t{last_sampled_stack_});
+  last_sampled_stack_ = stack;
   PutVarint(bytes);
   PutVarint(objects);
 }

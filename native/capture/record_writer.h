@@ -51,6 +51,7 @@ class RecordWriter {
                      uint32_t original_column);
   void WriteSymbol(uint32_t frame, uint32_t function, uint32_t module);
   void WriteHeap(records::HeapKind kind, uint64_t js_bytes);
+  /// What is live from here on of the objects of a call stack.
   void WriteSamples(uint32_t stack, uint64_t bytes, uint64_t objects);
   /// Writes END and hands the last block to the sink.
   void Finish(uint64_t duration_ms);
@@ -81,6 +82,7 @@ class RecordWriter {
   std::array<Expectation, records::kExpectations> expectations_{};
   uint32_t last_stack_ = 0;
   uint32_t last_thread_ = 0;
+  uint32_t last_sampled_stack_ = 0;
   uint64_t allocations_ = 0;
   uint64_t deallocations_ = 0;
 

@@ -8,7 +8,7 @@
 namespace memray_mocha::records {
 
 inline constexpr char kMagic[] = "MEMRAYJS";
-inline constexpr uint16_t kVersion = 2;
+inline constexpr uint16_t kVersion = 3;
 inline constexpr uint16_t kFlagNative = 1;
 inline constexpr uint16_t kFlagTraceJs = 2;
 inline constexpr size_t kHeaderBytes = 32;

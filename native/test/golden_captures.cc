@@ -13,8 +13,7 @@ namespace {
 
 using records::CodeType;
 
-// test/assembly/golden-capture.test.ts states what a reader must find in these
-// two.
+// test/assembly/golden-capture.test.ts states what a reader must find in these.
 
 /// A capture with a record of every kind: small enough to be followed by hand.
 void WriteEveryRecord(RecordWriter* w) {
@@ -107,6 +106,35 @@ void WriteSeveralBlocks(RecordWriter* w) {
   w->Finish(0);
 }
 
+/// Objects of two call stacks: a mark, a peak, more garbage, and what is left.
+void WriteJsHeap(RecordWriter* w) {
+  using records::HeapKind;
+  const uint32_t script =
+      w->DefineScript(w->DefineString("/app/cache.js"), false);
+  const auto stack = [=](const char* name, uint32_t position) {
+    const uint32_t code = w->DefineCode(w->DefineString(name), script,
+                                        CodeType::kJavaScript, 1, 1);
+    return w->DefineStack(0, w->DefineJsFrame(code, position + 1));
+  };
+  const uint32_t keep = stack("JS:~keep /app/cache.js:1:1", 20);
+  const uint32_t drop = stack("JS:~drop /app/cache.js:7:1", 90);
+  w->WriteSamples(keep, 300, 6);
+  w->WriteHeap(HeapKind::kMark, 0);
+  w->WriteSamples(drop, 150'000, 1500);
+  w->WriteHeap(HeapKind::kUnconfirmed, 150'300);
+  w->WriteAllocation(1, 0x10000, 5000, Allocator::kMalloc, keep);
+  w->WriteSamples(drop, 90'000, 900);
+  w->WriteSamples(keep, 1'900'000, 38'000);
+  w->WriteHeap(HeapKind::kConfirmed, 2'000'000);
+  w->WriteHeap(HeapKind::kRaw, 3'000'000);
+  w->WriteSamples(drop, 0, 0);
+  w->WriteSamples(keep, 300, 6);
+  w->WriteHeap(HeapKind::kEnd, 0);
+  w->WritePosition(script, 20, 3, 5);
+  w->WritePosition(script, 90, 9, 5);
+  w->Finish(20);
+}
+
 struct Golden {
   const char* file;
   CaptureHeader header;
@@ -116,6 +144,7 @@ struct Golden {
 constexpr Golden kGoldens[] = {
     {"every-record.bin", {0, 4711, 1'700'000'000'000, 1}, WriteEveryRecord},
     {"several-blocks.bin", {3, 4712, 1'700'000'000'001, 1}, WriteSeveralBlocks},
+    {"js-heap.bin", {0, 4713, 1'700'000'000'002, 1}, WriteJsHeap},
 };
 
 std::vector<uint8_t> BytesOf(const Golden& golden) {

@@ -145,11 +145,10 @@ TEST("held events: objects do not add to what native memory held before") {
   EXPECT_EQUAL(peak.js_bytes, 400u);
   EXPECT_EQUAL(WriteAll(events, peak.position), "+16 | -16 ");
   uint64_t later = 0;
-  events.ForEachObjectAfter(
-      peak.position, [&later](uint32_t stack, const SampledMemory& memory) {
-        EXPECT_EQUAL(stack, 2u);
-        later += memory.bytes;
-      });
+  events.ForEachObjectAfter(peak.position, [&later](const Sample& sample) {
+    EXPECT_EQUAL(sample.stack, 2u);
+    later += sample.live.bytes;
+  });
   EXPECT_EQUAL(later, 5000u);
 }
 

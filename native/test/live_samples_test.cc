@@ -1,5 +1,7 @@
 #include "live_samples.h"
 
+#include <vector>
+
 #include "test/test_runner.h"
 
 namespace memray_mocha::test {
@@ -13,8 +15,22 @@ Sample SampleOf(uint32_t stack) {
   return sample;
 }
 
-uint64_t BytesOfFirstStack(const LiveSamples& samples) {
-  return samples.SumByStack()[0].second.bytes;
+struct Row {
+  uint32_t stack;
+  uint64_t bytes;
+  uint64_t objects;
+
+  bool operator==(const Row&) const = default;
+};
+using Rows = std::vector<Row>;
+
+Rows TakeChanges(LiveSamples* samples) {
+  Rows rows;
+  samples->TakeChanges(
+      [&rows](uint32_t stack, uint64_t bytes, uint64_t objects) {
+        rows.push_back({stack, bytes, objects});
+      });
+  return rows;
 }
 
 TEST("live samples: are summed up by call stack") {
@@ -23,29 +39,48 @@ TEST("live samples: are summed up by call stack") {
   samples.Add(&first, {100, 2.5}, 0);
   samples.Add(&second, {1000, 1}, 0);
   samples.Add(&third, {50, 1.5}, 0);
-  const auto sums = samples.SumByStack();
-  EXPECT_EQUAL(sums.size(), 2u);
-  EXPECT_EQUAL(sums[0].first, 3u);
-  EXPECT_EQUAL(sums[0].second.bytes, 150u);
-  EXPECT_EQUAL(sums[0].second.objects, 4.0);
-  EXPECT_EQUAL(sums[1].first, 70u);
-  EXPECT_EQUAL(sums[1].second.bytes, 1000u);
+  EXPECT(TakeChanges(&samples) == (Rows{{3, 150, 4}, {70, 1000, 1}}));
   EXPECT_EQUAL(samples.live_bytes(), 1150u);
   EXPECT_EQUAL(samples.dead_bytes(), 0u);
 }
 
-TEST("live samples: what came later is taken off the sums") {
-  LiveSamples::ByStack sums{{3, {100, 4}}, {5, {50, 2}}, {70, {10, 1}}};
-  LiveSamples::Subtract(&sums, 3, {40, 1.5});
-  LiveSamples::Subtract(&sums, 70, {10, 1});
-  // Of these there is nothing.
-  for (const uint32_t stack : {1, 4, 71})
-    LiveSamples::Subtract(&sums, stack, {1, 1});
-  EXPECT_EQUAL(sums.size(), 3u);
-  EXPECT_EQUAL(sums[0].second.bytes, 60u);
-  EXPECT_EQUAL(sums[0].second.objects, 2.5);
-  EXPECT_EQUAL(sums[1].second.bytes, 50u);
-  EXPECT_EQUAL(sums[2].second.bytes, 0u);
+TEST("live samples: what changes is told once") {
+  LiveSamples samples;
+  Sample first = SampleOf(3), second = SampleOf(70), third = SampleOf(70);
+  samples.Add(&first, {100, 1}, 0);
+  samples.Add(&second, {1000, 1}, 0);
+  TakeChanges(&samples);
+  EXPECT(TakeChanges(&samples).empty());
+  samples.Remove(second);
+  EXPECT(TakeChanges(&samples) == (Rows{{70, 0, 0}}));
+  // What comes and goes in between is no change.
+  samples.Add(&third, {50, 1}, 0);
+  samples.Remove(third);
+  EXPECT(TakeChanges(&samples).empty());
+  // The number of objects alone is one.
+  Sample many = SampleOf(3);
+  samples.Remove(first);
+  samples.Add(&many, {100, 4}, 0);
+  EXPECT(TakeChanges(&samples) == (Rows{{3, 100, 4}}));
+}
+
+TEST("live samples: what came later can be hidden for a while") {
+  LiveSamples samples;
+  Sample first = SampleOf(3), later = SampleOf(3);
+  samples.Add(&first, {60, 2}, 0);
+  samples.Add(&later, {40, 1}, 0);
+  samples.Hide(later);
+  EXPECT(TakeChanges(&samples) == (Rows{{3, 60, 2}}));
+  samples.Show(later);
+  EXPECT(TakeChanges(&samples) == (Rows{{3, 100, 3}}));
+}
+
+TEST("live samples: sums can be told by someone else") {
+  LiveSamples samples;
+  samples.SetSums({{3, {100, 4}}, {5, {50, 2}}});
+  EXPECT(TakeChanges(&samples) == (Rows{{3, 100, 4}, {5, 50, 2}}));
+  samples.SetSums({{5, {50, 2}}, {70, {10, 1}}});
+  EXPECT(TakeChanges(&samples) == (Rows{{3, 0, 0}, {70, 10, 1}}));
 }
 
 TEST("live samples: the dead are in no call stack, but are what died") {
@@ -57,9 +92,9 @@ TEST("live samples: the dead are in no call stack, but are what died") {
   samples.AddDead({5, 1});
   EXPECT_EQUAL(samples.live_bytes(), 10u);
   EXPECT_EQUAL(samples.dead_bytes(), 105u);
-  EXPECT_EQUAL(BytesOfFirstStack(samples), 10u);
+  EXPECT(TakeChanges(&samples) == (Rows{{3, 10, 1}}));
   samples.Remove(staying);
-  EXPECT(samples.SumByStack().empty());
+  EXPECT(TakeChanges(&samples) == (Rows{{3, 0, 0}}));
   EXPECT_EQUAL(samples.dead_bytes(), 115u);
 }
 
@@ -69,7 +104,7 @@ TEST("live samples: what an object drops is dead from the start") {
   samples.Add(&sample, {100, 1}, 25);
   EXPECT_EQUAL(samples.live_bytes(), 75u);
   EXPECT_EQUAL(samples.dead_bytes(), 25u);
-  EXPECT_EQUAL(BytesOfFirstStack(samples), 75u);
+  EXPECT(TakeChanges(&samples) == (Rows{{3, 75, 1}}));
   samples.Remove(sample);
   EXPECT_EQUAL(samples.live_bytes(), 0u);
   EXPECT_EQUAL(samples.dead_bytes(), 100u);
@@ -83,7 +118,7 @@ TEST("live samples: what is not the program's counts as dead, once") {
   EXPECT_EQUAL(samples.dead_bytes(), 100u);
   samples.Remove(sample);
   EXPECT_EQUAL(samples.dead_bytes(), 100u);
-  EXPECT(samples.SumByStack().empty());
+  EXPECT(TakeChanges(&samples).empty());
 }
 
 TEST("live samples: can be forgotten") {
@@ -91,9 +126,10 @@ TEST("live samples: can be forgotten") {
   Sample sample = SampleOf(3);
   samples.Add(&sample, {100, 1}, 0);
   samples.AddDead({5, 1});
+  TakeChanges(&samples);
   samples.Clear();
   EXPECT_EQUAL(samples.live_bytes() + samples.dead_bytes(), 0u);
-  EXPECT(samples.SumByStack().empty());
+  EXPECT(TakeChanges(&samples) == (Rows{{3, 0, 0}}));
 }
 
 }  // namespace

@@ -64,6 +64,10 @@ std::string RecordReader::ReadRecord() {
       return Fields("SYMBOL", "vvvvv");
     case 0x0D:
       return Fields("METADATA", "ss");
+    case 0x0E:
+      return Fields("HEAP", "bv");
+    case 0x0F:
+      return Fields("SAMPLES", "vvv");
     case 0x10:
       return Fields("ORIGINAL", "vvvvvv");
   }

@@ -41,11 +41,11 @@ TEST("RecordWriter: the header, to the byte") {
   const RecordWriter writer(&sink, kHeader);
   const Bytes expected{
       'M',  'E',  'M',  'R',  'A',  'Y',  'J',  'S',   // magic
-      0x02, 0x00, 0x03, 0x00,                          // version, flags
+      0x03, 0x00, 0x03, 0x00,                          // version, flags
       0x04, 0x03, 0x02, 0x01,                          // pid
       0x00, 0x68, 0xE5, 0xCF, 0x8B, 0x01, 0x00, 0x00,  // started at
       0x01, 0x00, 0x00, 0x00,                          // main thread
-      0x34, 0x4A, 0x83, 0x51};                         // crc32
+      0x72, 0x71, 0xE4, 0x34};                         // crc32
   EXPECT_EQUAL(sink.bytes, expected);
 }
 
@@ -278,6 +278,16 @@ Bytes Written(const std::string& text) {
   writer.Finish(0);
   const std::string record = RecordReader(sink.bytes).Read()[0].substr(7);
   return Bytes(record.begin(), record.end());
+}
+
+TEST("RecordWriter: samples are by call stack, relative to the ones before") {
+  EXPECT_PAYLOAD(({0x0F, 0x0A, 0xAC, 0x02, 0x04,  // call stack 0 + 5
+                   0x0F, 0x05, 0x00, 0x00,        // 5 - 3
+                   0x0F, 0x02, 0x01, 0x01,        // 2 + 1
+                   0x0E, 0x02, 0x90, 0x03}),
+                 w->WriteSamples(5, 300, 4); w->WriteSamples(2, 0, 0);
+                 w->WriteSamples(3, 1, 1);
+                 w->WriteHeap(records::HeapKind::kUnconfirmed, 400));
 }
 
 TEST("RecordWriter: a string is cut at 4096 bytes, between two characters") {

@@ -20,7 +20,7 @@ describe('CaptureWriter', () => {
       mainThread: 7,
     }).toBytes();
     const start = Buffer.from(
-      '4d454d5241594a53 0200 0300 02010000 0100000000000000 07000000'.replaceAll(' ', ''),
+      '4d454d5241594a53 0300 0300 02010000 0100000000000000 07000000'.replaceAll(' ', ''),
       'hex',
     );
     assert.equal(bytes.length, HEADER_BYTES);
@@ -65,6 +65,15 @@ describe('CaptureWriter', () => {
       0x80 | 0x70, // after 3: 1
       ...[0x80 | 0x30, 0x80, 0x01], // after 1: 3 + 64
       ...[0x80 | 0x30, 2], // after 67, which counts as 3: 1 + 1
+    ]);
+  });
+
+  it('writes samples as differences from the call stack before', () => {
+    const writer = new CaptureWriter().samples(5, 300, 4).samples(2, 0, 0).heap(2, 400);
+    assert.deepEqual(payloadOf(writer), [
+      ...[0x0f, 10, 0xac, 0x02, 4],
+      ...[0x0f, 5, 0, 0],
+      ...[0x0e, 2, 0x90, 0x03],
     ]);
   });
 

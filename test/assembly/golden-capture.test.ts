@@ -25,7 +25,7 @@ describe('the golden capture', () => {
 
     it('says what it is', () => {
       assert.deepEqual(reader.metadata, {
-        version: 2,
+        version: 3,
         pid: 4711,
         startedAtMs: 1_700_000_000_000,
         durationMs: 1500,
@@ -102,6 +102,34 @@ describe('the golden capture', () => {
       assert.equal(peakBytes, 2000 + 4096 + 64 + 0x20000);
       assert.equal(leakedBytes, 2000 + 4096);
     });
+  });
+
+  it('js-heap.bin has the objects of the peak, and of the end', () => {
+    const reader = new CaptureReader(join(FOLDER, 'js-heap.bin'));
+    const { peakBytes, peakJsHeapBytes, confirmedPeakBytes, rawPeakBytes, leakedBytes } =
+      reader.statistics();
+    assert.deepEqual(
+      { peakBytes, peakJsHeapBytes, confirmedPeakBytes, rawPeakBytes, leakedBytes },
+      {
+        peakBytes: 2_005_000,
+        peakJsHeapBytes: 2_000_000,
+        confirmedPeakBytes: 2_005_000,
+        rawPeakBytes: 3_005_000,
+        leakedBytes: 5300,
+      },
+    );
+    const rows = (records: AllocationRecord[]) =>
+      records.map(({ heap, bytesAtMark }, i) => `${shorten(records)[i]} ${heap} ${bytesAtMark}`);
+    assert.deepEqual(rows(reader.highWaterMark()), [
+      '1900000 38000 : keep:/app/cache.js:3 js 300',
+      '90000 900 : drop:/app/cache.js:9 js 0',
+      '5000 1 : keep:/app/cache.js:3 native 0',
+    ]);
+    assert.deepEqual(rows(reader.leaks()), [
+      '5000 1 : keep:/app/cache.js:3 native 0',
+      '300 6 : keep:/app/cache.js:3 js 300',
+    ]);
+    reader.close();
   });
 
   it('several-blocks.bin holds what its loop did', () => {

@@ -38,8 +38,9 @@ function peaks(writer: CaptureWriter, options: ReadOptions = {}) {
 describe('the JS heap', () => {
   it('of a confirmed peak counts, with its samples and the native memory of then', () => {
     const { writer, first, second } = createWriter();
-    writer.allocation(64, 100, MALLOC, first).heap(CONFIRMED, 5000);
-    writer.samples(first, 3000, 30).samples(second, 2100, 7).deallocation(64).end();
+    writer.allocation(64, 100, MALLOC, first).samples(second, 2100, 7).samples(first, 3000, 30);
+    writer.heap(CONFIRMED, 5000).deallocation(64).samples(first, 3000, 0).samples(second, 0, 0);
+    writer.heap(HEAP_END, 0).end();
     assert.deepEqual(peaks(writer), {
       peakBytes: 5100,
       peakJsHeapBytes: 5000,
@@ -52,13 +53,13 @@ describe('the JS heap', () => {
       ['second', 'js', 2100, 7],
       ['first', 'native', 100, 1],
     ]);
-    assert.deepEqual(read(writer).leaks(), []);
+    assert.deepEqual(summarize(read(writer).leaks()), []);
   });
 
   it('makes no peak of garbage: what is raw stands beside it', () => {
     const { writer, first } = createWriter();
     writer.heap(RAW, 90_000).allocation(64, 50_000, MALLOC, first).deallocation(64);
-    writer.heap(CONFIRMED, 1000).samples(first, 1000, 1).heap(RAW, 80_000).end();
+    writer.samples(first, 1000, 1).heap(CONFIRMED, 1000).heap(RAW, 80_000).end();
     assert.deepEqual(peaks(writer), {
       peakBytes: 1000,
       peakJsHeapBytes: 1000,
@@ -70,10 +71,10 @@ describe('the JS heap', () => {
 
   it('of the largest told peak counts, confirmed or not', () => {
     const { writer, first, second } = createWriter();
-    writer.heap(CONFIRMED, 2500).samples(first, 2500, 4);
-    writer.heap(UNCONFIRMED, 3000).samples(second, 3000, 3);
-    writer.heap(CONFIRMED, 2000).samples(first, 2000, 2);
-    writer.heap(UNCONFIRMED, 2900).samples(first, 2900, 2).end();
+    writer.samples(first, 2500, 4).heap(CONFIRMED, 2500);
+    writer.samples(first, 0, 0).samples(second, 3000, 3).heap(UNCONFIRMED, 3000);
+    writer.samples(first, 2000, 2).samples(second, 0, 0).heap(CONFIRMED, 2000);
+    writer.samples(first, 2900, 2).heap(UNCONFIRMED, 2900).end();
     assert.deepEqual(peaks(writer), {
       peakBytes: 3000,
       peakJsHeapBytes: 3000,
@@ -86,8 +87,8 @@ describe('the JS heap', () => {
 
   it('of a confirmed peak counts, whatever was told before without being confirmed', () => {
     const { writer, first, second } = createWriter();
-    writer.heap(UNCONFIRMED, 3000).samples(second, 3000, 3);
-    writer.heap(CONFIRMED, 2500).samples(first, 2500, 4).end();
+    writer.samples(second, 3000, 3).heap(UNCONFIRMED, 3000);
+    writer.samples(second, 0, 0).samples(first, 2500, 4).heap(CONFIRMED, 2500).end();
     assert.deepEqual(peaks(writer), {
       peakBytes: 2500,
       peakJsHeapBytes: 2500,
@@ -100,8 +101,8 @@ describe('the JS heap', () => {
 
   it('that is left at the end is no part of the peak', () => {
     const { writer, first, second } = createWriter();
-    writer.heap(CONFIRMED, 1000).samples(first, 1000, 1);
-    writer.heap(HEAP_END, 0).samples(first, 700, 1).samples(second, 500, 1).end();
+    writer.samples(first, 1000, 1).heap(CONFIRMED, 1000);
+    writer.samples(first, 700, 1).samples(second, 500, 1).heap(HEAP_END, 0).end();
     assert.deepEqual(summarize(read(writer).highWaterMark()), [['first', 'js', 1000, 1]]);
     assert.deepEqual(summarize(read(writer).leaks()), [
       ['first', 'js', 700, 1],
@@ -111,9 +112,36 @@ describe('the JS heap', () => {
 
   it('of an older peak leaves nothing in a newer one', () => {
     const { writer, first, second } = createWriter();
-    writer.heap(CONFIRMED, 1000).samples(first, 600, 6).samples(second, 400, 4);
-    writer.heap(CONFIRMED, 2000).samples(first, 2000, 20).end();
+    writer.samples(first, 600, 6).samples(second, 400, 4).heap(CONFIRMED, 1000);
+    writer.samples(second, 0, 0).samples(first, 2000, 20).heap(CONFIRMED, 2000).end();
     assert.deepEqual(summarize(read(writer).highWaterMark()), [['first', 'js', 2000, 20]]);
+  });
+
+  it('of an older peak is still there in a newer one unless it changed', () => {
+    const { writer, first, second } = createWriter();
+    writer.samples(first, 600, 6).samples(second, 400, 4).heap(CONFIRMED, 1000);
+    writer.samples(second, 1400, 9).heap(CONFIRMED, 2000).end();
+    assert.deepEqual(summarize(read(writer).highWaterMark()), [
+      ['second', 'js', 1400, 9],
+      ['first', 'js', 600, 6],
+    ]);
+  });
+
+  it('that was taken for none at the peak has no rows, whatever samples say', () => {
+    const { writer, first, second } = createWriter();
+    writer.samples(first, 600, 6).heap(UNCONFIRMED, 1000);
+    writer.allocation(64, 5000, MALLOC, second).heap(UNCONFIRMED, 0).end();
+    assert.deepEqual(summarize(read(writer).highWaterMark()), [['second', 'native', 5000, 1]]);
+  });
+
+  it('of a capture that was cut off is known up to there', () => {
+    const { writer, first, second } = createWriter();
+    writer.samples(first, 600, 6).heap(UNCONFIRMED, 600).samples(second, 400, 4);
+    assert.deepEqual(summarize(read(writer).highWaterMark()), [['first', 'js', 600, 6]]);
+    assert.deepEqual(summarize(read(writer).leaks()), [
+      ['first', 'js', 600, 6],
+      ['second', 'js', 400, 4],
+    ]);
   });
 
   it('that nobody told of as a peak counts with the largest total', () => {
@@ -126,8 +154,8 @@ describe('the JS heap', () => {
 
   it('at the end is what leaks, beside blocks of the same call stack', () => {
     const { writer, first } = createWriter();
-    writer.heap(CONFIRMED, 9000).samples(first, 9000, 9).allocation(64, 70, MALLOC, first);
-    writer.heap(HEAP_END, 0).samples(first, 400, 2).end();
+    writer.samples(first, 9000, 9).heap(CONFIRMED, 9000).allocation(64, 70, MALLOC, first);
+    writer.samples(first, 400, 2).heap(HEAP_END, 0).end();
     const reader = read(writer);
     assert.deepEqual(summarize(reader.leaks()), [
       ['first', 'js', 400, 2],
@@ -141,11 +169,11 @@ describe('the JS heap', () => {
   it('at a mark is told from what comes later, as native memory is', () => {
     const { writer, first, second } = createWriter();
     writer.allocation(64, 70, MALLOC, first).allocation(128, 20, MALLOC, first);
-    writer.heap(HEAP_MARK, 0).samples(first, 9, 1);
+    writer.samples(first, 9, 1).heap(HEAP_MARK, 0);
     writer.deallocation(128).allocation(192, 60, MALLOC, first).allocation(256, 5, MALLOC, second);
-    writer.heap(HEAP_MARK, 0).samples(first, 300, 3).samples(first, 40, 1);
+    writer.samples(first, 300, 3).samples(first, 340, 4).heap(HEAP_MARK, 0);
     writer.deallocation(64).allocation(320, 1000, MALLOC, first);
-    writer.heap(HEAP_END, 0).samples(first, 400, 4).end();
+    writer.samples(first, 400, 4).heap(HEAP_END, 0).end();
     const leaks = read(writer).leaks();
     assert.deepEqual(summarize(leaks), [
       ['first', 'native', 1060, 2],
@@ -165,9 +193,9 @@ describe('the JS heap', () => {
       writer.stack(0, writer.jsFrame(writer.code(`JS:${tier}f /a.js:1:1`))),
     ) as [number, number, number];
     writer.allocation(64, 70, MALLOC, cold).allocation(128, 20, MALLOC, warm);
-    writer.heap(HEAP_MARK, 0).samples(cold, 9, 1);
+    writer.samples(cold, 9, 1).heap(HEAP_MARK, 0);
     writer.deallocation(64).deallocation(128).allocation(192, 100, MALLOC, hot);
-    writer.heap(HEAP_END, 0).samples(hot, 12, 1).end();
+    writer.samples(cold, 0, 0).samples(hot, 12, 1).heap(HEAP_END, 0).end();
     const leaks = read(writer).leaks();
     assert.deepEqual(
       leaks.map(({ bytes, bytesAtMark }) => [bytes, bytesAtMark]),
@@ -205,8 +233,8 @@ describe('the JS heap', () => {
       .allocation(64, 700, MALLOC, first)
       .thread(1)
       .allocation(128, 30, MALLOC, first);
-    writer.heap(CONFIRMED, 1000).samples(first, 1000, 1);
-    writer.heap(HEAP_END, 0).samples(first, 100, 1).end();
+    writer.samples(first, 1000, 1).heap(CONFIRMED, 1000);
+    writer.samples(first, 100, 1).heap(HEAP_END, 0).end();
     assert.equal(peaks(writer).peakBytes, 1730);
     assert.equal(peaks(writer, { currentThreadOnly: true }).peakBytes, 1030);
     assert.deepEqual(summarize(read(writer).leaks({ currentThreadOnly: true })), [
@@ -217,7 +245,7 @@ describe('the JS heap', () => {
 
   it('may have objects without a call stack', () => {
     const { writer } = createWriter();
-    writer.heap(CONFIRMED, 16).samples(0, 16, 1).end();
+    writer.samples(0, 16, 1).heap(CONFIRMED, 16).end();
     assert.deepEqual(summarize(read(writer).highWaterMark()), [['<unknown>', 'js', 16, 1]]);
   });
 

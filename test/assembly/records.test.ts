@@ -10,7 +10,7 @@ describe('records', () => {
     for (const [key, value] of Object.entries(texts)) writer.metadata(key, value);
     writer.metadata('commandLine', 'node mocha').metadata('later', 'unknown').end(1500);
     assert.deepEqual(read(writer).metadata, {
-      version: 2,
+      version: 3,
       pid: 12,
       startedAtMs: 1_722_000_000_123,
       durationMs: 1500,

@@ -57,6 +57,7 @@ export class CaptureWriter {
     stack: 0,
   }));
   private lastStack = 0;
+  private lastSampledStack = 0;
   private readonly counts = { string: 0, script: 0, code: 0, frame: 0, stack: 0 };
   allocations = 0;
   deallocations = 0;
@@ -67,7 +68,7 @@ export class CaptureWriter {
     private readonly blockBytes = MAX_PAYLOAD_BYTES,
   ) {
     this.bytes.write('MEMRAYJS', 0, 'latin1');
-    this.bytes.writeUInt16LE(header.version ?? 2, 8);
+    this.bytes.writeUInt16LE(header.version ?? 3, 8);
     this.bytes.writeUInt16LE(header.flags ?? 0, 10);
     this.bytes.writeUInt32LE(header.pid ?? 4711, 12);
     this.bytes.writeBigUInt64LE(BigInt(header.startedAtMs ?? 1_700_000_000_000), 16);
@@ -169,8 +170,11 @@ export class CaptureWriter {
     return this.record(0x0e, [kind], bytes);
   }
 
+  /** What is live of a call stack's objects from here on. */
   samples(stack: number, bytes: number, objects: number): this {
-    return this.record(0x0f, stack, bytes, objects);
+    const difference = zigZag(stack - this.lastSampledStack);
+    this.lastSampledStack = stack;
+    return this.record(0x0f, difference, bytes, objects);
   }
 
   /** Writes END with the true counts, unless told otherwise. */
@@ -259,7 +263,7 @@ export class CaptureWriter {
   }
 
   private zigZag(value: number): void {
-    this.varint(value < 0 ? -value * 2 - 1 : value * 2);
+    this.varint(zigZag(value));
   }
 
   private varint(value: number): void {
@@ -274,4 +278,8 @@ export class CaptureWriter {
   private byte(byte: number): void {
     this.bytes[this.length++] = byte;
   }
+}
+
+function zigZag(value: number): number {
+  return value < 0 ? -value * 2 - 1 : value * 2;
 }
