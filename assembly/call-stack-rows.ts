@@ -44,8 +44,9 @@ export function sumRows(measure: u32, splitByNativeFrames: bool, mergeThreads: b
     const site = getSite(i);
     measureSite(site, measure);
     if (measuredCount == 0 && (measure != LEAKS || site.markedBytes == 0)) continue;
-    const recorded = getRecordedCallStack(site.callStack);
-    const identity = getLineStack(getCallStack(recorded, splitByNativeFrames && nativeFrames));
+    const identity = getLineStack(
+      getCallStack(site.callStack, splitByNativeFrames && nativeFrames),
+    );
     const threadAndHeap = mergeThreads ? site.isJs : (site.thread << 1) | site.isJs;
     const number = numbers.add(identity, threadAndHeap);
     if (number > rows.last) startRow(changetype<Row>(rows.at(rows.add())), site);
@@ -88,8 +89,7 @@ function addToRow(row: Row, site: Site): void {
   if (row.largest < 0) row.thread = site.thread;
   else if (row.thread != site.thread) row.thread = 0;
   if (measuredBytes <= row.largest) return;
-  const callStack = getRecordedCallStack(site.callStack);
   row.largest = measuredBytes;
-  row.callStack = getCallStack(callStack, nativeFrames);
-  row.nativeCaller = addNativeCaller(callStack);
+  row.callStack = getCallStack(site.callStack, nativeFrames);
+  row.nativeCaller = addNativeCaller(getRecordedCallStack(site.callStack));
 }

@@ -39,7 +39,7 @@ export class RecordedCallStack {
   frame: u32;
   /** The first of its allocation sites, which allocation-sites.ts keeps here. */
   firstSite: u32;
-  /** The result's call stacks: of all frames, and of the JS frames. */
+  /** The result's call stacks: of all frames, or UNRESOLVED; and of the JS frames. */
   all: u32;
   js: u32;
 }
@@ -54,8 +54,12 @@ export class Frame {
   kind: u32;
 }
 
+const UNRESOLVED: u32 = u32.MAX_VALUE;
+
 const recordedFrames = new Table(offsetof<RecordedFrame>());
 const recordedCallStacks = new Table(offsetof<RecordedCallStack>());
+/** Numbers, a u32 each, of recorded call stacks that are about to be resolved. */
+const unresolved = new Table(sizeof<u32>());
 
 const UNKNOWN = addOwnText('<unknown>');
 const functions = new PairIndex();
@@ -99,6 +103,7 @@ export function defineCallStack(): void {
   const callStack = getRecordedCallStack(recordedCallStacks.add());
   callStack.parent = parent;
   callStack.frame = readDefinedNumber(recordedFrames.last);
+  callStack.all = UNRESOLVED;
 }
 
 export function lastCallStack(): u32 {
@@ -109,25 +114,42 @@ export function getRecordedCallStack(number: u32): RecordedCallStack {
   return changetype<RecordedCallStack>(recordedCallStacks.at(number));
 }
 
-/** Once everything is read: makes the result's frames and call stacks. */
-export function resolveCallStacks(): void {
+/** Once everything is read: makes the result's frames, which its call stacks need. */
+export function resolveFrames(): void {
   for (let i: u32 = 1; i <= recordedFrames.last; i++) resolveFrame(getFrame(i));
   emptyCallStack = addCallStack(0, addFrame(UNKNOWN, 0, 0, 0, NATIVE_KIND));
-  // A caller's call stack has a lower number: it is resolved before.
-  for (let i: u32 = 1; i <= recordedCallStacks.last; i++) {
-    const callStack = getRecordedCallStack(i);
-    const parent = getRecordedCallStack(callStack.parent);
+}
+
+/**
+ * One of the result's call stacks; JS frames only, if there are any and natives are not wanted.
+ * It is made when it is asked for first: of millions that were recorded few may be left to show.
+ */
+export function getCallStack(number: u32, withNativeFrames: bool): u32 {
+  const recorded = getRecordedCallStack(number);
+  if (recorded.all == UNRESOLVED) resolveCallStack(number);
+  if (recorded.js != 0 && !withNativeFrames) return recorded.js;
+  return recorded.all == 0 ? emptyCallStack : recorded.all;
+}
+
+/** With those of its callers, which have lower numbers. */
+function resolveCallStack(number: u32): void {
+  unresolved.last = 0;
+  let callStack = getRecordedCallStack(number);
+  for (; callStack.all == UNRESOLVED; callStack = getRecordedCallStack(number)) {
+    store<u32>(unresolved.at(unresolved.add()), number);
+    number = callStack.parent;
+  }
+  for (let i = unresolved.last; i > 0; i--) {
+    const parent = callStack;
+    callStack = getRecordedCallStack(load<u32>(unresolved.at(i)));
     const frame = getFrame(callStack.frame);
     const isJs = frame.frame != 0 && frame.code != 0;
     callStack.all = frame.frame == 0 ? parent.all : addCallStack(parent.all, frame.frame);
-    callStack.js = isJs ? addCallStack(parent.js, frame.frame) : parent.js;
+    // Of JavaScript alone both are the same.
+    if (!isJs) callStack.js = parent.js;
+    else if (parent.js == parent.all) callStack.js = callStack.all;
+    else callStack.js = addCallStack(parent.js, frame.frame);
   }
-}
-
-/** One of the result's call stacks; JS frames only, if there are any and natives are not wanted. */
-export function getCallStack(recorded: RecordedCallStack, withNativeFrames: bool): u32 {
-  if (recorded.js != 0 && !withNativeFrames) return recorded.js;
-  return recorded.all == 0 ? emptyCallStack : recorded.all;
 }
 
 /** What a reader takes for the same as others of the result's call stacks. */

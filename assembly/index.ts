@@ -15,7 +15,7 @@ import {
   NOT_A_CAPTURE,
   OK,
 } from './error-codes';
-import { resolveCallStacks } from './frame-tree';
+import { resolveFrames } from './frame-tree';
 import { countOnlyThread } from './live-memory';
 import { mainThread, readHeader } from './metadata';
 import { BlockHeader, Header, MAX_PAYLOAD_LENGTH } from './records';
@@ -84,10 +84,10 @@ export function feed(length: u32): u32 {
   return OK;
 }
 
-/** After the last piece: makes the call stacks. What is left of a last, partial block is lost. */
+/** After the last piece: makes the frames. What is left of a last, partial block is lost. */
 export function finish(): u32 {
   if (!hasHeader) fail(NOT_A_CAPTURE);
-  if (failure == OK) resolveCallStacks();
+  if (failure == OK) resolveFrames();
   return failure;
 }
 
