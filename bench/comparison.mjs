@@ -20,6 +20,7 @@
  * @property {number} cpuRatio
  * @property {number} rssRatio of peaks
  * @property {number} addedMs
+ * @property {number} addedAfterMs
  * @property {number} addedStartUpMs
  * @property {number} addedBytes how much more rss has grown by
  * @property {number} [addedNsPerEvent]
@@ -58,6 +59,7 @@ export function compare(mode, pairs, events) {
     cpuRatio: divide('cpuMs'),
     rssRatio: divide('peakRssBytes'),
     addedMs,
+    addedAfterMs: add('afterMs'),
     addedStartUpMs: add('startUpMs'),
     addedBytes: add('grownBytes'),
     ...(events && mode.seesMalloc && { addedNsPerEvent: (addedMs * 1e6) / events }),

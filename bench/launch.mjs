@@ -11,8 +11,9 @@ import { root, run } from '../scripts/run.mjs';
 /**
  * @typedef {object} Measurement
  * @property {number} wallMs of the workload, without start-up and without what comes after it
+ * @property {number} afterMs from then until its test has been judged
  * @property {number} cpuMs of all threads of the process meanwhile
- * @property {number} peakRssBytes of the process
+ * @property {number} peakRssBytes of the process up to then
  * @property {number} grownBytes how much larger rss was after the workload
  * @property {number} startUpMs from the start of the process until it could run
  */

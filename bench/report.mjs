@@ -17,11 +17,12 @@ export function formatComparison({ name, title, rows, events, failures }) {
     `### ${name}: ${title}`,
     `Untracked: ${wallMs} ms${counted}.`,
     formatTable(
-      ['mode', 'wall', 'cpu', 'rss', 'ns per event'],
+      ['mode', 'wall', 'cpu', 'rss', 'ns per event', 'ms after it'],
       rows.map((row) => [
         row.title,
         ...[row.wallRatio, row.cpuRatio, row.rssRatio].map((ratio) => `${ratio.toFixed(2)}x`),
         (isMadeOfEvents && row.addedNsPerEvent?.toFixed(0)) || '',
+        row.addedAfterMs?.toFixed(0) ?? '',
       ]),
     ),
     ...failures.map(({ mode, message }) => `${mode} failed: ${message.trim().split('\n').at(-1)}`),

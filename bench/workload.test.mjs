@@ -17,6 +17,8 @@ describe('bench', function () {
   let body;
   /** @type {ReturnType<typeof look>} */
   let start;
+  /** @type {ReturnType<typeof look> | undefined} */
+  let end;
 
   before(async () => {
     body = await workload.prepare();
@@ -27,14 +29,15 @@ describe('bench', function () {
 
   if (workload.emptyTests) {
     for (let i = 0; i < workload.emptyTests; i++) it(`is empty ${i}`, () => {});
-    after(() => report(start, look()));
   } else {
     it('runs', async () => {
-      const bodyStart = look();
+      start = look();
       await body();
-      report(bodyStart, look());
+      end = look();
     });
   }
+
+  after(() => report(start, end ?? look()));
 });
 
 /**
@@ -65,6 +68,7 @@ function look() {
     wallMs: performance.now(),
     cpuMs: (user + system) / 1000,
     rssBytes: process.memoryUsage.rss(),
+    peakRssBytes: readPeakRss(),
   };
 }
 
@@ -77,8 +81,9 @@ function report(start, end) {
     startUpMs: start.wallMs,
     wallMs: end.wallMs - start.wallMs,
     cpuMs: end.cpuMs - start.cpuMs,
+    afterMs: performance.now() - end.wallMs,
     grownBytes: end.rssBytes - start.rssBytes,
-    peakRssBytes: readPeakRss(),
+    peakRssBytes: end.peakRssBytes,
   };
   writeFileSync(BENCH_RESULT, JSON.stringify(result));
 }

@@ -1,20 +1,40 @@
 import type { AllocationRecord } from './capture/capture-reader';
-import { displayPath, shortenName, visibleFrames, type StackView } from './stack-trace';
+import type { Frame } from './call-stack';
+import { displayPath, isUsersOwn, shortenName, visibleFrames, type StackView } from './stack-trace';
 import type { LocationResult } from './test-result';
 
 /** Sums rows per line of one function, the first that is shown of a call stack; largest first. */
 export function sumByLocation(rows: AllocationRecord[], view: StackView): LocationResult[] {
   const sums = new Map<string, LocationResult>();
-  for (const { bytes, count, stack, nativeCaller } of rows) {
-    const frame = visibleFrames(stack, view)[0];
+  // Most rows share their frame with others.
+  const sumOfFrame = new Map<Frame, LocationResult>();
+  for (const row of rows) {
+    const frame = findShownFrame(row, view);
     if (!frame) continue;
-    const { functionName, lineNumber } = frame;
-    const filename = displayPath(frame.filename || nativeCaller, view.cwd);
-    const key = `${functionName}\0${filename}\0${lineNumber}`;
-    const sum = sums.get(key) ?? { functionName, filename, lineNumber, bytes: 0, count: 0 };
-    sums.set(key, { ...sum, bytes: sum.bytes + bytes, count: sum.count + count });
+    const sum = sumOfFrame.get(frame) ?? findSum(sums, frame, row.nativeCaller, view);
+    if (frame.filename) sumOfFrame.set(frame, sum);
+    sum.bytes += row.bytes;
+    sum.count += row.count;
   }
   return [...sums.values()].sort((a, b) => b.bytes - a.bytes);
+}
+
+/** Nearly always that is the most recent one, and the others need not be made. */
+function findShownFrame({ innermost, stack }: AllocationRecord, view: StackView) {
+  return innermost && isUsersOwn(innermost) ? innermost : visibleFrames(stack, view)[0];
+}
+
+function findSum(
+  sums: Map<string, LocationResult>,
+  { functionName, filename: file, lineNumber }: Frame,
+  nativeCaller: string,
+  { cwd }: StackView,
+): LocationResult {
+  const filename = displayPath(file || nativeCaller, cwd);
+  const key = `${functionName}\0${filename}\0${lineNumber}`;
+  const sum = sums.get(key) ?? { functionName, filename, lineNumber, bytes: 0, count: 0 };
+  sums.set(key, sum);
+  return sum;
 }
 
 /** A location in a text: `parseRow:src/catalogue.ts:41`. */

@@ -108,7 +108,8 @@ function findUserEnd(frames: Frame[]): number {
   return end;
 }
 
-function isUsersOwn(frame: Frame): boolean {
+/** Whether a frame is the user's, and not Mocha's or this package's. */
+export function isUsersOwn(frame: Frame): boolean {
   return isUserFrame(frame) && !isHarnessFile(frame.filename);
 }
 

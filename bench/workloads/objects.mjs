@@ -1,6 +1,6 @@
 // W1 and W3: the JS heap, first as garbage, then kept.
 const ROWS = 1000;
-const ROUNDS = 250;
+const ROUNDS = 1500;
 const KEPT_OBJECTS = 1e6;
 const KEPT_BUFFERS = 2000;
 const KEPT_BUFFER_BYTES = 16 * 1024;
@@ -21,7 +21,7 @@ const kept = [];
 export const objectWorkloads = [
   {
     name: 'W1',
-    title: 'JSON parse and object churn',
+    title: 'JSON parse and object churn, 1,500 times',
     allocates: ['objects'],
     prepare: () => {
       const text = JSON.stringify(Array.from({ length: ROWS }, (_, id) => row(id)));

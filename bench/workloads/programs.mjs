@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { betterSqlite3Binary } from '../better-sqlite3.mjs';
 
-const TYPESCRIPT_CHARACTERS = 2e5;
-const INSERTS = 150_000;
+const TYPESCRIPT_CHARACTERS = 3e6;
+const INSERTS = 500_000;
 
 const require = createRequire(import.meta.url);
 
@@ -20,7 +20,7 @@ const load = (name) => require(name);
 export const programWorkloads = [
   {
     name: 'W4-typescript',
-    title: 'TypeScript transpiling 0.2 MB of itself',
+    title: 'TypeScript transpiling 3 MB of itself',
     allocates: ['objects'],
     prepare: () => {
       const { transpileModule, ScriptTarget } = require('typescript');
@@ -31,19 +31,19 @@ export const programWorkloads = [
   },
   {
     name: 'W4-terser',
-    title: 'terser minifying the package buffer, 50 KB',
+    title: 'terser minifying the package acorn',
     allocates: ['objects'],
     needsPackages: true,
     prepare: () => {
       const { minify } = load('terser');
-      // With its file: the name alone is a module of Node's.
-      const text = readFileSync(require.resolve('buffer/index.js'), 'utf8');
+      // Which terser itself depends on.
+      const text = readFileSync(require.resolve('acorn'), 'utf8');
       return () => minify(text);
     },
   },
   {
     name: 'W4-sqlite',
-    title: '150,000 inserts with better-sqlite3',
+    title: '500,000 inserts with better-sqlite3',
     allocates: ['objects', 'native memory'],
     needsPackages: true,
     prepare: () => {

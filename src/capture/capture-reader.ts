@@ -1,4 +1,4 @@
-import type { CallStack } from '../call-stack';
+import type { CallStack, Frame } from '../call-stack';
 import { createCaptureClosedError } from '../errors';
 import { CaptureSummary } from './capture-summary';
 import { FileSource } from './file-source';
@@ -18,6 +18,8 @@ export interface AllocationRecord {
   /** 0 when the record sums up several threads. */
   threadId: number;
   stack: CallStack;
+  /** The most recent call, `stack.frames[0]`: the others are made only when they are asked for. */
+  innermost: Frame | undefined;
   /** File name of the module that called the allocator (`better_sqlite3.node`), `''` if unknown. */
   nativeCaller: string;
 }

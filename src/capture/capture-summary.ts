@@ -128,34 +128,41 @@ export class CaptureSummary {
 
   private readRow(rows: DataView, record: number): AllocationRecord {
     const { constants } = this;
+    const callStack = rows.getUint32(record + constants.ROW_CALL_STACK_OFFSET, true);
     return {
       bytes: rows.getFloat64(record + constants.ROW_SIZE_OFFSET, true),
       count: rows.getFloat64(record + constants.ROW_COUNT_OFFSET, true),
       bytesAtMark: rows.getFloat64(record + constants.ROW_MARKED_OFFSET, true),
       heap: rows.getUint32(record + constants.ROW_IS_JS_OFFSET, true) ? 'js' : 'native',
       threadId: rows.getUint32(record + constants.ROW_THREAD_OFFSET, true),
-      stack: this.callStack(rows.getUint32(record + constants.ROW_CALL_STACK_OFFSET, true)),
+      stack: this.callStack(callStack),
+      innermost: callStack === 0 ? undefined : this.frameOf(callStack),
       nativeCaller: this.text(rows.getUint32(record + constants.ROW_NATIVE_CALLER_OFFSET, true)),
     };
   }
 
+  /** Its frames are made when they are asked for: there may be hundreds of thousands of rows. */
   private callStack(number: number): CallStack {
-    return (this.callStacks[number] ??= { frames: this.readFrames(number) });
+    return (this.callStacks[number] ??= makeCallStack(() => this.readFrames(number)));
   }
 
   private readFrames(callStack: number): Frame[] {
     const { callStacks } = this.output;
-    const { CALL_STACK_BYTES, CALL_STACK_CALLER_OFFSET, CALL_STACK_FRAME_OFFSET } = this.constants;
+    const { CALL_STACK_BYTES, CALL_STACK_CALLER_OFFSET } = this.constants;
     const frames: Frame[] = [];
     for (let current = callStack; current !== 0;) {
+      frames.push(this.frameOf(current));
       const record = current * CALL_STACK_BYTES;
-      frames.push(this.frame(callStacks.getUint32(record + CALL_STACK_FRAME_OFFSET, true)));
       current = callStacks.getUint32(record + CALL_STACK_CALLER_OFFSET, true);
     }
     return frames;
   }
 
-  private frame(number: number): Frame {
+  /** The most recent one. */
+  private frameOf(callStack: number): Frame {
+    const { CALL_STACK_BYTES, CALL_STACK_FRAME_OFFSET } = this.constants;
+    const record = callStack * CALL_STACK_BYTES;
+    const number = this.output.callStacks.getUint32(record + CALL_STACK_FRAME_OFFSET, true);
     return (this.frames[number] ??= this.readFrame(number));
   }
 
@@ -189,6 +196,15 @@ export class CaptureSummary {
     const end = textEnds.getUint32(number * TEXT_END_BYTES, true);
     return decoder.decode(new Uint8Array(texts.buffer, start, end - start));
   }
+}
+
+function makeCallStack(readFrames: () => Frame[]): CallStack {
+  let frames: Frame[] | undefined;
+  return {
+    get frames() {
+      return (frames ??= readFrames());
+    },
+  };
 }
 
 /** Where the records of a table begin, without the first, which is none. */

@@ -24,13 +24,15 @@ export function row(
   frames: string[],
   more: Partial<AllocationRecord> = {},
 ): AllocationRecord {
+  const stack = callStack(...frames);
   return {
     bytes,
     count: 1,
     bytesAtMark: 0,
     heap: 'native',
     threadId: 0,
-    stack: callStack(...frames),
+    stack,
+    innermost: stack.frames[0],
     nativeCaller: 'node',
     ...more,
   };

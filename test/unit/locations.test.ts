@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { Frame } from '../../dist/call-stack';
 import { formatLocation, sumByLocation } from '../../dist/locations';
 import { row } from '../helpers/rows';
 
@@ -19,6 +20,23 @@ describe('sumByLocation', function () {
         ['g:a.js:2', 150, 1],
       ],
     );
+  });
+
+  it('is asked for the frames of a call stack only where the most recent is not the user’s', function () {
+    const stack = {
+      get frames(): Frame[] {
+        throw new Error('frames were made');
+      },
+    };
+    const rows = ['f:/app/a.js:1', 'f:/app/a.js:1', 'alloc:node:buffer:3'].map((text) => ({
+      ...row(100, [text]),
+      stack,
+    }));
+    assert.deepEqual(
+      sumByLocation(rows.slice(0, 2), view).map((each) => [formatLocation(each), each.bytes]),
+      [['f:a.js:1', 200]],
+    );
+    assert.throws(() => sumByLocation(rows, view), /frames were made/);
   });
 
   it('names the module where nothing else is known', function () {

@@ -50,6 +50,13 @@ describe('CaptureReader', () => {
   it('reads a file', () => {
     const reader = new CaptureReader(path);
     assert.equal(reader.metadata.cwd, '/app');
+    const keep = {
+      functionName: 'keep',
+      filename: '/app/a.js',
+      lineNumber: 3,
+      columnNumber: 4,
+      kind: 'js',
+    };
     assert.deepEqual(reader.highWaterMark(), [
       {
         bytes: 150,
@@ -57,17 +64,8 @@ describe('CaptureReader', () => {
         bytesAtMark: 0,
         heap: 'native',
         threadId: 1,
-        stack: {
-          frames: [
-            {
-              functionName: 'keep',
-              filename: '/app/a.js',
-              lineNumber: 3,
-              columnNumber: 4,
-              kind: 'js',
-            },
-          ],
-        },
+        stack: { frames: [keep] },
+        innermost: keep,
         nativeCaller: '',
       },
     ]);
