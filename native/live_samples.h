@@ -91,8 +91,8 @@ class LiveSamples {
   uint64_t live_bytes() const { return live_bytes_; }
   uint64_t dead_bytes() const { return dead_bytes_; }
 
-  /// Calls `visit(stack, bytes, objects)` for each call stack of which something
-  /// else is live than the last time.
+  /// Calls `visit(stack, bytes, objects)` for each call stack of which
+  /// something else is live than the last time.
   template <typename Visit>
   void TakeChanges(Visit visit) {
     for (const uint32_t index : changed_) {

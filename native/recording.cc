@@ -270,10 +270,10 @@ void Recording::WriteSamplesBefore(size_t position) {
 }
 
 void Recording::WriteSamples() {
-  samples_.TakeChanges([this](uint32_t stack, uint64_t bytes,
-                              uint64_t objects) {
-    writer_.WriteSamples(stack, bytes, objects);
-  });
+  samples_.TakeChanges(
+      [this](uint32_t stack, uint64_t bytes, uint64_t objects) {
+        writer_.WriteSamples(stack, bytes, objects);
+      });
 }
 
 void Recording::WriteLive(records::HeapKind kind) {

@@ -57,6 +57,8 @@ struct ThreadState {
   uintptr_t native_frames[NativeUnwinder::kMaxFrames];
   size_t native_count = 0;
   NativeUnwinder native_unwinder;
+  /// Of the call stack, if it is one that is known; else nullptr.
+  NativeUnwinder::Note* note = nullptr;
   /// Whether this is one of the threads on which V8 compiles and collects
   /// garbage. Found out by what stands above.
   const bool is_v8_helper;
@@ -117,6 +119,8 @@ struct ThreadState {
   [[gnu::always_inline]] std::optional<uint32_t> FindKnownStack() {
     // Of JavaScript alone it is not known whose it is.
     if (native_count == 0) return {};
+    if (note && note->capture == capture && note->js_stack == js_stack_id())
+      return note->stack;
     uint32_t js = 0;
     if (js_stack && js_stack->count > 0) {
       if (js_stack->id != last_js_stack && !FindKnownJsFrames()) return {};
@@ -132,10 +136,19 @@ struct ThreadState {
     return last_native_stacks[native_count - 1];
   }
 
+  /// Has the call stack just taken found again by its note.
+  void NoteStack(uint32_t stack) {
+    if (note) *note = {capture, js_stack_id(), stack};
+  }
+
   // What is not in the capture yet.
   EventQueue queue;
 
  private:
+  uint64_t js_stack_id() const {
+    return js_stack && js_stack->count > 0 ? js_stack->id : 0;
+  }
+
   /// @param limit how many frames there are, of whichever has less.
   template <typename Frames, typename Frame>
   [[gnu::always_inline]] static size_t CountSame(Frames frames,

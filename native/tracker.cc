@@ -198,9 +198,11 @@ void Tracker::Uninstall() {
     return nullptr;
   thread.native_frames[0] = caller;
   thread.native_count = caller == 0 ? 0 : 1;
+  thread.note = nullptr;
   if (with_native_frames) {
     thread.native_count = thread.native_unwinder.Unwind(
         caller, thread.native_frames, std::size(thread.native_frames));
+    thread.note = thread.native_unwinder.note();
   }
   return &thread;
 }
@@ -223,6 +225,7 @@ void Tracker::Uninstall() {
   if (thread->capture == settings_.capture) stack = thread->FindKnownStack();
   if (!stack) stack = FindStack(thread);
   if (!stack) return;
+  thread->NoteStack(*stack);
   event.stack = *stack;
   Push(thread, event);
 }

@@ -2,6 +2,8 @@
 
 #include <unwind.h>
 
+#include <algorithm>
+
 #include "call_stack/unwind_rule.h"
 
 namespace memray_mocha {
@@ -22,10 +24,20 @@ class NativeUnwinder::Walk {
     return count_ < limit_;
   }
 
+  /// The frames of one that is known.
+  void Take(const uintptr_t* frames, size_t count) {
+    count_ = std::min(count, limit_);
+    std::copy_n(frames, count_, frames_);
+  }
+
   size_t Finish() {
     if (count_ == 0 && caller_ != 0) frames_[count_++] = caller_;
     return count_;
   }
+
+  uintptr_t caller() const { return caller_; }
+  const uintptr_t* frames() const { return frames_; }
+  size_t count() const { return count_; }
 
  private:
   const uintptr_t caller_;
@@ -51,6 +63,7 @@ bool NativeUnwinder::Step::IsSame() const {
 size_t NativeUnwinder::Unwind(uintptr_t caller, uintptr_t* frames,
                               size_t limit) {
   Walk walk(caller, frames, limit);
+  note_ = nullptr;
   if (WalkByRules(&walk)) return walk.Finish();
   // By the ABI's unwinder, which knows all that tables can say.
   Walk slow_walk(caller, frames, limit);
@@ -70,6 +83,16 @@ size_t NativeUnwinder::Unwind(uintptr_t caller, uintptr_t* frames,
   asm volatile("lea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2"
                : "=&r"(now.pc), "=&r"(now.sp), "=&r"(now.rbp));
   const uint64_t version = UnwindRule::Version();
+  const Registers begin = now;
+  KnownWalks& known_walks = KnownWalksOf(walk->caller(), now);
+  for (KnownWalk& known : known_walks.walks) {
+    if (known.caller == walk->caller() && known.begin == now &&
+        known.version == version && known.AreWordsSame()) {
+      walk->Take(known.frames, known.frame_count);
+      note_ = &known.note;
+      return true;
+    }
+  }
   // How many of the last walk's steps this one may come upon.
   size_t old_count = version == version_ ? step_count_ : 0;
   version_ = version;
@@ -107,7 +130,51 @@ size_t NativeUnwinder::Unwind(uintptr_t caller, uintptr_t* frames,
     if (!walk->Add(steps_[i].return_address)) return true;
   }
   Keep(old_count, new_count);
+  KnownWalk& oldest = known_walks.walks[known_walks.oldest++];
+  known_walks.oldest %= known_walks.walks.size();
+  Know(&oldest, *walk, begin);
   return true;
+}
+
+bool NativeUnwinder::KnownWalk::AreWordsSame() const {
+  uintptr_t differences = 0;
+  for (size_t i = 0; i < word_count; ++i)
+    differences |= Load(words[i].address) ^ words[i].value;
+  return differences == 0;
+}
+
+NativeUnwinder::KnownWalks& NativeUnwinder::KnownWalksOf(
+    uintptr_t caller, const Registers& begin) {
+  if (!known_walks_) {
+    known_walks_ = std::make_unique<decltype(known_walks_)::element_type>();
+  }
+  const uintptr_t key = caller ^ begin.sp << 32 ^ begin.rbp << 16;
+  // Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4.
+  return (*known_walks_)[key * 0x9E3779B97F4A7C15 >> (64 - kKnownWalksBits)];
+}
+
+/// Takes note of the walk just taken, which is in steps_ as well.
+void NativeUnwinder::Know(KnownWalk* known, const Walk& walk,
+                          const Registers& begin) {
+  if (walk.count() > KnownWalk::kMaxKnownFrames ||
+      step_count_ * 2 > KnownWalk::kMaxWords) {
+    return;
+  }
+  known->caller = walk.caller();
+  known->begin = begin;
+  known->version = version_;
+  known->note = {};
+  note_ = &known->note;
+  known->frame_count = walk.count();
+  std::copy_n(walk.frames(), walk.count(), known->frames);
+  known->word_count = 0;
+  for (size_t i = 0; i < step_count_; ++i) {
+    const Step& step = steps_[i];
+    const uintptr_t at = step.caller_sp - sizeof step.return_address;
+    known->words[known->word_count++] = {at, step.return_address};
+    if (step.saved_rbp_at != at)
+      known->words[known->word_count++] = {step.saved_rbp_at, step.saved_rbp};
+  }
 }
 
 /// @param count of the last walk's steps, outermost first. The walk under way

@@ -129,6 +129,44 @@ TEST("NativeUnwinder: sees each difference from the call stack before") {
   }
 }
 
+/// @return what is noted of the call stack, so many calls deeper.
+[[gnu::noinline]] NativeUnwinder::Note* UnwindAt(int depth,
+                                                 NativeUnwinder* unwinder) {
+  if (depth > 0) {
+    NativeUnwinder::Note* note = UnwindAt(depth - 1, unwinder);
+    asm volatile("" ::: "memory");  // no tail call
+    return note;
+  }
+  uintptr_t frames[64];
+  unwinder->Unwind(0, frames, 64);
+  return unwinder->note();
+}
+
+TEST("NativeUnwinder: a note comes back with its call stack, and only so") {
+  NativeUnwinder unwinder;
+  // Not known to the compiler: each round is to call from the same place.
+  const volatile int rounds = 6, depths = 4;
+  for (int round = 0; round < rounds; ++round) {
+    const bool is_new = round == 0 || round == 3;
+    if (round == 3) UnwindRule::ForgetAll();
+    for (int depth = 0; depth < depths; ++depth) {
+      NativeUnwinder::Note* note = UnwindAt(depth, &unwinder);
+      EXPECT(note != nullptr);
+      EXPECT_EQUAL(note->stack, is_new ? 0u : 7u + depth);
+      note->stack = 7 + depth;
+    }
+  }
+  // From here it is another one.
+  EXPECT_EQUAL(UnwindAt(0, &unwinder)->stack, 0u);
+}
+
+TEST("NativeUnwinder: there is no note of a call stack that was cut off") {
+  NativeUnwinder unwinder;
+  uintptr_t frames[2];
+  unwinder.Unwind(0, frames, 2);
+  EXPECT(unwinder.note() == nullptr);
+}
+
 TEST("NativeUnwinder: never more than asked for") {
   Taken taken;
   std::fill(std::begin(taken.frames), std::end(taken.frames), 42);

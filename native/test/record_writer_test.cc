@@ -285,8 +285,8 @@ TEST("RecordWriter: samples are by call stack, relative to the ones before") {
                    0x0F, 0x05, 0x00, 0x00,        // 5 - 3
                    0x0F, 0x02, 0x01, 0x01,        // 2 + 1
                    0x0E, 0x02, 0x90, 0x03}),
-                 w->WriteSamples(5, 300, 4); w->WriteSamples(2, 0, 0);
-                 w->WriteSamples(3, 1, 1);
+                 w->WriteSamples(5, 300, 4);
+                 w->WriteSamples(2, 0, 0); w->WriteSamples(3, 1, 1);
                  w->WriteHeap(records::HeapKind::kUnconfirmed, 400));
 }
 
