@@ -48,7 +48,6 @@ PeakMeter::PeakMeter(Recording* recording, RecordingMutex* lock,
                      bool is_gc_exposed)
     : recording_(recording), lock_(lock), is_gc_exposed_(is_gc_exposed) {
   Restart();
-  heap::KeepCodeInterruptible();
   heap::SetCollectionListener(this);
 }
 
@@ -141,6 +140,7 @@ void PeakMeter::LookForTheLastTime(Moment moment) {
 }
 
 void PeakMeter::SetLimit(uint64_t limit_bytes) {
+  if (limit_bytes != 0) heap::KeepCodeInterruptible();
   std::lock_guard lock(*lock_);
   limit_bytes_ = limit_bytes;
 }

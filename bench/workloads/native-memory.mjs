@@ -1,7 +1,7 @@
 // W2, W3-blocks and W5: memory outside the JS heap.
 import { loadAddon } from '../addon.mjs';
 
-const DESCENTS = 1500;
+const DESCENTS = 1000;
 const BUFFERS_PER_DESCENT = 200;
 const BUFFER_BYTES = 9000;
 const KEPT_BLOCKS = 1e6;
@@ -20,7 +20,7 @@ function makeBuffersAt(/** @type {number} */ depth) {
 /** @type {(depth: number) => import('./index.mjs').Workload} */
 const buffersAt = (depth) => ({
   name: `W2-${depth}`,
-  title: `300,000 Buffers of 9,000 bytes at JS depth ${depth}`,
+  title: `200,000 Buffers of 9,000 bytes at JS depth ${depth}`,
   allocates: ['native memory'],
   prepare: () => () => {
     for (let i = 0; i < DESCENTS; i++) makeBuffersAt(depth);

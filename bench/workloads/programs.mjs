@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { betterSqlite3Binary } from '../better-sqlite3.mjs';
 
 const TYPESCRIPT_CHARACTERS = 3e6;
-const INSERTS = 500_000;
+const INSERTS = 150_000;
 
 const require = createRequire(import.meta.url);
 
@@ -43,7 +43,7 @@ export const programWorkloads = [
   },
   {
     name: 'W4-sqlite',
-    title: '500,000 inserts with better-sqlite3',
+    title: '150,000 inserts with better-sqlite3',
     allocates: ['objects', 'native memory'],
     needsPackages: true,
     prepare: () => {

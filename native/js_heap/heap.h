@@ -60,11 +60,11 @@ bool IsInContext(v8::Isolate* isolate);
 /// garbage from now on, where UsedBytes may be asked.
 void FollowCollections(void (*callback)());
 
-/// Has requests for an interrupt served in time from now on. Where V8 unrolls a
-/// loop, it serves none before the loop's end. And where objects turn out to
-/// live long, which it finds when it collects, it throws optimized code away to
-/// allocate them with the old ones; its interpreter serves requests only once
-/// in thousands of rounds.
+/// Has requests for an interrupt served in time from now on, which a limit
+/// hangs on. Where V8 unrolls a loop, it serves none before the loop's end. And
+/// where objects turn out to live long, which it finds when it collects, it
+/// throws optimized code away to allocate them with the old ones; its
+/// interpreter serves requests only once in thousands of rounds.
 void KeepCodeInterruptible();
 
 /// Has `callback(isolate, data)` run soon, where JavaScript could. Only on the
