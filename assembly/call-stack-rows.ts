@@ -4,7 +4,7 @@
  */
 import { getSite, lastSite, Site } from './allocation-sites';
 import { addNativeCaller, getCallStack, getLineStack, getRecordedCallStack } from './frame-tree';
-import { notePeak, peakJsBytes } from './high-water-mark';
+import { isTold, notePeak, peakJsBytes } from './high-water-mark';
 import { nativeFrames } from './metadata';
 import { PairIndex } from './pair-index';
 import { Table } from './table';
@@ -58,8 +58,8 @@ export function sumRows(measure: u32, splitByNativeFrames: bool, mergeThreads: b
 function measureSite(site: Site, measure: u32): void {
   if (measure == HIGH_WATER_MARK) {
     notePeak(site);
-    // Where the JS heap was taken for none, what samples say of it is not told either.
-    const counts = peakJsBytes > 0 || !isSampled(site);
+    // Samples tell of peaks that are told, and not where the JS heap was taken for none.
+    const counts = (isTold && peakJsBytes > 0) || !isSampled(site);
     measuredBytes = counts ? <f64>site.peakBytes : 0;
     measuredCount = counts ? <f64>site.peakCount : 0;
   } else if (measure == LEAKS) {

@@ -24,7 +24,7 @@ export let confirmedPeakBytes: u64 = 0;
 /** What the JS heap held when it was last told. */
 let jsBytes: u64 = 0;
 /** Whether the capture says which moment the peak is; else it is the largest total. */
-let isTold: bool = false;
+export let isTold: bool = false;
 /** The number of the latest peak. */
 let peak: u64 = 0;
 

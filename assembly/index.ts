@@ -16,6 +16,7 @@ import {
   OK,
 } from './error-codes';
 import { resolveFrames } from './frame-tree';
+import { finishJsHeap } from './js-heap';
 import { countOnlyThread } from './live-memory';
 import { mainThread, readHeader } from './metadata';
 import { BlockHeader, Header, MAX_PAYLOAD_LENGTH } from './records';
@@ -87,7 +88,10 @@ export function feed(length: u32): u32 {
 /** After the last piece: makes the frames. What is left of a last, partial block is lost. */
 export function finish(): u32 {
   if (!hasHeader) fail(NOT_A_CAPTURE);
-  if (failure == OK) resolveFrames();
+  if (failure == OK) {
+    finishJsHeap();
+    resolveFrames();
+  }
   return failure;
 }
 

@@ -24,7 +24,7 @@ export function readHeap(): void {
   if (kind > HEAP_MARK) return fail(VALUE_OUT_OF_RANGE, kind);
   const bytes = readVarint();
   applyRecords();
-  if (kind == HEAP_END) return addLeaked(sampledBytes);
+  if (kind == HEAP_END) return;
   if (kind == HEAP_MARK) return markAll();
   changeJsHeap(bytes);
   if (kind != HEAP_RAW) takePeak(kind == HEAP_CONFIRMED);
@@ -43,6 +43,11 @@ export function readSamples(): void {
   sampledBytes += bytes - site.liveBytes;
   site.liveBytes = bytes;
   site.liveCount = count;
+}
+
+/** After the last record: the objects that were told of last are what is left. */
+export function finishJsHeap(): void {
+  addLeaked(sampledBytes);
 }
 
 function markAll(): void {

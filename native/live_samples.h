@@ -32,7 +32,7 @@ struct Sample {
 /// The sums of what live samples stand for, and dead ones. For one thread.
 class LiveSamples {
  public:
-  /// Sorted by call stack; each is there once.
+  /// Each call stack is there once.
   using ByStack = std::vector<std::pair<uint32_t, SampledMemory>>;
 
   /// Counts a sample as live, if it is the program's.

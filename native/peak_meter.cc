@@ -48,6 +48,7 @@ PeakMeter::PeakMeter(Recording* recording, RecordingMutex* lock,
                      bool is_gc_exposed)
     : recording_(recording), lock_(lock), is_gc_exposed_(is_gc_exposed) {
   Restart();
+  heap::KeepLoopsInterruptible();
   heap::SetCollectionListener(this);
 }
 
@@ -140,7 +141,7 @@ void PeakMeter::LookForTheLastTime(Moment moment) {
 }
 
 void PeakMeter::SetLimit(uint64_t limit_bytes) {
-  if (limit_bytes != 0) heap::KeepCodeInterruptible();
+  if (limit_bytes != 0) heap::KeepCodeOptimized();
   std::lock_guard lock(*lock_);
   limit_bytes_ = limit_bytes;
 }

@@ -56,9 +56,10 @@ void JsCallStacks::RestrictCompilers() {
 #if V8_MAJOR_VERSION >= 13
   // V8's sampler does not see what other threads allocate.
   v8::V8::SetFlagsFromString("--no-concurrent-sparkplug");
-  // What V8 makes of --no-maglev on its command line, but not later: TurboFan
-  // follows after 3,000 calls then, in place of 10,000 and more.
-  v8::V8::SetFlagsFromString("--invocation-count-for-turbofan=3000");
+  // TurboFan takes Maglev's place. V8 makes 3,000 calls of --no-maglev on its
+  // command line, but not later; it has 10,000 and more. See
+  // docs/performance.md.
+  v8::V8::SetFlagsFromString("--invocation-count-for-turbofan=6000");
   v8::V8::SetFlagsFromString("--no-maglev-overwrite-budget");
 #endif
   v8::V8::SetFlagsFromString("--no-turbo-inlining");

@@ -24,10 +24,13 @@ class NativeUnwinder::Walk {
     return count_ < limit_;
   }
 
-  /// The frames of one that is known.
-  void Take(const uintptr_t* frames, size_t count) {
-    count_ = std::min(count, limit_);
-    std::copy_n(frames, count_, frames_);
+  /// Takes the frames of one that is known.
+  /// @return whether there is room for all.
+  bool Take(const uintptr_t* frames, size_t count) {
+    if (count >= limit_) return false;
+    std::copy_n(frames, count, frames_);
+    count_ = count;
+    return true;
   }
 
   size_t Finish() {
@@ -87,8 +90,8 @@ size_t NativeUnwinder::Unwind(uintptr_t caller, uintptr_t* frames,
   KnownWalks& known_walks = KnownWalksOf(walk->caller(), now);
   for (KnownWalk& known : known_walks.walks) {
     if (known.caller == walk->caller() && known.begin == now &&
-        known.version == version && known.AreWordsSame()) {
-      walk->Take(known.frames, known.frame_count);
+        known.version == version && known.AreWordsSame() &&
+        walk->Take(known.frames, known.frame_count)) {
       note_ = &known.note;
       return true;
     }
@@ -137,10 +140,12 @@ size_t NativeUnwinder::Unwind(uintptr_t caller, uintptr_t* frames,
 }
 
 bool NativeUnwinder::KnownWalk::AreWordsSame() const {
-  uintptr_t differences = 0;
-  for (size_t i = 0; i < word_count; ++i)
-    differences |= Load(words[i].address) ^ words[i].value;
-  return differences == 0;
+  // Each word's place hangs on those before it: to read it without them would
+  // be to read anything.
+  for (size_t i = 0; i < word_count; ++i) {
+    if (Load(words[i].address) != words[i].value) return false;
+  }
+  return true;
 }
 
 NativeUnwinder::KnownWalks& NativeUnwinder::KnownWalksOf(
@@ -156,8 +161,8 @@ NativeUnwinder::KnownWalks& NativeUnwinder::KnownWalksOf(
 /// Takes note of the walk just taken, which is in steps_ as well.
 void NativeUnwinder::Know(KnownWalk* known, const Walk& walk,
                           const Registers& begin) {
-  if (walk.count() > KnownWalk::kMaxKnownFrames ||
-      step_count_ * 2 > KnownWalk::kMaxWords) {
+  if (step_count_ == 0 || step_count_ * 2 > KnownWalk::kMaxWords ||
+      walk.count() > KnownWalk::kMaxKnownFrames) {
     return;
   }
   known->caller = walk.caller();
@@ -168,7 +173,7 @@ void NativeUnwinder::Know(KnownWalk* known, const Walk& walk,
   known->frame_count = walk.count();
   std::copy_n(walk.frames(), walk.count(), known->frames);
   known->word_count = 0;
-  for (size_t i = 0; i < step_count_; ++i) {
+  for (size_t i = step_count_; i-- > 0;) {
     const Step& step = steps_[i];
     const uintptr_t at = step.caller_sp - sizeof step.return_address;
     known->words[known->word_count++] = {at, step.return_address};

@@ -19,8 +19,8 @@ namespace memray_mocha {
 ///
 /// And a loop comes by the same places again and again, by the same way. So
 /// some whole walks are known, too, by where they begin: while all words that
-/// one has read are the same, it need not be walked. These are loads that do
-/// not wait for each other.
+/// one has read are the same, it need not be walked: where they are is known,
+/// so that the processor need not wait for one to read the next.
 class NativeUnwinder {
  public:
   static constexpr size_t kMaxFrames = 128;
@@ -87,7 +87,7 @@ class NativeUnwinder {
     size_t word_count = 0;
     size_t frame_count = 0;
     Note note;
-    Word words[kMaxWords];
+    Word words[kMaxWords];  // innermost first
     uintptr_t frames[kMaxKnownFrames];
 
     bool AreWordsSame() const;
@@ -112,7 +112,7 @@ class NativeUnwinder {
   uint64_t version_ = 0;  // of the rules
   // Of the walk under way, innermost first.
   std::array<Step, kMaxSteps> new_steps_;
-  // Made by the first walk: most threads take none.
+  // Made by the first walk: 90 KB.
   std::unique_ptr<std::array<KnownWalks, size_t{1} << kKnownWalksBits>>
       known_walks_;
   Note* note_ = nullptr;

@@ -135,15 +135,22 @@ bool IsInCollect() { return state.is_in_collect; }
 
 v8::Isolate* Current() { return v8::Isolate::TryGetCurrent(); }
 
-void KeepCodeInterruptible() {
-  // Once: V8 goes through all of its flags each time.
-  static std::once_flag are_set;
-  std::call_once(are_set, [] {
-    v8::V8::SetFlagsFromString("--no-allocation-site-pretenuring");
-    // V8 prints an error where it does not know the flag: before Node 22.
+// Each once: V8 goes through all of its flags each time.
+
+void KeepLoopsInterruptible() {
+  // V8 prints an error where it does not know the flag: before Node 22.
 #if V8_MAJOR_VERSION >= 12
+  static std::once_flag is_set;
+  std::call_once(is_set, [] {
     v8::V8::SetFlagsFromString("--no-turboshaft-loop-unrolling");
+  });
 #endif
+}
+
+void KeepCodeOptimized() {
+  static std::once_flag is_set;
+  std::call_once(is_set, [] {
+    v8::V8::SetFlagsFromString("--no-allocation-site-pretenuring");
   });
 }
 

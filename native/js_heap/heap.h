@@ -60,12 +60,15 @@ bool IsInContext(v8::Isolate* isolate);
 /// garbage from now on, where UsedBytes may be asked.
 void FollowCollections(void (*callback)());
 
-/// Has requests for an interrupt served in time from now on, which a limit
-/// hangs on. Where V8 unrolls a loop, it serves none before the loop's end. And
-/// where objects turn out to live long, which it finds when it collects, it
-/// throws optimized code away to allocate them with the old ones; its
-/// interpreter serves requests only once in thousands of rounds.
-void KeepCodeInterruptible();
+/// Has requests for an interrupt served in each round of a loop that is
+/// optimized from now on. Where V8 unrolls one, it serves none before its end.
+void KeepLoopsInterruptible();
+
+/// Has optimized code stay where objects turn out to live long, which V8 finds
+/// when it collects: it throws the code away to allocate them with the old
+/// ones, and its interpreter serves requests for an interrupt only once in
+/// thousands of rounds. Until then it has allocated faster so.
+void KeepCodeOptimized();
 
 /// Has `callback(isolate, data)` run soon, where JavaScript could. Only on the
 /// isolate's own thread, but even in a hook: V8 takes its lock for that, and

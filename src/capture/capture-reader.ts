@@ -140,7 +140,7 @@ export class CaptureReader {
     return this.summarize(options).allocations();
   }
 
-  /** Gives memory and file back; the reader cannot be used any more. */
+  /** Gives the file back, and memory once no row is held; the reader cannot be used any more. */
   close(): void {
     if (this.closed) return;
     this.closed = true;

@@ -200,9 +200,13 @@ export class CaptureSummary {
 
 function makeCallStack(readFrames: () => Frame[]): CallStack {
   let frames: Frame[] | undefined;
+  // Let go of once it was called: it holds the tables of all rows.
+  let read: typeof readFrames | undefined = readFrames;
   return {
     get frames() {
-      return (frames ??= readFrames());
+      frames ??= read!();
+      read = undefined;
+      return frames;
     },
   };
 }

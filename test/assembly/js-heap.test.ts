@@ -142,14 +142,17 @@ describe('the JS heap', () => {
       ['first', 'js', 600, 6],
       ['second', 'js', 400, 4],
     ]);
+    assert.equal(read(writer).statistics().leakedBytes, 1000);
   });
 
   it('that nobody told of as a peak counts with the largest total', () => {
     const { writer, first } = createWriter();
     writer.heap(RAW, 1000).allocation(64, 500, MALLOC, first).heap(RAW, 1200).deallocation(64);
-    writer.heap(RAW, 1300).end();
+    writer.samples(first, 9, 1).heap(HEAP_MARK, 0).heap(RAW, 1800).end();
     const { peakBytes, peakJsHeapBytes, confirmedPeakBytes } = peaks(writer);
-    assert.deepEqual([peakBytes, peakJsHeapBytes, confirmedPeakBytes], [1700, 1200, 0]);
+    assert.deepEqual([peakBytes, peakJsHeapBytes, confirmedPeakBytes], [1800, 1800, 0]);
+    // What its samples would be is not known.
+    assert.deepEqual(read(writer).highWaterMark(), []);
   });
 
   it('at the end is what leaks, beside blocks of the same call stack', () => {
