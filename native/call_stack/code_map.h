@@ -58,6 +58,9 @@ struct Code {
     kBytecode,
     /// Of Sparkplug, V8's baseline compiler.
     kSparkplugCode,
+    /// The interpreter's own, of which there may be a copy for each function
+    /// (--interpreted-frames-native-stack).
+    kInterpreterCode,
     kMachineCode,
     kWebAssembly,
   };

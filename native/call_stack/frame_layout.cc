@@ -172,7 +172,8 @@ class Calibration {
 
 std::optional<FrameLayout> Find(v8::Isolate* isolate) {
   FrameLayout layout;
-  layout.fast_call = Internals::kIsolateFastCCallCallerFpOffset;
+  layout.fast_caller_frame = Internals::kIsolateFastCCallCallerFpOffset;
+  layout.fast_caller_pc = Internals::kIsolateFastCCallCallerPcOffset;
   const bool has_constants =
       ReadV8Constant("v8dbg_off_fp_context_or_frame_type",
                      &layout.context_or_type) &&

@@ -16,8 +16,10 @@ struct FrameLayout {
   /// The frame pointer of the frame through which JavaScript called C++; 0
   /// while JavaScript runs.
   int64_t exit_frame = 0;
-  /// Not 0 while C++ runs that JavaScript called without such a frame.
-  int64_t fast_call = 0;
+  /// The frame pointer of what called C++ without such a frame, and where in
+  /// its code; 0 at other times, and then the other one means nothing.
+  int64_t fast_caller_frame = 0;
+  int64_t fast_caller_pc = 0;
   /// A v8::StateTag, an int.
   int64_t vm_state = 0;
 

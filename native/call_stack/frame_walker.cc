@@ -31,7 +31,7 @@ FrameWalker::Result FrameWalker::WalkAnew(uintptr_t sp, void** frames,
   Frame callee{};
   interpreter_.reset();
   const bool is_followed = VisitFrames(sp, [&](const Frame& frame) {
-    const Kind kind = Find(frame).kind;
+    const Kind kind = KindOf(frame);
     if (written == 0 && kind == Kind::kBytecode && callee.pointer != 0 &&
         !frame.is_below_cpp) {
       interpreter_ = {callee.pointer, callee.pc,
@@ -118,17 +118,20 @@ bool FrameWalker::VisitFrames(uintptr_t sp, Visit visit) {
   new_watched_count_ = new_step_count_ = new_frame_count_ = 0;
   is_whole_ = true;
   last_exit_frame_ = *At<uintptr_t>(isolate_ + layout_->exit_frame);
-  if (last_exit_frame_ == 0 || IsInFastCall()) return false;
-  uintptr_t frame = last_exit_frame_;
-  if (!IsOnStack(frame, sp)) return false;
+  last_fast_caller_ = ReadFastCaller();
+  auto [caller, pc] = last_fast_caller_;
+  uintptr_t frame = caller != 0 ? 0 : last_exit_frame_;
+  if (caller == 0 && !IsOnStack(frame, sp)) return false;
   bool is_below_cpp = false;
   while (new_step_count_ < kMaxSteps) {
     if (new_frame_count_ > 0 && IsOnLastWay(frame, is_below_cpp)) return true;
     new_steps_[new_step_count_++] = {frame, is_below_cpp, 0, 0};
-    Watch(frame);
-    const uintptr_t caller = *At<uintptr_t>(frame);
-    const uintptr_t pc = *At<uintptr_t>(frame + sizeof frame);
-    if (!IsOnStack(caller, frame)) return false;
+    if (frame != 0) {
+      Watch(frame);
+      caller = *At<uintptr_t>(frame);
+      pc = *At<uintptr_t>(frame + sizeof frame);
+    }
+    if (!IsOnStack(caller, std::max(frame, sp))) return false;
     const uint64_t type = *At<uint64_t>(caller + layout_->context_or_type);
     if (IsSmi(type)) Watch(caller + layout_->context_or_type);
     if (type == layout_->entry || type == layout_->construct_entry) {
@@ -181,7 +184,7 @@ void FrameWalker::KeepWalk() {
 bool FrameWalker::IsSameAsLast() const {
   if (watched_count_ == 0 ||
       *At<uintptr_t>(isolate_ + layout_->exit_frame) != last_exit_frame_ ||
-      IsInFastCall()) {
+      ReadFastCaller() != last_fast_caller_) {
     return false;
   }
   // The innermost frames come last, and differ most often.
@@ -218,8 +221,11 @@ size_t FrameWalker::CountSameSteps() const {
   return different - steps_.begin();
 }
 
-bool FrameWalker::IsInFastCall() const {
-  return *At<uintptr_t>(isolate_ + layout_->fast_call) != 0;
+FrameWalker::FastCaller FrameWalker::ReadFastCaller() const {
+  const auto frame = *At<uintptr_t>(isolate_ + layout_->fast_caller_frame);
+  if (frame == 0) [[likely]]
+    return {};
+  return {frame, *At<uintptr_t>(isolate_ + layout_->fast_caller_pc)};
 }
 
 bool FrameWalker::IsOnStack(uintptr_t frame, uintptr_t below) const {
@@ -275,6 +281,16 @@ FrameWalker::KnownFrame& FrameWalker::Find(const Frame& frame) {
       return known;
     }
   }
+}
+
+FrameWalker::Kind FrameWalker::KindOf(const Frame& frame) {
+  Kind kind = Find(frame).kind;
+  if (kind == Kind::kUnknown && IsFunction(frame) &&
+      learnt_->is_compiled_function(frame.pc)) {
+    kind = Kind::kMachineCode;
+    Remember(frame, kind);
+  }
+  return kind;
 }
 
 void FrameWalker::Remember(const Frame& frame, Kind kind) {

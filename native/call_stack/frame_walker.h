@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "call_stack/frame_layout.h"
@@ -21,12 +22,12 @@ namespace memray_mocha {
 /// machine code, and for bytecode its array and offset.
 ///
 /// V8's frames are linked by frame pointers. What kind a frame is depends on
-/// where its code is at, and this is learnt from V8: a stack with an address
-/// that was never seen is V8's to take, and then compared frame by frame. On
-/// the way, all words of the stack that the result hangs on are noted. While
-/// they are the same, so is the call stack; the frames' own positions in
-/// bytecode are among them. Where only inner ones differ, the walk ends where
-/// it comes upon the last one's way.
+/// where its code is at, and this is learnt from V8: of compiled functions by
+/// its code events. Else a stack with an address that was never seen is V8's to
+/// take, and then compared frame by frame. On the way, all words of the stack
+/// that the result hangs on are noted. While they are the same, so is the call
+/// stack; the frames' own positions in bytecode are among them. Where only
+/// inner ones differ, the walk ends where it comes upon the last one's way.
 ///
 /// For the thread of one isolate. Reads nothing but the stack, between the
 /// caller and its end.
@@ -51,6 +52,13 @@ class FrameWalker {
 
   /// What V8 has told of the frames of an isolate, and how often it was asked.
   class Learnt {
+   public:
+    using IsCompiledFunction = std::function<bool(uintptr_t return_address)>;
+
+    /// @param is_compiled_function as V8's code events tell.
+    explicit Learnt(IsCompiledFunction is_compiled_function)
+        : is_compiled_function(std::move(is_compiled_function)) {}
+
    private:
     friend class FrameWalker;
 
@@ -68,6 +76,7 @@ class FrameWalker {
 
     static constexpr size_t kInitialFrames = 1024;  // a power of two
 
+    const IsCompiledFunction is_compiled_function;
     // Open addressing with linear probing.
     std::vector<Frame> frames = std::vector<Frame>(kInitialFrames);
     size_t count = 0;
@@ -81,7 +90,7 @@ class FrameWalker {
   /// known.
   /// @param learnt shared by the walkers of the isolate.
   FrameWalker(const FrameLayout* layout, uintptr_t isolate, uintptr_t stack_end,
-              std::shared_ptr<Learnt> learnt = std::make_shared<Learnt>());
+              std::shared_ptr<Learnt> learnt);
 
   bool IsUsable() const {
     return layout_ && !has_failed.load(std::memory_order_relaxed);
@@ -146,6 +155,13 @@ class FrameWalker {
     bool is_below_cpp;
   };
 
+  /// What called C++ without an exit frame; 0 for none.
+  struct FastCaller {
+    uintptr_t frame;
+    uintptr_t pc;
+    bool operator==(const FastCaller&) const = default;
+  };
+
   /// Two words, side by side.
   struct WatchedWords {
     const __m128i* address;
@@ -163,7 +179,7 @@ class FrameWalker {
 
   /// From one frame to the next.
   struct Step {
-    uintptr_t frame;  // from where
+    uintptr_t frame;  // from where; 0 to what made a fast call
     bool is_below_cpp;
     // How many words it watched, and frames it gave; in steps_ together
     // with the steps further out.
@@ -196,19 +212,21 @@ class FrameWalker {
   size_t CountSameSteps() const;
   bool IsOnLastWay(uintptr_t frame, bool is_below_cpp);
   void KeepWalk();
-  bool IsInFastCall() const;
+  FastCaller ReadFastCaller() const;
   bool IsOnStack(uintptr_t frame, uintptr_t below) const;
   void Watch(uintptr_t address);
   void* PlaceInBytecode(const Frame& frame) const;
   bool IsFunction(const Frame& frame) const;
   static uint64_t TypeOf(const Frame& frame);
   KnownFrame& Find(const Frame& frame);
+  Kind KindOf(const Frame& frame);
   void Remember(const Frame& frame, Kind kind);
 
   const FrameLayout* const layout_;
   const uintptr_t isolate_;
   const uintptr_t stack_end_;
   uintptr_t last_exit_frame_ = 0;
+  FastCaller last_fast_caller_{};
 
   // Of the walk under way, innermost first.
   std::array<WatchedWords, kMaxSteps * kMaxWatchedByStep> new_watched_;

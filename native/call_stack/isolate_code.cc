@@ -77,10 +77,19 @@ Code::Kind KindOf(const v8::JitCodeEvent& event, std::string_view name) {
     case v8::JitCodeEvent::WASM_CODE:
       return Code::Kind::kWebAssembly;
     default:
-      // The mark of the compiler; but WebAssembly may name its functions so.
-      return !event.script.IsEmpty() && name.starts_with("JS:^")
-                 ? Code::Kind::kSparkplugCode
-                 : Code::Kind::kMachineCode;
+      break;
+  }
+  // The mark of the compiler; but WebAssembly may name its functions so.
+  const size_t mark = name.find(':') + 1;
+  if (event.script.IsEmpty() || mark >= name.size())
+    return Code::Kind::kMachineCode;
+  switch (name[mark]) {
+    case '^':
+      return Code::Kind::kSparkplugCode;
+    case '~':
+      return Code::Kind::kInterpreterCode;
+    default:
+      return Code::Kind::kMachineCode;
   }
 }
 
@@ -119,6 +128,14 @@ IsolateCode::~IsolateCode() {
 bool IsolateCode::Has(uintptr_t address) const {
   std::lock_guard lock(mutex_);
   return codes_.Find(address).code || codes_.Find(address - 1).code;
+}
+
+bool IsolateCode::IsCompiledFunction(uintptr_t return_address) const {
+  std::lock_guard lock(mutex_);
+  const Code* code = codes_.Find(return_address - 1).code;
+  return code && code->script_id != 0 &&
+         (code->kind == Code::Kind::kMachineCode ||
+          code->kind == Code::Kind::kSparkplugCode);
 }
 
 IsolateCode::Place IsolateCode::Locate(int script_id, uint32_t position) const {

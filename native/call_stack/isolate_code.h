@@ -52,6 +52,9 @@ class IsolateCode {
   /// Whether an address is in code that V8 has told of, or right behind it.
   bool Has(uintptr_t address) const;
 
+  /// Whether a call returns to machine code that V8 has made of a function.
+  bool IsCompiledFunction(uintptr_t return_address) const;
+
   /// Where a position of a script is. Touches V8's heap: only where JavaScript
   /// could run.
   Place Locate(int script_id, uint32_t position) const;

@@ -88,7 +88,9 @@ class JsCallStacks {
 
   v8::Isolate* const isolate_;
   const std::shared_ptr<FrameWalker::Learnt> learnt_ =
-      std::make_shared<FrameWalker::Learnt>();
+      std::make_shared<FrameWalker::Learnt>([this](uintptr_t return_address) {
+        return code_.IsCompiledFunction(return_address);
+      });
   std::array<Walk, 2> walks_;
   /// Made after them: to find out V8's frame layout they listen to code events
   /// too, and V8 has one listener.

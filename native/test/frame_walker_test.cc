@@ -16,8 +16,9 @@ constexpr uint64_t kStub = 9 << 1;
 constexpr uint64_t kContext = 0x5001;
 
 constexpr FrameLayout kLayout = {.exit_frame = 8,
-                                 .fast_call = 16,
-                                 .vm_state = 24,
+                                 .fast_caller_frame = 16,
+                                 .fast_caller_pc = 24,
+                                 .vm_state = 32,
                                  .context_or_type = -8,
                                  .function = -16,
                                  .bytecode_array = -32,
@@ -52,6 +53,12 @@ class FakeStack {
     pc_ = 0;
     isolate_[1] = 0;
   }
+  /// JavaScript calls C++ without a frame for that, or is back from it.
+  void CallFast(uint64_t frame, uint64_t pc) {
+    isolate_[1] = 0;
+    isolate_[2] = frame;
+    isolate_[3] = pc;
+  }
   /// JavaScript calls C++.
   void CallCpp() {
     Push(kStub);
@@ -81,7 +88,7 @@ class FakeStack {
   size_t top_;
   size_t frame_ = 0;
   uint64_t pc_ = 0;
-  uint64_t isolate_[4] = {};
+  uint64_t isolate_[5] = {};
 };
 
 struct Walked {
@@ -92,11 +99,16 @@ struct Walked {
 
 /// The address of C++.
 constexpr uintptr_t kCpp = 0x600;
+/// From here on V8 has told of functions.
+constexpr uintptr_t kCompiledFunctions = 0x10000;
 
 class Walking {
  public:
   explicit Walking(const FakeStack& stack)
-      : stack_(stack), walker_(&kLayout, stack.isolate(), stack.end()) {}
+      : stack_(stack),
+        walker_(&kLayout, stack.isolate(), stack.end(),
+                std::make_shared<FrameWalker::Learnt>(
+                    [](uintptr_t pc) { return pc >= kCompiledFunctions; })) {}
 
   Walked Walk(size_t limit = 255) {
     const Result result = walker_.Walk(stack_.sp(), frames_, limit, &count_);
@@ -145,6 +157,24 @@ TEST("FrameWalker: what was never seen is V8's to tell") {
   EXPECT(walked.result == Result::kWalked);
   EXPECT(walked.frames == std::vector<uintptr_t>({kArray + 7, 0x400}));
   EXPECT(!FrameWalker::HasFailed());
+}
+
+TEST("FrameWalker: of compiled functions V8's code events are enough") {
+  FakeStack stack;
+  stack.Enter();
+  stack.Call(kCompiledFunctions);
+  stack.Call(kCompiledFunctions + 9);
+  stack.CallCpp();
+  const Walked walked = Walking(stack).Walk();
+  EXPECT(walked.result == Result::kWalked);
+  EXPECT(walked.frames ==
+         std::vector<uintptr_t>({kCompiledFunctions + 9, kCompiledFunctions}));
+  // A stub's frame at such an address is none of a function.
+  stack.Clear();
+  stack.Enter();
+  stack.Call(kCompiledFunctions, kStub);
+  stack.CallCpp();
+  EXPECT(Walking(stack).Walk().result == Result::kUnknown);
 }
 
 TEST("FrameWalker: the same stack is told from one that differs in bytecode") {
@@ -261,15 +291,43 @@ TEST("FrameWalker: who carries out the innermost bytecode") {
   EXPECT(walking.Walk().result == Result::kWalked);
 }
 
-TEST("FrameWalker: V8 is asked where JavaScript called without an exit frame") {
+TEST("FrameWalker: where JavaScript called without an exit frame") {
+  FakeStack stack;
+  stack.Enter();
+  stack.Call(0x400);
+  const auto frame =
+      reinterpret_cast<uint64_t>(stack.Call(0x450));  // runs what calls C++
+  stack.CallFast(frame, 0x800);
+  Walking walking(stack);
+  EXPECT(walking.Walk().result == Result::kUnknown);
+  walking.Learn({0x800, 0x400});
+  const Walked walked = walking.Walk();
+  EXPECT(walked.result == Result::kWalked);
+  EXPECT(walked.frames == std::vector<uintptr_t>({0x800, 0x400}));
+  EXPECT(walking.Walk().result == Result::kSame);
+  stack.CallFast(frame, 0x810);
+  EXPECT(walking.Walk().result == Result::kUnknown);
+  walking.Learn({0x810, 0x400});
+  EXPECT(walking.Walk().frames == std::vector<uintptr_t>({0x810, 0x400}));
+  stack.CallFast(frame, 0x800);
+  EXPECT(walking.Walk().frames == std::vector<uintptr_t>({0x800, 0x400}));
+  // The other word is left as it was.
+  stack.CallFast(0, 0x800);
+  stack.CallCpp();
+  EXPECT(walking.Walk().result == Result::kUnknown);
+  walking.Learn({0x450, 0x400});
+  EXPECT(walking.Walk().frames == std::vector<uintptr_t>({0x450, 0x400}));
+  stack.isolate_words()[3] = 0x820;
+  EXPECT(walking.Walk().result == Result::kSame);
+  EXPECT(!FrameWalker::HasFailed());
+}
+
+TEST("FrameWalker: V8 is asked where JavaScript has called nothing") {
   FakeStack stack;
   PushProgram(&stack);
   Walking walking(stack);
   walking.Learn({kArray + 7, 0x400});
   EXPECT(walking.Walk().result == Result::kWalked);
-  stack.isolate_words()[2] = 1;
-  EXPECT(walking.Walk().result == Result::kUnknown);
-  stack.isolate_words()[2] = 0;
   stack.isolate_words()[1] = 0;
   EXPECT(walking.Walk().result == Result::kUnknown);
 }
