@@ -5,6 +5,7 @@
       'native/call_stack/code_map.cc',
       'native/call_stack/frame_walker.cc',
       'native/call_stack/inline_allocation.cc',
+      'native/call_stack/inlined_positions.cc',
       'native/call_stack/native_call_stack.cc',
       'native/call_stack/native_symbols.cc',
       'native/call_stack/offset_slot.cc',
@@ -25,11 +26,11 @@
     # What includes <napi.h> or <v8.h>.
     'addon_sources': [
       'native/binding.cc',
+      'native/call_stack/code_layout.cc',
       'native/call_stack/frame_layout.cc',
       'native/call_stack/interpreter_calls.cc',
       'native/call_stack/isolate_code.cc',
       'native/call_stack/js_call_stack.cc',
-      'native/call_stack/sparkplug_layout.cc',
       'native/environment.cc',
       'native/js_heap/heap.cc',
       'native/js_heap/object_ids.cc',
@@ -56,6 +57,7 @@
       'native/test/held_events_test.cc',
       'native/test/hooks_test.cc',
       'native/test/inline_allocation_test.cc',
+      'native/test/inlined_positions_test.cc',
       'native/test/library/c23.cc',
       'native/test/known_stacks_test.cc',
       'native/test/live_blocks_test.cc',

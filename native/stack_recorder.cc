@@ -42,8 +42,9 @@ IsolateCode::Place BeginOf(const Code& code) {
 }
 
 /// @param address of bytecode, or where the call that is under way returns to.
-/// @return -1 when it is not known.
-int64_t FindPosition(const CodeMap::Location& location, uintptr_t address) {
+/// @return where in the code its position is to be looked up.
+uint32_t OffsetOfPosition(const CodeMap::Location& location,
+                          uintptr_t address) {
   const Code& code = *location.code;
   if (JsCallStacks::kLosesAllocationPositions && code.script_id != 0 &&
       code.kind == Code::Kind::kMachineCode) {
@@ -51,9 +52,9 @@ int64_t FindPosition(const CodeMap::Location& location, uintptr_t address) {
         reinterpret_cast<const uint8_t*>(address),
         reinterpret_cast<const uint8_t*>(address - 1 - location.offset),
         code.size_bytes);
-    if (after) return code.positions.Find(*after);
+    if (after) return *after;
   }
-  return code.positions.Find(location.offset);
+  return location.offset;
 }
 
 }  // namespace
@@ -95,6 +96,7 @@ void StackRecorder::RecordFrames(ThreadState* thread, const JsCallStack& js,
                                  const CodeMap& codes) {
   if (js_codes_ != codes.id() || js_version_ != codes.version()) {
     js_frames_by_address_.clear();
+    js_frames_.clear();
     recent_js_frames_.fill({});
     js_codes_ = codes.id();
     js_version_ = codes.version();
@@ -114,8 +116,8 @@ void StackRecorder::RecordFrames(ThreadState* thread, const JsCallStack& js,
     void* address = js.frames[depth];
     const auto place = reinterpret_cast<uintptr_t>(address);
     const uint32_t caller = stack;
-    const uint32_t frame = JsFrame(codes, place);
-    if (frame != 0) stack = Stack(caller, frame);
+    for (const uint32_t frame : JsFrames(codes, place))
+      stack = Stack(stack, frame);
     thread->known_stacks.Add(place, caller, stack);
     thread->last_frames[depth] = address;
     thread->last_stacks[depth] = stack;
@@ -123,20 +125,21 @@ void StackRecorder::RecordFrames(ThreadState* thread, const JsCallStack& js,
   thread->last_count = js.count;
 }
 
-/// @return 0 for an address of code that V8 has not told of.
-uint32_t StackRecorder::JsFrame(const CodeMap& codes, uintptr_t address) {
+std::span<const uint32_t> StackRecorder::JsFrames(const CodeMap& codes,
+                                                  uintptr_t address) {
   // Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4.
-  auto& [recent, frame] = recent_js_frames_[address * 0x9E3779B97F4A7C15 >>
-                                            (64 - kRecentJsFrameBits)];
+  auto& [recent, frames] = recent_js_frames_[address * 0x9E3779B97F4A7C15 >>
+                                             (64 - kRecentJsFrameBits)];
   if (recent != address) {
-    frame = FindJsFrame(codes, address);
-    recent = frame == 0 ? 0 : address;
+    frames = FindJsFrames(codes, address);
+    recent = frames.count == 0 ? 0 : address;
   }
-  return frame;
+  return std::span(js_frames_).subspan(frames.first, frames.count);
 }
 
 /// The same, among all.
-uint32_t StackRecorder::FindJsFrame(const CodeMap& codes, uintptr_t address) {
+StackRecorder::FrameRange StackRecorder::FindJsFrames(const CodeMap& codes,
+                                                      uintptr_t address) {
   const auto known = js_frames_by_address_.find(address);
   if (known != js_frames_by_address_.end()) return known->second;
   CodeMap::Location location = codes.Find(address);
@@ -144,11 +147,14 @@ uint32_t StackRecorder::FindJsFrame(const CodeMap& codes, uintptr_t address) {
   // even the next function's. In bytecode it is the call itself.
   if (!location.code || location.code->kind != Code::Kind::kBytecode)
     location = codes.Find(address - 1);
-  if (!location.code) return 0;
-  const uint32_t frame =
-      DefineJsFrame(codes, *location.code, FindPosition(location, address));
-  js_frames_by_address_[address] = frame;
-  return frame;
+  if (!location.code) return {};
+  FrameRange frames{static_cast<uint32_t>(js_frames_.size()), 0};
+  for (const auto& [function, position] :
+       location.code->FindPlaces(OffsetOfPosition(location, address))) {
+    js_frames_.push_back(DefineJsFrame(codes, *function, position));
+    ++frames.count;
+  }
+  return js_frames_by_address_[address] = frames;
 }
 
 uint32_t StackRecorder::DefineJsFrame(const CodeMap& codes, const Code& code,
@@ -156,7 +162,7 @@ uint32_t StackRecorder::DefineJsFrame(const CodeMap& codes, const Code& code,
   // Node's internals are compiled before V8 is listened to, and some again
   // later: one line of the user's must not become two call stacks by that.
   if (IsOfNode(codes, code)) position = -1;
-  uint32_t& frame = js_frames_[code.id][position + 1];
+  uint32_t& frame = js_frames_by_position_[code.id][position + 1];
   if (frame != 0) return frame;
   frame = writer_->DefineJsFrame(DefineCode(codes, code), position + 1);
   SetOwner(frame, code.script_id == 0

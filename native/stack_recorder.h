@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -87,12 +88,19 @@ class StackRecorder {
     IsolateCode::Place begin;  // of the function
     bool has_source_map;
   };
+  /// The frames of an address, in js_frames_: its code's own function's, and
+  /// then those of the functions that are inlined there. None for an address of
+  /// code that V8 has not told of.
+  struct FrameRange {
+    uint32_t first;
+    uint32_t count;
+  };
   uint32_t RecordJs(ThreadState* thread, const JsCallStack& js);
   uint32_t RecordNative(ThreadState* thread, uint32_t stack);
   void RecordFrames(ThreadState* thread, const JsCallStack& js,
                     const CodeMap& codes);
-  uint32_t JsFrame(const CodeMap& codes, uintptr_t address);
-  uint32_t FindJsFrame(const CodeMap& codes, uintptr_t address);
+  std::span<const uint32_t> JsFrames(const CodeMap& codes, uintptr_t address);
+  FrameRange FindJsFrames(const CodeMap& codes, uintptr_t address);
   uint32_t DefineJsFrame(const CodeMap& codes, const Code& code,
                          int64_t position);
   uint32_t FunctionFrame(const CodeMap& codes,
@@ -114,16 +122,17 @@ class StackRecorder {
   std::vector<Owner> frame_owners_{Owner::kCaller};  // by frame
   std::vector<bool> stack_is_own_{false};            // by call stack
   // By address: valid for js_version_ of the code map.
-  std::unordered_map<uintptr_t, uint32_t> js_frames_by_address_;
+  std::unordered_map<uintptr_t, FrameRange> js_frames_by_address_;
+  std::vector<uint32_t> js_frames_;
   // Of these, some that were looked up last: for most it is one of them.
   static constexpr int kRecentJsFrameBits = 10;
-  std::array<std::pair<uintptr_t, uint32_t>, size_t{1} << kRecentJsFrameBits>
+  std::array<std::pair<uintptr_t, FrameRange>, size_t{1} << kRecentJsFrameBits>
       recent_js_frames_{};
   uint64_t js_codes_ = 0;  // the code map's id
   uint64_t js_version_ = 0;
   // By id of the code object, and position + 1.
   std::unordered_map<uint64_t, std::unordered_map<uint64_t, uint32_t>>
-      js_frames_;
+      js_frames_by_position_;
   std::unordered_map<uint64_t, uint32_t> codes_;
   // By script and name, which has the place.
   std::map<std::pair<int, std::string>, uint32_t> function_frames_;

@@ -49,6 +49,31 @@ void PositionTable::Put(uint32_t value) {
   deltas_.push_back(static_cast<uint8_t>(value));
 }
 
+std::vector<Code::Place> Code::FindPlaces(uint32_t offset) const {
+  const auto position_of = [](const Code& function, int64_t position) {
+    return function.hides_positions ? -1 : position;
+  };
+  int64_t position = positions.Find(offset);
+  std::vector<Place> places;
+  const int64_t innermost = inlined ? inlined->by_offset.Find(offset) : 0;
+  for (int64_t number = innermost; number > 0;) {
+    // V8 can have told of more positions than it has kept calls.
+    if (number > std::ssize(inlined->calls)) {
+      position = -1;
+      break;
+    }
+    const InlinedCalls::Call& call = inlined->calls[number - 1];
+    const Code* function = call.is_recursion ? this : call.function.get();
+    if (function)
+      places.push_back({function, position_of(*function, position)});
+    position = call.position;
+    number = call.caller;
+  }
+  places.push_back({this, position_of(*this, position)});
+  std::reverse(places.begin(), places.end());
+  return places;
+}
+
 uint64_t CodeMap::NextId() {
   static std::atomic<uint64_t> last_id{0};
   return ++last_id;
@@ -66,7 +91,11 @@ void CodeMap::Add(uintptr_t address, std::unique_ptr<Code> code) {
 /// Bytecode from before V8 was listened to has no positions; its optimized code
 /// has. Both must be the same frame, so what bytecode lacks, neither has.
 void CodeMap::KeepToBytecode(Code* code) {
-  if (code->script_id == 0 || code->positions.IsEmpty()) return;
+  if (code->script_id == 0) return;
+  if (code->positions.IsEmpty()) {
+    code->hides_positions = true;
+    return;
+  }
   // The name ends in :line:column of where the function begins.
   size_t colon = code->name.rfind(':');
   if (colon != std::string::npos && colon > 0)
@@ -77,7 +106,9 @@ void CodeMap::KeepToBytecode(Code* code) {
   if (code->kind == Code::Kind::kBytecode) {
     functions_with_positions_.insert(std::move(function));
   } else if (!functions_with_positions_.contains(function)) {
-    code->positions = PositionTable();
+    code->hides_positions = true;
+    // Those of inlined functions are among them.
+    if (!code->inlined) code->positions = PositionTable();
   }
 }
 
@@ -109,6 +140,17 @@ const ScriptInfo& CodeMap::GetScript(int id) const {
   static const ScriptInfo forgotten{"", false};
   const auto found = scripts_.find(id);
   return found == scripts_.end() ? forgotten : found->second;
+}
+
+const PositionTable& CodeMap::GetPositions(uintptr_t address) const {
+  static const PositionTable none;
+  const auto found = next_positions_.find(address);
+  return found == next_positions_.end() ? none : found->second;
+}
+
+std::shared_ptr<const Code> CodeMap::Share(uintptr_t address) const {
+  const auto found = codes_.find(address);
+  return found == codes_.end() ? nullptr : found->second;
 }
 
 CodeMap::Location CodeMap::Find(uintptr_t address) const {

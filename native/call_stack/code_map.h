@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <set>
@@ -31,6 +32,10 @@ class PositionTable {
 
     /// Goes on to the next entry, if there is one at or before `offset`.
     bool Advance(uint32_t offset);
+    /// Goes on to the next entry, if there is one.
+    bool Advance() { return Advance(std::numeric_limits<uint32_t>::max()); }
+    /// Of the entry it is at.
+    uint32_t offset() const { return next_offset_; }
     /// Of the entry it is at; -1 before the first one.
     int64_t position() const { return position_; }
 
@@ -50,6 +55,28 @@ class PositionTable {
   std::vector<uint8_t> deltas_;
   uint32_t last_offset_ = 0;
   uint32_t last_position_ = 0;
+};
+
+struct Code;
+
+/// What TurboFan, V8's optimizing compiler, has inlined into code.
+struct InlinedCalls {
+  struct Call {
+    /// The bytecode of the function that is called; nullptr when it is not
+    /// known.
+    std::shared_ptr<const Code> function;
+    /// The code's own function calls itself: there is no other.
+    bool is_recursion;
+    /// Where the call is, in its caller's script; -1 when it is not known.
+    int64_t position;
+    /// The inlined call that it is in itself: one more than its index; 0 when
+    /// it is in the code's own function.
+    uint32_t caller;
+  };
+
+  /// Which inlined call each part of the code is of, numbered like callers.
+  PositionTable by_offset;
+  std::vector<Call> calls;
 };
 
 /// A piece of machine code or bytecode that V8 made.
@@ -74,6 +101,21 @@ struct Code {
   /// V8's name of it, as `JS:*parseRow /app/catalogue.js:41:18`.
   std::string name;
   PositionTable positions;
+  /// nullptr when there are none.
+  std::unique_ptr<const InlinedCalls> inlined = nullptr;
+  /// Whether positions in its own function are not to be told: see
+  /// CodeMap::KeepToBytecode.
+  bool hides_positions = false;
+
+  /// A function and a position in its script, -1 when it is not known.
+  struct Place {
+    const Code* function;
+    int64_t position;
+  };
+
+  /// @return what an offset belongs to: this code's own function, and then
+  /// those that are inlined there, each called by the one before.
+  std::vector<Place> FindPlaces(uint32_t offset) const;
 };
 
 struct ScriptInfo {
@@ -98,10 +140,15 @@ class CodeMap {
   void Remove(uintptr_t address);
   /// For the table of a code object that is about to be added.
   void SetPositions(uintptr_t address, PositionTable positions);
+  /// @return that table; empty when there is none.
+  const PositionTable& GetPositions(uintptr_t address) const;
 
   /// @return the code object that `address` lies in; its code is nullptr when
   /// none is known.
   Location Find(uintptr_t address) const;
+  /// @return the code object that begins at `address`, which lives on while
+  /// it is held; nullptr when none is known.
+  std::shared_ptr<const Code> Share(uintptr_t address) const;
 
   void AddScript(int id, ScriptInfo script) {
     scripts_.emplace(id, std::move(script));
@@ -122,7 +169,7 @@ class CodeMap {
   void KeepToBytecode(Code* code);
 
   const uint64_t id_ = NextId();
-  std::map<uintptr_t, std::unique_ptr<Code>> codes_;
+  std::map<uintptr_t, std::shared_ptr<Code>> codes_;
   std::map<uintptr_t, PositionTable> next_positions_;
   std::map<int, ScriptInfo> scripts_;
   // The functions whose bytecode has positions: script, and where they begin in

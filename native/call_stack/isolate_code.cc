@@ -221,6 +221,8 @@ void IsolateCode::OnCodeAdded(const v8::JitCodeEvent& event) {
       script_id, std::string(name), PositionTable()});
   if (code->kind == Code::Kind::kSparkplugCode)
     codes_.SetPositions(address, FindSparkplugPositions(address));
+  if (code->kind == Code::Kind::kMachineCode && script_id != 0)
+    code->inlined = FindInlinedCalls(address);
   codes_.Add(address, std::move(code));
   if (script_id == 0 || codes_.HasScript(script_id)) return;
   const v8::HandleScope scope(isolate_);
@@ -233,8 +235,8 @@ void IsolateCode::OnCodeAdded(const v8::JitCodeEvent& event) {
 
 /// V8 hands over no table for Sparkplug's code.
 PositionTable IsolateCode::FindSparkplugPositions(uintptr_t address) const {
-  if (!sparkplug_layout_) return {};
-  const auto source = sparkplug_layout_->FindSource(address);
+  if (!code_layout_.KnowsSparkplug()) return {};
+  const auto source = code_layout_.FindSparkplugSource(address);
   if (source) {
     const auto [bytecode, offset] =
         codes_.Find(reinterpret_cast<uintptr_t>(source->bytecode.data()));
@@ -243,13 +245,46 @@ PositionTable IsolateCode::FindSparkplugPositions(uintptr_t address) const {
         bytecode->size_bytes != source->bytecode.size()) {
       return {};
     }
-    const auto positions = TranslatePositions(
-        bytecode->positions, *source, sparkplug_layout_->instruction_sizes());
+    const auto positions = TranslatePositions(bytecode->positions, *source,
+                                              code_layout_.instruction_sizes());
     if (positions) return *positions;
   }
   // This V8 keeps it otherwise. Better slow than a wrong line.
   v8::V8::SetFlagsFromString("--no-sparkplug");
   return {};
+}
+
+/// V8 tells the positions of TurboFan's code, and not whose they are.
+/// @return nullptr when they are the code's own function's.
+std::unique_ptr<const InlinedCalls> IsolateCode::FindInlinedCalls(
+    uintptr_t address) const {
+  if (!code_layout_.KnowsInlining() || codes_.GetPositions(address).IsEmpty())
+    return nullptr;
+  auto inlined = ReadInlinedCalls(address);
+  // This V8 keeps it otherwise.
+  if (!inlined) v8::V8::SetFlagsFromString("--no-turbo-inlining");
+  if (!inlined || inlined->by_offset.IsEmpty()) return nullptr;
+  return std::make_unique<const InlinedCalls>(std::move(*inlined));
+}
+
+std::optional<InlinedCalls> IsolateCode::ReadInlinedCalls(
+    uintptr_t address) const {
+  const auto inlining = code_layout_.FindInlining(address);
+  if (!inlining) return std::nullopt;
+  auto by_offset =
+      DecodeCallsByOffset(inlining->positions, codes_.GetPositions(address));
+  const auto calls =
+      DecodeInlinedCalls(inlining->calls, inlining->functions.size());
+  if (!by_offset || !calls) return std::nullopt;
+  InlinedCalls inlined;
+  if (by_offset->IsEmpty()) return inlined;
+  inlined.by_offset = std::move(*by_offset);
+  for (const auto& [position, caller, function] : *calls) {
+    inlined.calls.push_back(
+        {function < 0 ? nullptr : codes_.Share(inlining->functions[function]),
+         function < 0, position, caller});
+  }
+  return inlined;
 }
 
 void IsolateCode::KeepScript(const std::string& name, int script_id,

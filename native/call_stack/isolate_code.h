@@ -6,11 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
+#include "call_stack/code_layout.h"
 #include "call_stack/code_map.h"
-#include "call_stack/sparkplug_layout.h"
 
 namespace memray_mocha {
 
@@ -67,6 +69,8 @@ class IsolateCode {
   static void OnCodeEvent(const v8::JitCodeEvent* event);
   void OnCodeAdded(const v8::JitCodeEvent& event);
   PositionTable FindSparkplugPositions(uintptr_t address) const;
+  std::unique_ptr<const InlinedCalls> FindInlinedCalls(uintptr_t address) const;
+  std::optional<InlinedCalls> ReadInlinedCalls(uintptr_t address) const;
   void KeepScript(const std::string& name, int script_id,
                   v8::Local<v8::UnboundScript> script);
   v8::Local<v8::UnboundScript> FindScript(int script_id) const;
@@ -74,7 +78,7 @@ class IsolateCode {
 
   v8::Isolate* const isolate_;
   // Found out here, not while a code event is handled.
-  const SparkplugLayout* const sparkplug_layout_ = SparkplugLayout::OfProcess();
+  const CodeLayout& code_layout_ = CodeLayout::OfProcess();
   mutable std::mutex mutex_;
   CodeMap codes_;
   std::map<int, v8::Global<v8::UnboundScript>> scripts_;

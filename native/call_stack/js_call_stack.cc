@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <atomic>
 
-#include "call_stack/sparkplug_layout.h"
+#include "call_stack/code_layout.h"
 #include "recursion_guard.h"
 
 namespace memray_mocha {
@@ -47,11 +47,17 @@ JsCallStacks::~JsCallStacks() { of_this_thread_ = nullptr; }
 void JsCallStacks::RestrictCompilers() {
   const RecursionGuard guard;
   // V8 tells positions in bytecode and in TurboFan's code, not in Sparkplug's,
-  // where SparkplugLayout may find them, nor in Maglev's, and not which
-  // function an inlined position belongs to. With all of them a line would be
-  // reported as several call stacks, some of them wrong.
-  if (!SparkplugLayout::OfProcess())
-    v8::V8::SetFlagsFromString("--no-sparkplug");
+  // nor in Maglev's, and not which function an inlined position belongs to;
+  // CodeLayout may find it out, but for Maglev. With all of them a line would
+  // be reported as several call stacks, some of them wrong.
+  const CodeLayout& layout = CodeLayout::OfProcess();
+  if (!layout.KnowsSparkplug()) v8::V8::SetFlagsFromString("--no-sparkplug");
+  if (!layout.KnowsInlining())
+    v8::V8::SetFlagsFromString("--no-turbo-inlining");
+  // Where TurboFan is all that follows on Sparkplug, what it saves by inlining
+  // more than small functions, it does not make up for the time it takes to
+  // compile. See docs/performance.md.
+  v8::V8::SetFlagsFromString("--max-inlined-bytecode-size=27");
   v8::V8::SetFlagsFromString("--no-maglev");
 #if V8_MAJOR_VERSION >= 13
   // V8's sampler does not see what other threads allocate.
@@ -62,9 +68,8 @@ void JsCallStacks::RestrictCompilers() {
   v8::V8::SetFlagsFromString("--invocation-count-for-turbofan=6000");
   v8::V8::SetFlagsFromString("--no-maglev-overwrite-budget");
 #endif
-  v8::V8::SetFlagsFromString("--no-turbo-inlining");
-  // Nor whose the objects are that TurboFan allocates in one go: they would all
-  // be the first line's.
+  // Nor does V8 tell whose the objects are that TurboFan allocates in one go:
+  // they would all be the first line's.
   v8::V8::SetFlagsFromString("--no-turbo-allocation-folding");
 }
 

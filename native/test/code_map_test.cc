@@ -56,6 +56,53 @@ TEST("PositionTable: positions go far back and forth") {
   EXPECT_EQUAL(table.Find(200000), 0x7FFFFFFF);
 }
 
+using Places = std::vector<std::pair<uint64_t, int64_t>>;
+
+/// @return the ids of the functions, and the positions in them.
+Places PlacesAt(const Code& code, uint32_t offset) {
+  Places places;
+  for (const auto& [function, position] : code.FindPlaces(offset))
+    places.emplace_back(function->id, position);
+  return places;
+}
+
+TEST("Code: without inlined calls all offsets are its own function's") {
+  const auto code = MakeCode(1, 0x40);
+  code->positions = MakePositions({{4, 100}});
+  EXPECT(PlacesAt(*code, 0) == (Places{{1, -1}}));
+  EXPECT(PlacesAt(*code, 4) == (Places{{1, 100}}));
+}
+
+TEST("Code: an offset of inlined functions has their callers, too") {
+  const auto code = MakeCode(1, 0x40);
+  code->positions = MakePositions({{4, 100}, {8, 200}, {12, 300}, {16, 101}});
+  code->inlined = std::make_unique<InlinedCalls>(InlinedCalls{
+      MakePositions({{8, 1}, {12, 2}, {16, 0}}),
+      {{MakeCode(2, 8), false, 110, 0}, {MakeCode(3, 8), false, 210, 1}}});
+  EXPECT(PlacesAt(*code, 4) == (Places{{1, 100}}));
+  EXPECT(PlacesAt(*code, 8) == (Places{{1, 110}, {2, 200}}));
+  EXPECT(PlacesAt(*code, 13) == (Places{{1, 110}, {2, 210}, {3, 300}}));
+  EXPECT(PlacesAt(*code, 16) == (Places{{1, 101}}));
+}
+
+TEST("Code: a function may be inlined in itself, and one not be known") {
+  const auto code = MakeCode(1, 0x40);
+  code->positions = MakePositions({{4, 100}, {8, 200}});
+  code->inlined = std::make_unique<InlinedCalls>(
+      InlinedCalls{MakePositions({{4, 1}, {8, 2}}),
+                   {{nullptr, true, 90, 0}, {nullptr, false, 210, 1}}});
+  EXPECT(PlacesAt(*code, 4) == (Places{{1, 90}, {1, 100}}));
+  EXPECT(PlacesAt(*code, 8) == (Places{{1, 90}, {1, 210}}));
+}
+
+TEST("Code: of an inlined call that V8 has not kept only the caller is known") {
+  const auto code = MakeCode(1, 0x40);
+  code->positions = MakePositions({{4, 100}});
+  code->inlined =
+      std::make_unique<InlinedCalls>(InlinedCalls{MakePositions({{4, 1}}), {}});
+  EXPECT(PlacesAt(*code, 4) == (Places{{1, -1}}));
+}
+
 TEST("CodeMap: finds code from its first byte to its last") {
   CodeMap map;
   map.Add(0x1000, MakeCode(1, 0x10));
@@ -180,6 +227,37 @@ TEST("CodeMap: machine code has positions only where the bytecode has") {
   EXPECT(!add(0x5000, Kind::kMachineCode, 2, "JS:*late /b.js:5:10", true));
   // Code without a script is V8's own, and keeps what it has.
   EXPECT(add(0x6000, Kind::kMachineCode, 0, "Builtin:ArrayMap", true));
+}
+
+TEST("CodeMap: inlined functions have positions where their bytecode has") {
+  CodeMap map;
+  map.Add(0x1000, MakeCode(1, 0x20, Kind::kBytecode, 1, "JS:~early /a.js:1:1"));
+  map.SetPositions(0x2000, MakePositions({{0, 7}}));
+  map.Add(0x2000, MakeCode(2, 0x20, Kind::kBytecode, 1, "JS:~late /a.js:5:1"));
+  const auto add = [&map](uintptr_t address, std::string name,
+                          uintptr_t inlined) {
+    map.SetPositions(address, MakePositions({{0, 70}}));
+    auto code = MakeCode(address, 0x20, Kind::kMachineCode, 1, std::move(name));
+    code->inlined = std::make_unique<InlinedCalls>(InlinedCalls{
+        MakePositions({{0, 1}}), {{map.Share(inlined), false, 80, 0}}});
+    map.Add(address, std::move(code));
+    return PlacesAt(*map.Find(address).code, 0);
+  };
+  EXPECT(add(0x3000, "JS:*late /a.js:5:1", 0x1000) ==
+         (Places{{0x3000, 80}, {1, -1}}));
+  EXPECT(add(0x4000, "JS:*early /a.js:1:1", 0x2000) ==
+         (Places{{0x4000, -1}, {2, 70}}));
+}
+
+TEST("CodeMap: an inlined function's code stays known when it is gone") {
+  CodeMap map;
+  map.Add(0x1000, MakeCode(1, 0x20));
+  const std::shared_ptr<const Code> code = map.Share(0x1000);
+  EXPECT_EQUAL(code->id, 1u);
+  EXPECT(!map.Share(0x1001));
+  map.Remove(0x1000);
+  EXPECT(!map.Share(0x1000));
+  EXPECT_EQUAL(code->id, 1u);
 }
 
 TEST("CodeMap: scripts by id, the first description stays") {
