@@ -13,7 +13,7 @@ const cases = [
   { name: '1M', liveBlocks: FEW_BLOCKS, events: MILLION },
   { name: '10M', liveBlocks: FEW_BLOCKS, events: 10 * MILLION },
   { name: '10M-live', liveBlocks: MANY_BLOCKS, events: 10 * MILLION },
-  { name: '100M', liveBlocks: FEW_BLOCKS, events: 100 * MILLION, isReadOnce: true },
+  { name: '100M', liveBlocks: FEW_BLOCKS, events: 100 * MILLION },
 ];
 
 /**
@@ -28,7 +28,7 @@ const cases = [
 
 /**
  * @param {string} node
- * @param {number} runs of each capture, but the longest
+ * @param {number} runs of each capture
  * @param {number} maxEvents longer captures are left out
  * @returns {Promise<Reading[]>}
  */
@@ -39,12 +39,12 @@ export async function measureReader(node, runs, maxEvents) {
   const readings = [];
   try {
     for (const each of cases.filter(({ events }) => events <= maxEvents)) {
-      const { name, liveBlocks, events, isReadOnce } = each;
+      const { name, liveBlocks, events } = each;
       process.stderr.write(`reader: ${name}\n`);
       await run(node, [script('write-capture'), file, String(liveBlocks), String(events)]);
       /** @type {Reading[]} */
       const ofFile = [];
-      for (let i = 0; i < (isReadOnce ? 1 : runs); i++) {
+      for (let i = 0; i < runs; i++) {
         ofFile.push(JSON.parse(await run(node, [script('read-capture'), file], { quiet: true })));
       }
       const ms = median(ofFile.map((reading) => reading.ms));
