@@ -7,22 +7,14 @@ namespace memray_mocha {
 
 void HeldEvents::Begin(uint64_t native_bytes) {
   begin_bytes_ = bytes_ = raw_peak_bytes_ = native_bytes;
-  events_.clear();
+  count_ = 0;
   has_garbage_ = false;
-  peak_.reset();
-}
-
-void HeldEvents::Add(const Event& event) {
-  bytes_ += event.added_bytes;
-  raw_peak_bytes_ = std::max(raw_peak_bytes_, bytes_);
-  events_.push_back(event);
-  has_garbage_ |= event.is_garbage;
   peak_.reset();
 }
 
 void HeldEvents::ForgetGarbage() {
   if (!has_garbage_) return;
-  for (Event& event : events_) {
+  for (Event& event : events()) {
     // What a dead object's Sample says is no longer about it.
     if (!IsOfObject(event)) event.is_garbage = false;
   }
@@ -41,8 +33,8 @@ HeldEvents::Peak HeldEvents::FindPeak(uint64_t js_bytes) {
     });
   }
   Peak peak{0, live, js};
-  for (size_t i = 0; i < events_.size(); ++i) {
-    const Event& event = events_[i];
+  for (size_t i = 0; i < count_; ++i) {
+    const Event& event = memory_[i];
     const uint64_t now = live + event.added_bytes;
     if (!event.is_garbage) live = now;
     if (event.kind == Kind::kObject && !event.is_garbage && js_bytes > 0)
@@ -61,7 +53,7 @@ uint64_t HeldEvents::FindGarbage() {
   if (!has_garbage_) return 0;
   uint64_t garbage_bytes = 0;
   std::map<uint64_t, Event*> held;  // by address
-  for (Event& event : events_) {
+  for (Event& event : events()) {
     if (event.kind == Kind::kAllocation || event.kind == Kind::kObject) {
       held[event.address] = &event;
       continue;

@@ -1,9 +1,11 @@
 #ifndef NATIVE_HELD_EVENTS_H_
 #define NATIVE_HELD_EVENTS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "allocator.h"
@@ -53,8 +55,16 @@ class HeldEvents {
 
   /// Begins anew, in the memory that it has.
   void Begin(uint64_t native_bytes);
-  void Add(const Event& event);
-  size_t count() const { return events_.size(); }
+  [[gnu::always_inline]] void Add(const Event& event) {
+    bytes_ += event.added_bytes;
+    raw_peak_bytes_ = std::max(raw_peak_bytes_, bytes_);
+    if (count_ == memory_.size()) [[unlikely]]
+      memory_.resize(2 * count_ + kInitialEvents);
+    memory_[count_++] = event;
+    has_garbage_ |= event.is_garbage;
+    peak_.reset();
+  }
+  size_t count() const { return count_; }
   /// The largest total so far, garbage included.
   uint64_t raw_peak_bytes() const { return raw_peak_bytes_; }
 
@@ -69,8 +79,7 @@ class HeldEvents {
   /// position and is live.
   template <typename Visit>
   void ForEachObjectAfter(size_t position, Visit visit) const {
-    for (size_t i = position; i < events_.size(); ++i) {
-      const Event& event = events_[i];
+    for (const Event& event : events().subspan(position)) {
       if (event.kind == Kind::kObject && !event.is_garbage)
         visit(SampleOf(event));
     }
@@ -80,14 +89,14 @@ class HeldEvents {
   /// position.
   template <typename Write, typename WritePeak>
   void WriteAll(size_t position, Write write, WritePeak write_peak) const {
-    for (const Event& event : events_) {
+    for (const Event& event : events()) {
       const bool is_end =
           event.kind == Kind::kDeallocation || event.kind == Kind::kUnmapping;
       if (is_end && event.is_garbage && !event.ends_held) write(event);
     }
     if (position == 0) write_peak();
-    for (size_t i = 0; i < events_.size(); ++i) {
-      const Event& event = events_[i];
+    for (size_t i = 0; i < count_; ++i) {
+      const Event& event = memory_[i];
       const bool is_allocation = event.kind == Kind::kAllocation;
       if (!IsOfObject(event) && (is_allocation || !event.is_garbage))
         write(event);
@@ -97,6 +106,10 @@ class HeldEvents {
   }
 
  private:
+  static constexpr size_t kInitialEvents = 64;
+
+  std::span<Event> events() { return {memory_.data(), count_}; }
+  std::span<const Event> events() const { return {memory_.data(), count_}; }
   static Event EndOf(const Event& allocation);
   static bool IsOfObject(const Event& event) {
     return event.kind == Kind::kObject || event.kind == Kind::kObjectEnd;
@@ -109,7 +122,10 @@ class HeldEvents {
   uint64_t begin_bytes_ = 0;
   uint64_t bytes_ = 0;
   uint64_t raw_peak_bytes_ = 0;
-  std::vector<Event> events_;
+  /// What is held is at its beginning. Only memory behind that: a vector that
+  /// is appended to takes twice as many instructions for an event.
+  std::vector<Event> memory_;
+  size_t count_ = 0;
   bool has_garbage_ = false;
   /// While nothing was added since it was found.
   std::optional<Peak> peak_;

@@ -12,7 +12,6 @@ namespace {
 
 using records::HeapKind;
 
-constexpr size_t kTickBytes = size_t{256} << 10;
 constexpr uint64_t kMinStepBytes = uint64_t{64} << 10;
 constexpr uint64_t kStepDivisor = 20;  // 5%
 
@@ -67,31 +66,12 @@ PeakMeter::Clock::duration PeakMeter::Clock::now() {
          std::chrono::nanoseconds(time.tv_nsec);
 }
 
-void PeakMeter::Tick(size_t native_bytes, size_t js_bytes) {
-  js_bytes_ += js_bytes;
-  unseen_bytes_ += native_bytes + js_bytes;
-  const uint64_t raw = recording_->native_bytes() + native_bytes + js_bytes_;
-  if (raw >= Threshold()) recording_->HoldEvents();
-  is_due_ |=
-      unseen_bytes_ >= kTickBytes || (IsLimitOpen() && raw >= limit_bytes_);
-}
-
 void PeakMeter::TellHeld() {
   // Which objects are live is not known here, on whatever thread.
   if (recording_->FindPeak(0).bytes() <= peak_bytes_)
     return recording_->ReleaseEvents();
   Tell(HeapKind::kUnconfirmed, 0);
   threshold_bytes_ = peak_bytes_ + Step(peak_bytes_);
-}
-
-bool PeakMeter::IsLimitOpen() const {
-  return limit_bytes_ != 0 && confirmed_bytes_ < limit_bytes_;
-}
-
-/// The raw total from which on there is something to find out.
-uint64_t PeakMeter::Threshold() const {
-  return IsLimitOpen() ? std::min(threshold_bytes_, limit_bytes_)
-                       : threshold_bytes_;
 }
 
 uint64_t PeakMeter::JsBytes() {

@@ -1,6 +1,7 @@
 #ifndef NATIVE_PEAK_METER_H_
 #define NATIVE_PEAK_METER_H_
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -74,14 +75,28 @@ class PeakMeter final : public heap::CollectionListener {
 
   enum class Moment { kNow, kEnd };
 
-  void Tick(size_t native_bytes, size_t js_bytes);
+  /// In sight of who calls it for each event, as what it needs.
+  void Tick(size_t native_bytes, size_t js_bytes) {
+    js_bytes_ += js_bytes;
+    unseen_bytes_ += native_bytes + js_bytes;
+    const uint64_t raw = recording_->native_bytes() + native_bytes + js_bytes_;
+    if (raw >= Threshold()) recording_->HoldEvents();
+    is_due_ |=
+        unseen_bytes_ >= kTickBytes || (IsLimitOpen() && raw >= limit_bytes_);
+  }
+  bool IsLimitOpen() const {
+    return limit_bytes_ != 0 && confirmed_bytes_ < limit_bytes_;
+  }
+  /// The raw total from which on there is something to find out.
+  uint64_t Threshold() const {
+    return IsLimitOpen() ? std::min(threshold_bytes_, limit_bytes_)
+                         : threshold_bytes_;
+  }
   void LookAt(Moment moment, uint64_t js_bytes);
   void LookForTheLastTime(Moment moment);
   uint64_t UsedMore() const;
   bool IsCertain(uint64_t bytes, uint64_t sampled_bytes) const;
-  bool IsLimitOpen() const;
   bool IsForNextLook(uint64_t bytes) const;
-  uint64_t Threshold() const;
   uint64_t LivePeakBytes();
   uint64_t LikelyJsBytes(uint64_t js_bytes) const;
   void Collect(heap::Collection kind);
@@ -91,6 +106,8 @@ class PeakMeter final : public heap::CollectionListener {
   void TellLikely(uint64_t js_bytes);
   void Tell(records::HeapKind kind, uint64_t js_bytes);
   bool IsWorthCollecting(Moment moment, uint64_t raw_bytes) const;
+
+  static constexpr size_t kTickBytes = size_t{256} << 10;
 
   Recording* const recording_;
   RecordingMutex* const lock_;

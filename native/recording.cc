@@ -198,13 +198,6 @@ uint64_t Recording::EndMapping(uintptr_t begin, uintptr_t end) {
   return ended_bytes;
 }
 
-void Recording::Put(const HeldEvents::Event& event) {
-  if (is_holding_)
-    held_.Add(event);
-  else
-    Write(event);
-}
-
 void Recording::Write(const HeldEvents::Event& event) {
   switch (event.kind) {
     case HeldEvents::Kind::kAllocation:
@@ -219,18 +212,6 @@ void Recording::Write(const HeldEvents::Event& event) {
     case HeldEvents::Kind::kObjectEnd:
       return;  // the capture tells the JS heap at peaks only
   }
-}
-
-void Recording::HoldEvents() {
-  if (is_holding_) return;
-  held_.Begin(native_bytes());
-  is_holding_ = true;
-}
-
-bool Recording::is_full() const {
-  // Beyond that it would take more memory than it may tell of.
-  constexpr size_t kMaxHeldEvents = size_t{1} << 17;
-  return is_holding_ && held_.count() >= kMaxHeldEvents;
 }
 
 uint64_t Recording::raw_peak_bytes() const {

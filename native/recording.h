@@ -59,9 +59,16 @@ class Recording {
 
   /// From here on, what happens to native memory waits until a peak is told,
   /// or is found to be none.
-  void HoldEvents();
-  /// Whether what waits has become too much.
-  bool is_full() const;
+  void HoldEvents() {
+    if (is_holding_) return;
+    held_.Begin(native_bytes());
+    is_holding_ = true;
+  }
+  /// Whether what waits has become too much: beyond that it would take more
+  /// memory than it may tell of.
+  bool is_full() const {
+    return is_holding_ && held_.count() >= kMaxHeldEvents;
+  }
   /// The largest native total since then, garbage included.
   uint64_t raw_peak_bytes() const;
   /// The largest total that was certainly live, after a collection.
@@ -121,6 +128,8 @@ class Recording {
       const std::vector<object_sampler::FunctionNode>& nodes);
 
  private:
+  static constexpr size_t kMaxHeldEvents = size_t{1} << 17;
+
   void Allocate(const MemoryEvent& event, uint32_t thread);
   void Deallocate(const MemoryEvent& event);
   void Map(const MemoryEvent& event, uint32_t thread);
@@ -128,7 +137,12 @@ class Recording {
   void AddObject(const MemoryEvent& event);
   void EndObject(const MemoryEvent& event);
   uint64_t EndMapping(uintptr_t begin, uintptr_t end);
-  void Put(const HeldEvents::Event& event);
+  [[gnu::always_inline]] void Put(const HeldEvents::Event& event) {
+    if (is_holding_)
+      held_.Add(event);
+    else
+      Write(event);
+  }
   void Write(const HeldEvents::Event& event);
   void WriteSamplesBefore(size_t position);
   void WriteSamples();

@@ -20,7 +20,8 @@ bool RecordingMutex::try_lock() {
 }
 
 void RecordingMutex::TakeEvents() {
-  const auto apply = [this](const MemoryEvent& event, uint32_t thread) {
+  const auto apply = [this](const MemoryEvent& event, uint32_t thread)
+      __attribute__((always_inline)) {
     if (!recording_) return;
     if (meter_ && event.IsBegin()) meter_->TickNative(event.size_bytes);
     recording_->Apply(event, thread);

@@ -179,6 +179,14 @@ void FrameWalker::KeepWalk() {
     steps_[step_count_++] = total;
   }
   watched_count_ = total.watched;
+  FillUpWatched();
+}
+
+/// To a multiple of kComparedAtOnce, with what is watched anyway.
+void FrameWalker::FillUpWatched() {
+  if (watched_count_ == 0) return;
+  for (size_t i = watched_count_; i % kComparedAtOnce != 0; ++i)
+    watched_[i] = watched_[watched_count_ - 1];
 }
 
 bool FrameWalker::IsSameAsLast() const {
@@ -188,14 +196,12 @@ bool FrameWalker::IsSameAsLast() const {
     return false;
   }
   // The innermost frames come last, and differ most often.
-  size_t i = watched_count_;
-  for (; i % kComparedAtOnce != 0; --i) {
-    if (!watched_[i - 1].AreSame()) return false;
+  size_t i = (watched_count_ - 1) / kComparedAtOnce * kComparedAtOnce;
+  while (AreSeveralSame(&watched_[i])) {
+    if (i == 0) return true;
+    i -= kComparedAtOnce;
   }
-  for (; i > 0; i -= kComparedAtOnce) {
-    if (!AreSeveralSame(&watched_[i - kComparedAtOnce])) return false;
-  }
-  return true;
+  return false;
 }
 
 /// @param words kComparedAtOnce of them.
@@ -244,6 +250,7 @@ uint64_t FrameWalker::WatchAlso(uintptr_t address) {
   if (watched_count_ < watched_.size() && step_count_ > 0) {
     watched_[watched_count_++] = WatchedWords::At(address);
     ++steps_[step_count_ - 1].watched;
+    FillUpWatched();
   } else {
     Forget();
   }

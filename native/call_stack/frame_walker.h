@@ -212,6 +212,7 @@ class FrameWalker {
   size_t CountSameSteps() const;
   bool IsOnLastWay(uintptr_t frame, bool is_below_cpp);
   void KeepWalk();
+  void FillUpWatched();
   FastCaller ReadFastCaller() const;
   bool IsOnStack(uintptr_t frame, uintptr_t below) const;
   void Watch(uintptr_t address);

@@ -67,32 +67,48 @@ SpillingSink::SpillingSink(std::string directory)
     : directory_(std::move(directory)) {}
 
 void SpillingSink::Write(const void* data, size_t size_bytes) {
-  if (!file_ && memory_.size() + size_bytes > kMemoryBytes)
+  if (!file_ && memory_bytes_ + size_bytes > kMemoryBytes)
     file_ = FileSink::Temporary(directory_);
   if (file_) {
     file_->Write(data, size_bytes);
     error_ = file_->error();
-  } else {
-    const char* bytes = static_cast<const char*>(data);
-    memory_.insert(memory_.end(), bytes, bytes + size_bytes);
+    return;
+  }
+  const char* rest = static_cast<const char*>(data);
+  while (size_bytes > 0) {
+    const size_t offset = memory_bytes_ % kPieceBytes;
+    if (offset == 0)
+      pieces_.push_back(std::make_unique_for_overwrite<char[]>(kPieceBytes));
+    const size_t count = std::min(size_bytes, kPieceBytes - offset);
+    std::memcpy(&pieces_.back()[offset], rest, count);
+    memory_bytes_ += count;
+    rest += count;
+    size_bytes -= count;
   }
 }
 
 size_t SpillingSink::Read(uint64_t offset, void* target, size_t size_bytes) {
-  if (offset >= memory_.size()) {
+  if (offset >= memory_bytes_) {
     if (!file_) return 0;
     const size_t count =
-        file_->Read(offset - memory_.size(), target, size_bytes);
+        file_->Read(offset - memory_bytes_, target, size_bytes);
     error_ = file_->error();
     return count;
   }
-  const size_t count = std::min(size_bytes, memory_.size() - offset);
-  std::memcpy(target, memory_.data() + offset, count);
-  return count;
+  char* rest = static_cast<char*>(target);
+  const size_t total = std::min(size_bytes, memory_bytes_ - offset);
+  for (size_t read = 0; read < total;) {
+    const size_t begin = (offset + read) % kPieceBytes;
+    const size_t count = std::min(total - read, kPieceBytes - begin);
+    std::memcpy(rest + read, &pieces_[(offset + read) / kPieceBytes][begin],
+                count);
+    read += count;
+  }
+  return total;
 }
 
 uint64_t SpillingSink::size_bytes() const {
-  return memory_.size() + (file_ ? file_->size_bytes() : 0);
+  return memory_bytes_ + (file_ ? file_->size_bytes() : 0);
 }
 
 }  // namespace memray_mocha

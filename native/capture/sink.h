@@ -58,8 +58,12 @@ class SpillingSink final : public Sink {
   uint64_t size_bytes() const override;
 
  private:
+  static constexpr size_t kPieceBytes = size_t{64} << 10;
+
   const std::string directory_;
-  std::vector<char> memory_;
+  // In pieces, all full but the last one: what is written is copied once.
+  std::vector<std::unique_ptr<char[]>> pieces_;
+  size_t memory_bytes_ = 0;
   std::unique_ptr<FileSink> file_;
 };
 

@@ -12,8 +12,8 @@ const PAIRS = 96;
  * dearer has a reason, and says it.
  */
 const bounds = [
-  { depth: 1, atMost: 1150 },
-  { depth: 30, atMost: 1600 },
+  { depth: 1, atMost: 1100 },
+  { depth: 30, atMost: 1530 },
 ];
 
 describe('a tracked malloc and free', function () {
