@@ -59,7 +59,7 @@ class HeldEvents {
     bytes_ += event.added_bytes;
     raw_peak_bytes_ = std::max(raw_peak_bytes_, bytes_);
     if (count_ == memory_.size()) [[unlikely]]
-      memory_.resize(2 * count_ + kInitialEvents);
+      memory_.resize(std::max(2 * count_, kInitialEvents));
     memory_[count_++] = event;
     has_garbage_ |= event.is_garbage;
     peak_.reset();

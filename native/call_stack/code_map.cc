@@ -29,8 +29,8 @@ bool PositionTable::Reader::Advance(uint32_t offset) {
   if (next_offset_ > offset) return false;
   has_next_offset_ = false;
   const uint32_t delta = Get();
-  const auto last = static_cast<uint32_t>(std::max(position_, int64_t{0}));
-  position_ = last + ((delta >> 1) ^ (~(delta & 1) + 1));
+  last_position_ += (delta >> 1) ^ (~(delta & 1) + 1);
+  position_ = last_position_ == kUnknown ? -1 : int64_t{last_position_};
   return true;
 }
 

@@ -18,6 +18,9 @@ namespace memray_mocha {
 /// one for nearly every bytecode of a program.
 class PositionTable {
  public:
+  static constexpr uint32_t kUnknown = 0xFFFFFFFF;
+
+  /// @param position kUnknown when it is not known.
   void Add(uint32_t offset, uint32_t position);
   /// @return the position of the last entry at or before `offset`; -1 when
   /// there is none.
@@ -36,7 +39,8 @@ class PositionTable {
     bool Advance() { return Advance(std::numeric_limits<uint32_t>::max()); }
     /// Of the entry it is at.
     uint32_t offset() const { return next_offset_; }
-    /// Of the entry it is at; -1 before the first one.
+    /// Of the entry it is at; -1 when it is not known, and before the first
+    /// one.
     int64_t position() const { return position_; }
 
    private:
@@ -46,6 +50,7 @@ class PositionTable {
     const uint8_t* const end_;
     uint32_t next_offset_ = 0;
     bool has_next_offset_ = false;
+    uint32_t last_position_ = 0;
     int64_t position_ = -1;
   };
 

@@ -184,6 +184,7 @@ void FrameWalker::KeepWalk() {
 
 /// To a multiple of kComparedAtOnce, with what is watched anyway.
 void FrameWalker::FillUpWatched() {
+  static_assert(kMaxSteps * kMaxWatchedByStep % kComparedAtOnce == 0);
   if (watched_count_ == 0) return;
   for (size_t i = watched_count_; i % kComparedAtOnce != 0; ++i)
     watched_[i] = watched_[watched_count_ - 1];

@@ -222,7 +222,7 @@ void IsolateCode::OnCodeAdded(const v8::JitCodeEvent& event) {
   if (code->kind == Code::Kind::kSparkplugCode)
     codes_.SetPositions(address, FindSparkplugPositions(address));
   if (code->kind == Code::Kind::kMachineCode && script_id != 0)
-    code->inlined = FindInlinedCalls(address);
+    FindInlinedCalls(address, code.get());
   codes_.Add(address, std::move(code));
   if (script_id == 0 || codes_.HasScript(script_id)) return;
   const v8::HandleScope scope(isolate_);
@@ -255,34 +255,41 @@ PositionTable IsolateCode::FindSparkplugPositions(uintptr_t address) const {
 }
 
 /// V8 tells the positions of TurboFan's code, and not whose they are.
-/// @return nullptr when they are the code's own function's.
-std::unique_ptr<const InlinedCalls> IsolateCode::FindInlinedCalls(
-    uintptr_t address) const {
-  if (!code_layout_.KnowsInlining() || codes_.GetPositions(address).IsEmpty())
-    return nullptr;
-  auto inlined = ReadInlinedCalls(address);
-  // This V8 keeps it otherwise.
-  if (!inlined) v8::V8::SetFlagsFromString("--no-turbo-inlining");
-  if (!inlined || inlined->by_offset.IsEmpty()) return nullptr;
-  return std::make_unique<const InlinedCalls>(std::move(*inlined));
+void IsolateCode::FindInlinedCalls(uintptr_t address, Code* code) {
+  const PositionTable& positions = codes_.GetPositions(address);
+  if (!code_layout_.KnowsInlining() || positions.IsEmpty()) return;
+  const auto inlining = code_layout_.FindInlining(address);
+  auto inlined = inlining ? Decode(*inlining, positions) : std::nullopt;
+  if (inlined) {
+    if (!inlined->by_offset.IsEmpty())
+      code->inlined = std::make_unique<const InlinedCalls>(std::move(*inlined));
+    return;
+  }
+  // Better no line than a wrong one.
+  codes_.SetPositions(address, PositionTable());
+  // Maglev's code has none: they were of code that V8 dropped before it was
+  // added. Else this V8 keeps it otherwise.
+  if (!inlining || !inlining->positions.empty())
+    v8::V8::SetFlagsFromString("--no-turbo-inlining");
 }
 
-std::optional<InlinedCalls> IsolateCode::ReadInlinedCalls(
-    uintptr_t address) const {
-  const auto inlining = code_layout_.FindInlining(address);
-  if (!inlining) return std::nullopt;
-  auto by_offset =
-      DecodeCallsByOffset(inlining->positions, codes_.GetPositions(address));
+/// @return nothing when it is not as expected.
+std::optional<InlinedCalls> IsolateCode::Decode(
+    const CodeLayout::Inlining& inlining,
+    const PositionTable& positions) const {
+  auto by_offset = DecodeCallsByOffset(inlining.positions, positions);
   const auto calls =
-      DecodeInlinedCalls(inlining->calls, inlining->functions.size());
+      DecodeInlinedCalls(inlining.calls, inlining.functions.size());
   if (!by_offset || !calls) return std::nullopt;
   InlinedCalls inlined;
   if (by_offset->IsEmpty()) return inlined;
   inlined.by_offset = std::move(*by_offset);
   for (const auto& [position, caller, function] : *calls) {
+    auto bytecode =
+        function < 0 ? nullptr : codes_.Share(inlining.functions[function]);
+    if (bytecode && bytecode->kind != Code::Kind::kBytecode) bytecode = nullptr;
     inlined.calls.push_back(
-        {function < 0 ? nullptr : codes_.Share(inlining->functions[function]),
-         function < 0, position, caller});
+        {std::move(bytecode), function < 0, position, caller});
   }
   return inlined;
 }

@@ -69,8 +69,9 @@ class IsolateCode {
   static void OnCodeEvent(const v8::JitCodeEvent* event);
   void OnCodeAdded(const v8::JitCodeEvent& event);
   PositionTable FindSparkplugPositions(uintptr_t address) const;
-  std::unique_ptr<const InlinedCalls> FindInlinedCalls(uintptr_t address) const;
-  std::optional<InlinedCalls> ReadInlinedCalls(uintptr_t address) const;
+  void FindInlinedCalls(uintptr_t address, Code* code);
+  std::optional<InlinedCalls> Decode(const CodeLayout::Inlining& inlining,
+                                     const PositionTable& positions) const;
   void KeepScript(const std::string& name, int script_id,
                   v8::Local<v8::UnboundScript> script);
   v8::Local<v8::UnboundScript> FindScript(int script_id) const;

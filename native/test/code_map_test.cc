@@ -47,6 +47,14 @@ TEST("PositionTable: empty") {
   EXPECT_EQUAL(MakePositions({{0, 0}}).Find(0), 0);
 }
 
+TEST("PositionTable: a position that is not known") {
+  const PositionTable table =
+      MakePositions({{1, 7}, {2, PositionTable::kUnknown}, {3, 9}});
+  EXPECT_EQUAL(table.Find(1), 7);
+  EXPECT_EQUAL(table.Find(2), -1);
+  EXPECT_EQUAL(table.Find(3), 9);
+}
+
 TEST("PositionTable: positions go far back and forth") {
   const PositionTable table =
       MakePositions({{1, 0x7FFFFFFF}, {2, 0}, {200000, 0x7FFFFFFF}});

@@ -78,6 +78,14 @@ TEST("DecodeCallsByOffset: without inlined calls") {
              .IsEmpty());
 }
 
+TEST("DecodeCallsByOffset: of an inlined call, the position is not known") {
+  const auto calls = DecodeCallsByOffset(
+      MakeTable({Pack(10, -1), Pack(-1, 4)}),
+      MakePositions({{0, 10}, {9, PositionTable::kUnknown}}));
+  EXPECT(calls.has_value());
+  EXPECT_EQUAL(calls->Find(9), 5);
+}
+
 TEST("DecodeCallsByOffset: V8 does not tell of positions in its own files") {
   const auto calls =
       DecodeCallsByOffset(MakeTable({Pack(10, 2), kInFileOfV8, Pack(11, 2)}),
