@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "call_stack/varint.h"
+
 namespace memray_mocha {
 namespace {
 
@@ -20,18 +22,6 @@ struct PackedPosition {
   uint32_t call() const { return static_cast<uint32_t>(bits >> 31 & 0xFFFF); }
 };
 
-/// Takes a number off the front.
-std::optional<uint64_t> TakeNumber(std::span<const uint8_t>* bytes) {
-  uint64_t value = 0;
-  for (int shift = 0; shift < 64 && !bytes->empty(); shift += 7) {
-    const uint8_t byte = bytes->front();
-    *bytes = bytes->subspan(1);
-    value |= uint64_t{byte & 0x7Fu} << shift;
-    if (!(byte & 0x80)) return value;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 std::optional<PositionTable> DecodeCallsByOffset(
@@ -41,8 +31,8 @@ std::optional<PositionTable> DecodeCallsByOffset(
   PackedPosition packed;
   uint32_t last_call = 0;
   while (!table.empty()) {
-    const auto advance = TakeNumber(&table);
-    const auto difference = TakeNumber(&table);
+    const auto advance = TakeVarint(&table);
+    const auto difference = TakeVarint(&table);
     if (!advance || !difference) return std::nullopt;
     packed.bits += *difference >> 1 ^ (~(*difference & 1) + 1);
     if (packed.IsInFileOfV8()) continue;

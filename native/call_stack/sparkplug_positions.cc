@@ -1,5 +1,7 @@
 #include "call_stack/sparkplug_positions.h"
 
+#include "call_stack/varint.h"
+
 namespace memray_mocha {
 namespace {
 
@@ -19,18 +21,6 @@ size_t SizeOfInstruction(std::span<const uint8_t> bytecode,
   return prefix + instruction_sizes[scale * opcodes + bytecode[prefix]];
 }
 
-/// Takes a number off the front.
-std::optional<uint32_t> TakeNumber(std::span<const uint8_t>* bytes) {
-  uint32_t value = 0;
-  for (int shift = 0; shift < 32 && !bytes->empty(); shift += 7) {
-    const uint8_t byte = bytes->front();
-    *bytes = bytes->subspan(1);
-    value |= uint32_t{byte & 0x7Fu} << shift;
-    if (!(byte & 0x80)) return value;
-  }
-  return std::nullopt;
-}
-
 }  // namespace
 
 std::optional<PositionTable> TranslatePositions(
@@ -41,11 +31,11 @@ std::optional<PositionTable> TranslatePositions(
   std::span<const uint8_t> code_sizes = source.code_sizes;
   uint32_t code_offset = 0;
   for (size_t offset = 0; offset < source.bytecode.size();) {
-    const auto bytes = TakeNumber(&code_sizes);
+    const auto bytes = TakeVarint(&code_sizes);
     const size_t size =
         SizeOfInstruction(source.bytecode.subspan(offset), instruction_sizes);
     if (!bytes || size == 0) return std::nullopt;
-    code_offset += *bytes;
+    code_offset += static_cast<uint32_t>(*bytes);
     bool is_other = false;
     while (reader.Advance(static_cast<uint32_t>(offset))) is_other = true;
     if (is_other)
@@ -53,7 +43,7 @@ std::optional<PositionTable> TranslatePositions(
     offset += size;
   }
   // That of the last instruction.
-  if (!TakeNumber(&code_sizes) || !code_sizes.empty()) return std::nullopt;
+  if (!TakeVarint(&code_sizes) || !code_sizes.empty()) return std::nullopt;
   return positions;
 }
 
