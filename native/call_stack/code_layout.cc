@@ -62,7 +62,7 @@ const CodeLayout& CodeLayout::OfProcess() {
 
 CodeLayout::CodeLayout() {
   if (!ReadConstants()) return;
-  if (!ReadInliningConstants()) inlining_positions_ = 0;
+  ReadInliningConstants();
   const auto sizes = NativeSymbols::FindVariable(
       kInstructionSizes, reinterpret_cast<uintptr_t>(&v8::V8::GetVersion));
   if (sizes.size() % kOperandScales == 0) instruction_sizes_ = sizes;
@@ -86,23 +86,23 @@ bool CodeLayout::ReadConstants() {
                         &interpreter_data_type_);
 }
 
-bool CodeLayout::ReadInliningConstants() {
+/// All, or not the last one, by which KnowsInlining goes.
+void CodeLayout::ReadInliningConstants() {
   array_types_ =
       ReadTypes({"v8dbg_type_FixedArray__FIXED_ARRAY_TYPE",
                  "v8dbg_type_TrustedFixedArray__TRUSTED_FIXED_ARRAY_TYPE",
                  "v8dbg_type_ProtectedFixedArray__PROTECTED_FIXED_ARRAY_TYPE"});
-  return ReadV8Constant("v8dbg_class_FixedArray__data__uintptr_t",
-                        &array_elements_) &&
-         ReadV8Constant(
-             "v8dbg_type_SharedFunctionInfo__SHARED_FUNCTION_"
-             "INFO_TYPE",
-             &function_type_) &&
-         ReadV8Constant("v8dbg_DeoptimizationDataInlinedFunctionCountIndex",
-                        &inlined_count_) &&
-         ReadV8Constant("v8dbg_DeoptimizationDataLiteralArrayIndex",
-                        &literals_) &&
-         ReadV8Constant("v8dbg_DeoptimizationDataInliningPositionsIndex",
-                        &inlining_positions_);
+  const bool has_others =
+      ReadV8Constant("v8dbg_class_FixedArray__data__uintptr_t",
+                     &array_elements_) &&
+      ReadV8Constant("v8dbg_type_SharedFunctionInfo__SHARED_FUNCTION_INFO_TYPE",
+                     &function_type_) &&
+      ReadV8Constant("v8dbg_DeoptimizationDataInlinedFunctionCountIndex",
+                     &inlined_count_) &&
+      ReadV8Constant("v8dbg_DeoptimizationDataLiteralArrayIndex", &literals_);
+  if (!has_others) return;
+  ReadV8Constant("v8dbg_DeoptimizationDataInliningPositionsIndex",
+                 &inlining_positions_);
 }
 
 /// @param is_origin whether a word may name the origin.

@@ -60,7 +60,7 @@ class CodeLayout {
 
   CodeLayout();
   bool ReadConstants();
-  bool ReadInliningConstants();
+  void ReadInliningConstants();
   template <typename IsOrigin>
   std::optional<Sources> FindSources(uintptr_t code, IsOrigin is_origin) const;
   uint64_t FindBytecodeArray(uint64_t word) const;

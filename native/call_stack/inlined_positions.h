@@ -27,8 +27,7 @@ struct DecodedCall {
 ///
 /// @param table V8's: for each position a number that tells how much further on
 /// in the code it is, each version of V8 in its own way, and then how it
-/// differs from the position before. A number has 7 bits a byte, the lowest
-/// first, and the highest bit set in all bytes but the last one; the lowest bit
+/// differs from the position before, as TakeVarint takes them; the lowest bit
 /// of the second one is its sign (src/codegen/source-position-table.cc). A
 /// position has in its lowest bit whether it is in a file of V8's own, in the
 /// next 30 one more than the place in the script, and in the next 16 one more

@@ -18,8 +18,7 @@ inline constexpr size_t kOperandScales = 3;
 struct SparkplugSource {
   std::span<const uint8_t> bytecode;
   /// How long the code is that stands before the first instruction's, and for
-  /// each instruction of bytecode, in order: numbers of 7 bits a byte, the
-  /// lowest first, with the highest bit set in all bytes but the last one.
+  /// each instruction of bytecode, in order, as TakeVarint takes them.
   std::span<const uint8_t> code_sizes;
 };
 
