@@ -293,10 +293,9 @@ FrameWalker::KnownFrame& FrameWalker::Find(const Frame& frame) {
 
 FrameWalker::Kind FrameWalker::KindOf(const Frame& frame) {
   Kind kind = Find(frame).kind;
-  if (kind == Kind::kUnknown && IsFunction(frame) &&
-      learnt_->is_compiled_function(frame.pc)) {
-    kind = Kind::kMachineCode;
-    Remember(frame, kind);
+  if (kind == Kind::kUnknown && IsFunction(frame)) {
+    kind = learnt_->kind_of_function(frame.pc);
+    if (kind != Kind::kUnknown) Remember(frame, kind);
   }
   return kind;
 }

@@ -53,21 +53,27 @@ class FrameWalker {
   /// What V8 has told of the frames of an isolate, and how often it was asked.
   class Learnt {
    public:
-    using IsCompiledFunction = std::function<bool(uintptr_t return_address)>;
-
-    /// @param is_compiled_function as V8's code events tell.
-    explicit Learnt(IsCompiledFunction is_compiled_function)
-        : is_compiled_function(std::move(is_compiled_function)) {}
-
-   private:
-    friend class FrameWalker;
-
     enum class Kind : uint8_t {
       kUnknown,
       kMachineCode,
       kBytecode,
       kNone,  // not part of the call stack
     };
+    using KindOfFunction = std::function<Kind(uintptr_t return_address)>;
+
+    /// @param kind_of_function as V8's code events tell.
+    explicit Learnt(KindOfFunction kind_of_function)
+        : kind_of_function(std::move(kind_of_function)) {}
+
+    /// For where other kinds of code may have come to its addresses.
+    void Forget() {
+      frames.assign(kInitialFrames, {});
+      count = 0;
+    }
+
+   private:
+    friend class FrameWalker;
+
     struct Frame {
       uintptr_t pc = 0;
       uint64_t type = 0;
@@ -76,7 +82,7 @@ class FrameWalker {
 
     static constexpr size_t kInitialFrames = 1024;  // a power of two
 
-    const IsCompiledFunction is_compiled_function;
+    const KindOfFunction kind_of_function;
     // Open addressing with linear probing.
     std::vector<Frame> frames = std::vector<Frame>(kInitialFrames);
     size_t count = 0;

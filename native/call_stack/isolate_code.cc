@@ -130,12 +130,12 @@ bool IsolateCode::Has(uintptr_t address) const {
   return codes_.Find(address).code || codes_.Find(address - 1).code;
 }
 
-bool IsolateCode::IsCompiledFunction(uintptr_t return_address) const {
+std::optional<Code::Kind> IsolateCode::KindOfFunction(
+    uintptr_t return_address) const {
   std::lock_guard lock(mutex_);
   const Code* code = codes_.Find(return_address - 1).code;
-  return code && code->script_id != 0 &&
-         (code->kind == Code::Kind::kMachineCode ||
-          code->kind == Code::Kind::kSparkplugCode);
+  if (!code || code->script_id == 0) return std::nullopt;
+  return code->kind;
 }
 
 IsolateCode::Place IsolateCode::Locate(int script_id, uint32_t position) const {
@@ -219,6 +219,7 @@ void IsolateCode::OnCodeAdded(const v8::JitCodeEvent& event) {
   auto code = std::make_unique<Code>(Code{
       NextCodeId(), KindOf(event, name), static_cast<uint32_t>(event.code_len),
       script_id, std::string(name), PositionTable()});
+  if (code->kind == Code::Kind::kInterpreterCode) has_interpreter_code_ = true;
   if (code->kind == Code::Kind::kSparkplugCode)
     codes_.SetPositions(address, FindSparkplugPositions(address));
   if (code->kind == Code::Kind::kMachineCode && script_id != 0)

@@ -3,6 +3,7 @@
 
 #include <v8.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -54,8 +55,12 @@ class IsolateCode {
   /// Whether an address is in code that V8 has told of, or right behind it.
   bool Has(uintptr_t address) const;
 
-  /// Whether a call returns to machine code that V8 has made of a function.
-  bool IsCompiledFunction(uintptr_t return_address) const;
+  /// Whether there is, or was, a copy of the interpreter for a function.
+  bool HasInterpreterCode() const { return has_interpreter_code_; }
+
+  /// @return the kind of code that V8 has made of a function and a call returns
+  /// to; nothing when it is no function's own.
+  std::optional<Code::Kind> KindOfFunction(uintptr_t return_address) const;
 
   /// Where a position of a script is. Touches V8's heap: only where JavaScript
   /// could run.
@@ -82,6 +87,7 @@ class IsolateCode {
   const CodeLayout& code_layout_ = CodeLayout::OfProcess();
   mutable std::mutex mutex_;
   CodeMap codes_;
+  std::atomic<bool> has_interpreter_code_{false};
   std::map<int, v8::Global<v8::UnboundScript>> scripts_;
   std::map<std::string, int> newest_scripts_;  // by name
   size_t scripts_to_prune_at_ = 1024;

@@ -98,6 +98,16 @@ const JsCallStack& JsCallStacks::Take() {
   return last_->stack;
 }
 
+FrameWalker::Learnt::Kind JsCallStacks::KindOfFunction(
+    uintptr_t return_address) const {
+  using Kind = FrameWalker::Learnt::Kind;
+  const auto kind = code_.KindOfFunction(return_address);
+  if (kind == Code::Kind::kMachineCode || kind == Code::Kind::kSparkplugCode)
+    return Kind::kMachineCode;
+  return kind == Code::Kind::kInterpreterCode ? Kind::kBytecode
+                                              : Kind::kUnknown;
+}
+
 void JsCallStacks::TakeFrames() {
   const auto state =
       StateOf(static_cast<v8::StateTag>(last_->walker.VmState()));
@@ -107,6 +117,8 @@ void JsCallStacks::TakeFrames() {
   const uint64_t version = code_.version();
   if (version != walked_version_) {
     for (Walk& walk : walks_) walk.walker.Forget();
+    // Where a function's copy of the interpreter was, its machine code may be.
+    if (code_.HasInterpreterCode()) learnt_->Forget();
   }
   walked_version_ = version;
   const auto sp = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
@@ -118,8 +130,12 @@ void JsCallStacks::TakeFrames() {
     last_->stack.vm_state = state;
     result = TakeWalk(sp);
   }
-  if (result == FrameWalker::Result::kUnknown || last_->walker.IsCheckDue())
+  if (result == FrameWalker::Result::kUnknown ||
+      // Where functions have copies of the interpreter, V8 does not always find
+      // all frames.
+      (last_->walker.IsCheckDue() && !code_.HasInterpreterCode())) {
     result = Verify(sp, result);
+  }
   if (result == FrameWalker::Result::kSame) return;
   last_->stack.id = ++last_id_;
   const auto& interpreter = last_->walker.interpreter();

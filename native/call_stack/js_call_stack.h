@@ -65,6 +65,7 @@ class JsCallStacks {
   const IsolateCode& code() const { return code_; }
 
  private:
+  FrameWalker::Learnt::Kind KindOfFunction(uintptr_t return_address) const;
   void TakeFrames();
   FrameWalker::Result TakeWalk(uintptr_t sp);
   FrameWalker::Result Verify(uintptr_t sp, FrameWalker::Result result);
@@ -89,7 +90,7 @@ class JsCallStacks {
   v8::Isolate* const isolate_;
   const std::shared_ptr<FrameWalker::Learnt> learnt_ =
       std::make_shared<FrameWalker::Learnt>([this](uintptr_t return_address) {
-        return code_.IsCompiledFunction(return_address);
+        return KindOfFunction(return_address);
       });
   std::array<Walk, 2> walks_;
   /// Made after them: to find out V8's frame layout they listen to code events

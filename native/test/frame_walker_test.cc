@@ -1,6 +1,7 @@
 #include "call_stack/frame_walker.h"
 
 #include <algorithm>
+#include <memory>
 #include <random>
 #include <vector>
 
@@ -106,9 +107,7 @@ class Walking {
  public:
   explicit Walking(const FakeStack& stack)
       : stack_(stack),
-        walker_(&kLayout, stack.isolate(), stack.end(),
-                std::make_shared<FrameWalker::Learnt>(
-                    [](uintptr_t pc) { return pc >= kCompiledFunctions; })) {}
+        walker_(&kLayout, stack.isolate(), stack.end(), learnt_) {}
 
   Walked Walk(size_t limit = 255) {
     const Result result = walker_.Walk(stack_.sp(), frames_, limit, &count_);
@@ -126,10 +125,20 @@ class Walking {
         stack_.sp(), pointers.data(), pointers.size(), is_whole,
         [](void* frame) { return reinterpret_cast<uintptr_t>(frame) != kCpp; });
   }
+  void ForgetKinds() {
+    walker_.Forget();
+    learnt_->Forget();
+  }
   FrameWalker* operator->() { return &walker_; }
 
  private:
   const FakeStack& stack_;
+  const std::shared_ptr<FrameWalker::Learnt> learnt_ =
+      std::make_shared<FrameWalker::Learnt>([](uintptr_t pc) {
+        return pc >= kCompiledFunctions
+                   ? FrameWalker::Learnt::Kind::kMachineCode
+                   : FrameWalker::Learnt::Kind::kUnknown;
+      });
   FrameWalker walker_;
   void* frames_[255];
   size_t count_ = 0;
@@ -359,6 +368,21 @@ TEST("FrameWalker: a stack that V8 does not tell in full teaches nothing") {
   walking.Learn({kArray + 7}, false);
   EXPECT(walking.Walk().result == Result::kUnknown);
   EXPECT_EQUAL(walking.Walk(1).frames.size(), size_t{1});
+  EXPECT(!FrameWalker::HasFailed());
+}
+
+TEST("FrameWalker: other kinds of code may come to known addresses") {
+  FakeStack stack;
+  stack.Enter();
+  stack.CallBytecode(kTrampoline, kArray, 7);
+  stack.CallCpp();
+  Walking walking(stack);
+  walking.Learn({kArray + 7});
+  EXPECT(walking.Walk().result == Result::kWalked);
+  walking.ForgetKinds();
+  EXPECT(walking.Walk().result == Result::kUnknown);
+  walking.Learn({kTrampoline});
+  EXPECT(walking.Walk().frames == std::vector<uintptr_t>({kTrampoline}));
   EXPECT(!FrameWalker::HasFailed());
 }
 
