@@ -25,7 +25,7 @@ export { ALLOCATIONS, HIGH_WATER_MARK, LEAKS } from './call-stack-rows';
 export { complete, durationMs } from './block-reader';
 export { failure, failureDetail } from './byte-cursor';
 export * from './error-codes';
-export { JS_KIND, NATIVE_KIND, WASM_KIND } from './frame-tree';
+export { JS_KIND, WASM_KIND } from './frame-tree';
 export {
   confirmedPeakBytes,
   liveBytes,

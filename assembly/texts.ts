@@ -86,7 +86,7 @@ export function addText(bytes: usize, length: u32): u32 {
   }
 }
 
-export function equals(text: Text, bytes: usize, length: u32): bool {
+function equals(text: Text, bytes: usize, length: u32): bool {
   return text.length == length && memory.compare(text.bytes, bytes, length) == 0;
 }
 

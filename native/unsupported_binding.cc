@@ -7,7 +7,7 @@ namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["unsupportedReason"] = Napi::String::New(
-      env, "native memory can be tracked on Linux x64 with glibc only");
+      env, "Memory can be tracked on Linux x64 with glibc only.");
   return exports;
 }
 

@@ -1,8 +1,9 @@
 import { inspect } from 'node:util';
 
-/** Every error this package makes has one of these codes; they never change. */
+/** Every error this package makes has one of these codes, but for a capture that cannot be written; they never change. */
 export type ErrorCode =
   | 'ERR_MEMRAY_INVALID_ARGUMENT'
+  | 'ERR_MEMRAY_INVALID_SIZE'
   | 'ERR_MEMRAY_INVALID_OPTION'
   | 'ERR_MEMRAY_UNKNOWN_OPTION'
   | 'ERR_MEMRAY_PATH_NOT_WRITABLE'
@@ -17,6 +18,8 @@ export type ErrorCode =
   | 'ERR_MEMRAY_TRACKER_ACTIVE'
   | 'ERR_MEMRAY_TRACKER_NOT_ACTIVE'
   | 'ERR_MEMRAY_ADDON_NOT_FOUND'
+  | 'ERR_MEMRAY_UNSUPPORTED'
+  | 'ERR_MEMRAY_HEAP_TOO_LARGE'
   | 'ERR_MEMRAY_CAPTURE_UNREADABLE'
   | 'ERR_MEMRAY_CAPTURE_NOT_A_CAPTURE'
   | 'ERR_MEMRAY_CAPTURE_VERSION'
@@ -66,6 +69,14 @@ export function createInvalidArgumentError(
 ): TypeError & { code: ErrorCode } {
   const message = `Expected ${name} to be ${expected}, got ${describeValue(got)}.${remedy && ` ${remedy}`}`;
   return Object.assign(new TypeError(message), { code: 'ERR_MEMRAY_INVALID_ARGUMENT' } as const);
+}
+
+/** A limit that is no memory size. */
+export function createInvalidSizeError(got: unknown): TypeError & { code: ErrorCode } {
+  const message =
+    'Expected a memory size such as "24 MB" (a number and B, KB, MB, GB, TB or PB, where K is 1024) ' +
+    `or a number of bytes, got ${got === undefined ? 'nothing' : describeValue(got)}.`;
+  return Object.assign(new TypeError(message), { code: 'ERR_MEMRAY_INVALID_SIZE' } as const);
 }
 
 /** A limit called where it can no longer be honoured. */
@@ -209,7 +220,7 @@ export function createCorruptCaptureError(
 export function createCaptureTooLargeError(name: string, cause: unknown): MemrayMochaError {
   return new MemrayMochaError(
     'ERR_MEMRAY_CAPTURE_TOO_LARGE',
-    `${name} is too large to be read: more than 4 GB of memory would be needed for what was live at one time. Record a shorter stretch.`,
+    `${name} is too large to be read: more than 4 GB of memory would be needed for its call stacks and what was live at one time. Record a shorter stretch.`,
     { cause },
   );
 }
@@ -235,6 +246,22 @@ export function createTrackerNotActiveError(): MemrayMochaError {
   return new MemrayMochaError(
     'ERR_MEMRAY_TRACKER_NOT_ACTIVE',
     'This tracker is not running. Call `start()` before `stop()`, and each once.',
+  );
+}
+
+/** A tracker that is started where there can be none; `reason` is a sentence. */
+export function createUnsupportedError(reason: string): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_UNSUPPORTED',
+    `Memory cannot be tracked here. ${reason} Ask \`Tracker.supported\` first.`,
+  );
+}
+
+/** A heap of which V8's snapshot is longer than a string can be. */
+export function createHeapTooLargeError(snapshotBytes: number): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_HEAP_TOO_LARGE',
+    `The heap is too large for \`limitLeakedObjects\`: its snapshot has ${Math.round(snapshotBytes / 1e6)} MB, and 512 MB can be read. Let the test leave fewer objects behind, or use \`limitLeaks\`, which needs no snapshot.`,
   );
 }
 

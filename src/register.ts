@@ -1,7 +1,9 @@
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import fs from 'node:fs';
+import { dirname, join } from 'node:path';
 import kleur from 'kleur';
 import type Mocha from 'mocha';
+import { createPathNotWritableError } from './errors';
+import { makeFolder } from './make-folder';
 import { joinEveryRun } from './mocha/every-run';
 import { chooseOutput } from './mocha/output';
 import { findWriter, isAnnotating } from './mocha/reporter-class';
@@ -10,8 +12,10 @@ import { Tracker } from './native/tracker';
 import { formatAnnotations, formatJobSummary } from './reporters/github-report';
 import { formatJsonResults } from './reporters/json-results';
 import { reportSummary } from './reporters/summary-report';
+import type { TestResult } from './test-result';
 
-// Tests may change it.
+// Tests may change these, and leave them so.
+const { appendFileSync, readFileSync, writeFileSync } = fs;
 const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env;
 
 const run = new Run();
@@ -38,7 +42,7 @@ function publish(mocha: Mocha): void {
   const { results, unmeasured, baseline } = run.collect();
   run.dispose();
   const { json, hideSummary } = run.options;
-  if (json !== null) writeFileSync(json, formatJsonResults(results, findVersions()));
+  if (json !== null) attempt(() => writeJson(json, results));
   if (!run.isTracking) return;
   const writer = findWriter(mocha);
   const { stream, colors, width } = chooseOutput(writer, run.mocha);
@@ -46,15 +50,43 @@ function publish(mocha: Mocha): void {
     kleur.enabled = colors;
     stream.write(reportSummary(results, { ...run.options, width, unmeasured }));
   }
-  const notes = run.baseline.save(baseline);
-  if (!hideSummary) for (const note of notes) stream.write(`${note}\n`);
+  attempt(() => {
+    const notes = run.baseline.save(baseline);
+    if (!hideSummary) for (const note of notes) stream.write(`${note}\n`);
+  });
   // Runs of --watch are for who sits before them.
   if ((mocha.options as { watch?: boolean }).watch) return;
   if (GITHUB_ACTIONS === 'true' && !isAnnotating(writer, run.mocha)) {
     stream.write(formatAnnotations(results, { cwd: run.cwd, readSource }));
   }
   if (GITHUB_STEP_SUMMARY && !hideSummary) {
-    appendFileSync(GITHUB_STEP_SUMMARY, formatJobSummary(results, run.options));
+    attempt(() => writeJobSummary(GITHUB_STEP_SUMMARY, results));
+  }
+}
+
+/** What cannot be published keeps nothing else from being, and does not change how the run ends. */
+function attempt(step: () => void): void {
+  try {
+    step();
+  } catch (error) {
+    process.stderr.write(`${String(error)}\n`);
+  }
+}
+
+function writeJson(file: string, results: TestResult[]): void {
+  try {
+    makeFolder(dirname(file));
+    writeFileSync(file, formatJsonResults(results, findVersions()));
+  } catch (error) {
+    throw createPathNotWritableError('the option `json`', file, error);
+  }
+}
+
+function writeJobSummary(file: string, results: TestResult[]): void {
+  try {
+    appendFileSync(file, formatJobSummary(results, run.options));
+  } catch (error) {
+    throw createPathNotWritableError('GITHUB_STEP_SUMMARY', file, error);
   }
 }
 

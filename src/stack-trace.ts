@@ -119,7 +119,12 @@ export function isHarnessFile(filename: string): boolean {
   return path.startsWith(OWN_FOLDER) || HARNESS.test(path);
 }
 
-/** V8 names an ES module by its URL. */
+/** V8 names an ES module by its URL; anything else may have a name that only looks like one. */
 function toPath(filename: string): string {
-  return filename.startsWith('file://') ? fileURLToPath(filename) : filename;
+  if (!filename.startsWith('file://')) return filename;
+  try {
+    return fileURLToPath(filename);
+  } catch {
+    return filename;
+  }
 }

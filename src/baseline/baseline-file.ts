@@ -1,7 +1,10 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import fs from 'node:fs';
 import { dirname } from 'node:path';
 import { createBaselineUnreadableError, createPathNotWritableError } from '../errors';
 import { makeFolder } from '../make-folder';
+
+// Tests may replace functions of fs, and leave them so.
+const { readFileSync, renameSync, writeFileSync } = fs;
 
 const VERSION = 1;
 

@@ -1,4 +1,4 @@
-import fs from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   createCaptureTooLargeError,
@@ -47,8 +47,8 @@ export interface ParserOutput {
 const MIN_CHUNK_BYTES = 64 * 1024;
 const MAX_CHUNK_BYTES = 512 * 1024;
 
-// Tests may replace functions of fs while they run.
-const { readFileSync } = fs;
+// Tests may replace functions of fs while they run, or all files.
+const parserBytes = readFileSync(join(__dirname, 'parser.wasm'));
 let parserModule: object | undefined;
 // Of each instance, found out once: to ask for each takes as long as to read a small capture.
 let constants: ParserConstants;
@@ -93,7 +93,7 @@ function takeParser(): ParserExports {
 }
 
 function instantiate(): ParserExports {
-  parserModule ??= new WebAssembly.Module(readFileSync(join(__dirname, 'parser.wasm')));
+  parserModule ??= new WebAssembly.Module(parserBytes);
   const parser = new WebAssembly.Instance(parserModule).exports as ParserExports;
   usualMemoryBytes = parser.memory.buffer.byteLength;
   const names = Object.entries(parser).flatMap(([name, value]) => (hasValue(value) ? [name] : []));
@@ -156,8 +156,9 @@ function takeAllocators(parser: ParserExports): ParserOutput['allocators'] {
 }
 
 function takeTable(parser: ParserExports, show: () => number): DataView {
-  const address = show();
-  return new DataView(parser.memory.buffer.slice(address, address + parser.shownBytes()));
+  // In JavaScript, WebAssembly's addresses have a sign: from 2 GiB on they are negative.
+  const address = show() >>> 0;
+  return new DataView(parser.memory.buffer.slice(address, address + (parser.shownBytes() >>> 0)));
 }
 
 function takeNumbers(parser: ParserExports): ParserNumbers {

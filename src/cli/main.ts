@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { CaptureReader } from '../capture/capture-reader';
 import { createUsageError, MemrayMochaError } from '../errors';
-import type { Command, CommandValues } from './command';
+import { readCount, type Command, type CommandValues } from './command';
 import { stats } from './commands/stats';
 import { summary } from './commands/summary';
 import { tree } from './commands/tree';
@@ -65,6 +65,10 @@ function runCommand(verb: string, command: Command, args: string[], console: Con
   if (file === undefined || files.length > 1) {
     throw createUsageError(`Expected one capture file, got ${files.length}.`);
   }
+  // Before a capture is read, which may take minutes: all that are no switches are counts.
+  for (const [name, { type }] of Object.entries(command.options)) {
+    if (type === 'string') readCount(values, name);
+  }
   const reader = new CaptureReader(file);
   try {
     const { cwd, complete } = reader.metadata;
@@ -80,7 +84,7 @@ function parse(command: Command, args: string[]): { values: CommandValues; files
   try {
     const options = { ...COMMON_OPTIONS, ...command.options };
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-    return { values: values, files: positionals };
+    return { values, files: positionals };
   } catch (error) {
     throw createUsageError((error as Error).message);
   }

@@ -1,7 +1,6 @@
 import type { AllocationRecord } from '../capture/capture-reader';
 import { formatMemorySize } from '../memory-size';
-import { sumAllocations } from './memory-limit';
-import { createVerdict, type TextOptions, type Verdict } from './verdict';
+import { createVerdict, sumAllocations, type TextOptions, type Verdict } from './verdict';
 
 const JS_ERROR_BYTES = 1024 ** 2;
 const JS_ERROR_SHARE = 0.05;

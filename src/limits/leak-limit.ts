@@ -1,8 +1,8 @@
 import type { CallStack } from '../call-stack';
 import type { AllocationRecord } from '../capture/capture-reader';
+import { checkOptions } from '../check-options';
 import { createInvalidArgumentError } from '../errors';
 import { formatMemorySize, parseMemorySize } from '../memory-size';
-import { checkLimitOptions } from './limit-options';
 import { measureGrowth, runsBeforeMark } from './growth';
 import {
   createVerdict,
@@ -61,7 +61,7 @@ export function createLeakLimit(
 ): LeakLimit {
   const bytes = parseMemorySize(limit);
   const options = toOptions(filterOrOptions);
-  checkLimitOptions('limitLeaks', options, {
+  checkOptions('limitLeaks', options, {
     filterFn: 'function',
     currentThreadOnly: 'boolean',
     exact: 'boolean',

@@ -1,7 +1,7 @@
+import { checkOptions } from '../check-options';
 import { createInvalidArgumentError } from '../errors';
 import { formatMemorySize } from '../memory-size';
 import type { LeakedObject } from '../objects/leaked-objects';
-import { checkLimitOptions } from './limit-options';
 import type { TextOptions, Verdict } from './verdict';
 
 const SHORT_LIST = 10;
@@ -47,7 +47,7 @@ export function createLeakedObjectsLimit(
       filterOrOptions,
     );
   }
-  checkLimitOptions('limitLeakedObjects', filterOrOptions, { filterFn: 'function' });
+  checkOptions('limitLeakedObjects', filterOrOptions, { filterFn: 'function' });
   return { filterFn: filterOrOptions.filterFn ?? (() => true) };
 }
 

@@ -1,15 +1,8 @@
 import type { AllocationRecord } from '../capture/capture-reader';
+import { checkOptions } from '../check-options';
 import { createInvalidArgumentError } from '../errors';
 import { formatMemorySize, parseMemorySize } from '../memory-size';
-import { isOfHarnessOnly } from '../stack-trace';
-import { checkLimitOptions } from './limit-options';
-import {
-  createVerdict,
-  sumByCallStack,
-  type CallStackSum,
-  type TextOptions,
-  type Verdict,
-} from './verdict';
+import { createVerdict, sumAllocations, type TextOptions, type Verdict } from './verdict';
 
 const PERCENT = /^\s*(\d+\.?\d*|\.\d+)\s*%\s*$/;
 
@@ -41,7 +34,7 @@ export function createMemoryLimit(
 ): MemoryLimit {
   const isBaseline = limit === 'baseline';
   const bytes = isBaseline ? Infinity : parseMemorySize(limit);
-  checkLimitOptions('limitMemory', options, { currentThreadOnly: 'boolean', tolerance: 'string' });
+  checkOptions('limitMemory', options, { currentThreadOnly: 'boolean', tolerance: 'string' });
   const { currentThreadOnly = false, tolerance } = options;
   if (isBaseline) {
     return { bytes, currentThreadOnly, baseline: { tolerance: parsePercent(tolerance ?? '0%') } };
@@ -90,14 +83,6 @@ export function judgeMemory(
       remedy: 'Allocate less at once, or raise the limit.',
     },
     options,
-  );
-}
-
-/** What was live at the peak, per call stack: the test's, and not what Mocha allocates around it. */
-export function sumAllocations(rows: AllocationRecord[], { native }: TextOptions): CallStackSum[] {
-  return sumByCallStack(
-    rows.filter(({ stack }) => !isOfHarnessOnly(stack.frames)),
-    native,
   );
 }
 

@@ -5,6 +5,7 @@ import {
   displayPath,
   formatFrame,
   formatStackLine,
+  isOfHarnessOnly,
   isUserFrame,
   visibleFrames,
   withoutHarness,
@@ -57,6 +58,14 @@ export function sumByCallStack(rows: AllocationRecord[], native: boolean): CallS
     sums.set(key, sum);
   }
   return [...sums.values()].sort((a, b) => b.bytes - a.bytes);
+}
+
+/** What was live at the peak, per call stack: the test's, and not what Mocha allocates around it. */
+export function sumAllocations(rows: AllocationRecord[], { native }: TextOptions): CallStackSum[] {
+  return sumByCallStack(
+    rows.filter(({ stack }) => !isOfHarnessOnly(stack.frames)),
+    native,
+  );
 }
 
 /**
@@ -113,10 +122,16 @@ function formatFrames(stack: CallStack, options: TextOptions): string[] {
 
 /** Where to see more than the message shows. */
 function hint(sums: CallStackSum[], { capture, ...options }: TextOptions): string[] {
-  if (capture !== null) return [`\`npx memray-mocha tree ${capture}\` shows all call stacks.`];
+  if (capture !== null) {
+    return [`\`npx memray-mocha tree ${quoteForShell(capture)}\` shows all call stacks.`];
+  }
   const isCut = sums.some(({ stack }) => visibleFrames(stack, options).length > options.stacks);
   const more = isCut ? [`MEMRAY_STACKS=${options.stacks + MORE_FRAMES} shows more frames.`] : [];
   return [[...more, 'MEMRAY_BIN_PATH=<folder> keeps the capture.'].join(' ')];
+}
+
+function quoteForShell(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }
 
 /**

@@ -7,7 +7,7 @@ import {
   type Peak,
 } from '../baseline/baseline';
 import { readBaseline, type Peaks } from '../baseline/baseline-file';
-import { createNoBaselineError } from '../errors';
+import { createNoBaselineError, MemrayMochaError } from '../errors';
 import { displayPath } from '../stack-trace';
 import { firstAttempt, type Limits } from './declarations';
 import type { Options } from './options';
@@ -26,8 +26,9 @@ export class BaselineKeeper {
   readonly #shownFile: string;
   readonly #send: (finding: BaselineFinding) => void;
   #root: Mocha.Suite | undefined;
-  #peaks: Peaks | undefined;
-  #keys = new Map<Mocha.Test, string>();
+  /** Or why they cannot be read, which concerns a test that asks for them. */
+  #peaks: Peaks | MemrayMochaError = new Map();
+  #keys: Map<Mocha.Test, string> | undefined;
 
   constructor(options: Options, cwd: string, send: (finding: BaselineFinding) => void) {
     this.#options = options;
@@ -36,10 +37,15 @@ export class BaselineKeeper {
     this.#send = send;
   }
 
-  /** Before a run of these tests. */
+  /** Before a run of these tests, which may replace functions of fs, or all files. */
   begin(root: Mocha.Suite): void {
     this.#root = root;
-    this.#peaks = undefined;
+    this.#keys = undefined;
+    try {
+      this.#peaks = readBaseline(this.#options.baseline);
+    } catch (error) {
+      this.#peaks = error as MemrayMochaError;
+    }
   }
 
   /**
@@ -52,7 +58,8 @@ export class BaselineKeeper {
     if (!memory || !this.#concerns(memory)) return limits;
     const key = this.#keyOf(test);
     if (this.#options.updateBaseline) return limits;
-    const previousBytes = this.#peaks!.get(key);
+    if (this.#peaks instanceof MemrayMochaError) throw this.#peaks;
+    const previousBytes = this.#peaks.get(key);
     if (previousBytes === undefined) {
       if (memory.baseline && isContinuousIntegration) {
         throw createNoBaselineError(key, this.#shownFile);
@@ -99,13 +106,16 @@ export class BaselineKeeper {
     return failOnIncrease || updateBaseline || memory.baseline !== undefined;
   }
 
-  /** Reads the baseline, and what tests there are, when the first test of a run asks. */
+  /** Names all tests when the first one of a run asks, and those that a hook adds later when they do. */
   #keyOf(test: Mocha.Test): string {
-    if (!this.#peaks) {
-      this.#peaks = readBaseline(this.#options.baseline);
-      this.#keys = this.#nameTests(this.#root!);
-    }
-    return this.#keys.get(firstAttempt(test)) ?? identifyTest(test, this.#cwd).id;
+    this.#keys ??= this.#nameTests(this.#root!);
+    const first = firstAttempt(test);
+    const known = this.#keys.get(first);
+    if (known !== undefined) return known;
+    const key = identifyTest(test, this.#cwd).id;
+    this.#keys.set(first, key);
+    this.#send({ tests: { files: [], keys: [key] } });
+    return key;
   }
 
   #nameTests(root: Mocha.Suite): Map<Mocha.Test, string> {

@@ -87,20 +87,22 @@ export function findLimits(test: Mocha.Test): Limits {
   }
   places.push(onRun);
   const limits: Limits = {};
-  const memory = unwrap(places.find((place) => place?.memory !== undefined)?.memory);
-  const leaks = unwrap(places.find((place) => place?.leaks !== undefined)?.leaks);
+  const memory = findInnermost(places, 'memory');
+  const leaks = findInnermost(places, 'leaks');
+  const leakedObjects = findInnermost(places, 'leakedObjects');
   if (memory) limits.memory = memory;
-  const leakedObjects = unwrap(
-    places.find((place) => place?.leakedObjects !== undefined)?.leakedObjects,
-  );
   if (leaks) limits.leaks = leaks;
   if (leakedObjects) limits.leakedObjects = leakedObjects;
   return limits;
 }
 
-function unwrap<Limit>(declared: Declared<Limit> | undefined): Limit | false | undefined {
+function findInnermost<Kind extends keyof Declarations>(
+  places: (Declarations | undefined)[],
+  kind: Kind,
+): Exclude<Declarations[Kind], TypeError> {
+  const declared = places.find((place) => place?.[kind] !== undefined)?.[kind];
   if (declared instanceof TypeError) throw declared;
-  return declared;
+  return declared as Exclude<Declarations[Kind], TypeError>;
 }
 
 /** Mocha runs a clone of the test for each retry. */

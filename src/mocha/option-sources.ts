@@ -13,7 +13,7 @@ export function readSources(
   reader: MochaConfigReader = findConfigReader(),
 ): OptionSources {
   // Mocha takes more arguments from this variable, weaker than its own.
-  const more = environment.MOCHA_OPTIONS?.split(/\s+/).filter(Boolean) ?? [];
+  const more = splitArguments(environment.MOCHA_OPTIONS ?? '');
   const values = { ...parseValues(more), ...parseValues(argv) };
   const rc = reader.loadRc({ config: values.config as string | false }) ?? {};
   const pkg = reader.loadPkgRc({ package: values.package as string | false }) ?? {};
@@ -43,6 +43,12 @@ export function readArguments([, script = '', ...args]: string[]): string[] {
     const hasValue = /^--memray[^=]*$/.test(arg) && value !== undefined && !value.startsWith('--');
     return hasValue ? `${arg}=${value}` : arg;
   });
+}
+
+/** As Mocha does: at spaces, but for those in quotes. */
+function splitArguments(text: string): string[] {
+  const args = text.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? [];
+  return args.map((arg) => arg.replace(/^([^"']*)(["'])(.*)\2$/, '$1$3'));
 }
 
 function parseValues(args: string[]): Values {

@@ -16,7 +16,13 @@ import { resolveOptions, type Options } from './options';
 import { prepareOutputPaths } from './output-paths';
 import { nameCaptureFile } from './test-id';
 import { TrackedTest, type Tracking } from './tracked-test';
-import { receiveHandover, sendFinding, WorkerFindings, type Finding } from './worker-findings';
+import {
+  claimName,
+  openFindings,
+  receiveHandover,
+  WorkerFindings,
+  type Finding,
+} from './worker-findings';
 
 /** What a run has found when it ends. */
 export interface RunFindings {
@@ -38,6 +44,7 @@ export class Run {
   readonly #send: (finding: Finding) => void;
   readonly #tracking: Tracking;
   readonly #captureNames = new Set<string>();
+  readonly #claimCapture: (name: string) => boolean;
   #current: { test: Mocha.Test; tracked: TrackedTest } | undefined;
   #findings: Finding[] = [];
   #workers: WorkerFindings | undefined;
@@ -47,10 +54,16 @@ export class Run {
     this.isWorker = handover !== undefined;
     if (handover) {
       this.options = handover.options;
-      this.#send = (finding) => sendFinding(handover.folder, finding);
+      this.#send = openFindings(handover.folder);
+      this.#claimCapture = (name) => claimName(handover.folder, name);
     } else {
       this.options = resolveOptions(readSources());
       this.#send = (finding) => this.#findings.push(finding);
+      this.#claimCapture = (name) => {
+        const isNew = !this.#captureNames.has(name);
+        this.#captureNames.add(name);
+        return isNew;
+      };
       prepareOutputPaths(this.options);
       process.once('exit', () => this.dispose());
     }
@@ -102,7 +115,7 @@ export class Run {
       stripOwnFrames(error);
     };
     // Before the reporter hears of it: that shows the error's stack, and the peak.
-    for (const event of ['fail', 'retry', 'test end']) runner.prependListener(event, stop);
+    for (const event of ['pass', 'fail', 'retry', 'test end']) runner.prependListener(event, stop);
     // Until then a test that has passed may still fail.
     runner.on('suite end', () => this.#finish());
     runner.on('test', (test) => {
@@ -134,15 +147,14 @@ export class Run {
     if (result) this.#send({ result });
   }
 
-  /** Tests of the same name are possible: each keeps its own file. */
+  /** Tests of the same name are possible, in other workers too: each keeps its own file. */
   #reserveCapture(id: string, attempt: number): string | null {
     const { binPath, binPrefix } = this.options;
     if (binPath === null) return null;
     let name = nameCaptureFile(binPrefix, id, attempt);
-    for (let twin = 2; this.#captureNames.has(name); twin++) {
+    for (let twin = 2; !this.#claimCapture(name); twin++) {
       name = nameCaptureFile(binPrefix, `${id} (${twin})`, attempt);
     }
-    this.#captureNames.add(name);
     return join(binPath, name);
   }
 }

@@ -93,7 +93,7 @@ export class TrackedTest {
   }
 
   /**
-   * Stops what a timeout or an uncaught error left running.
+   * Stops what a timeout or an uncaught error left running, before reporters hear how the test ended.
    *
    * @param error why the test failed, if it did
    */
@@ -101,8 +101,8 @@ export class TrackedTest {
     this.#stop();
     if (this.#run) nameRun(error, this.#run);
     if (!this.#result) return;
-    const durationMs = this.#test.duration ?? 0;
-    explainTimeout(error, { ...this.#result, durationMs }, () => this.#createTracker());
+    this.#noteOutcome(this.#result);
+    explainTimeout(error, this.#result, () => this.#createTracker());
   }
 
   /**
@@ -117,13 +117,17 @@ export class TrackedTest {
     unwatchBody(this.#test);
     this.#clock?.remove();
     if (!this.#result) return undefined;
-    const { state, pending, duration } = this.#test;
-    this.#result.state = state ?? (pending ? 'pending' : 'failed');
-    this.#result.durationMs = duration ?? 0;
-    if (state === 'passed' && this.#kept) {
+    this.#noteOutcome(this.#result);
+    if (this.#test.state === 'passed' && this.#kept) {
       this.#tracking.baseline.note(this.#test, this.#kept.limits, this.#kept.peakBytes);
     }
     return this.#result;
+  }
+
+  #noteOutcome(result: TestResult): void {
+    const { state, pending, duration } = this.#test;
+    result.state = state ?? (pending ? 'pending' : 'failed');
+    result.durationMs = duration ?? 0;
   }
 
   /** As soon as the body runs: a retry clones the test with the function it has then. */

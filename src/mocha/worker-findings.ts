@@ -1,9 +1,12 @@
-import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestResult } from '../test-result';
 import type { BaselineFinding } from './baseline-keeper';
 import type { Options } from './options';
+
+// Tests may replace functions of fs while they run.
+const { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeSync } = fs;
 
 const VARIABLE = 'MEMRAY_MOCHA_RUN';
 const WORKER_SCRIPT = /[\\/]mocha[\\/]lib[\\/]nodejs[\\/]worker\.c?js$/;
@@ -42,10 +45,15 @@ export class WorkerFindings {
 
   /** Everything found so far. A file of tests runs in one worker: sorted by file, order is Mocha's. */
   read(): Finding[] {
-    return readdirSync(this.#folder)
-      .flatMap((name) => readFileSync(join(this.#folder, name), 'utf8').split('\n'))
-      .flatMap(parseLine)
-      .sort((a, b) => compare(fileOf(a), fileOf(b)));
+    try {
+      return readdirSync(this.#folder)
+        .flatMap((name) => readFileSync(join(this.#folder, name), 'utf8').split('\n'))
+        .flatMap(parseLine)
+        .sort((a, b) => compare(fileOf(a), fileOf(b)));
+    } catch (error) {
+      const reason = `a test must have removed what workers had found: ${String(error)}`;
+      return [{ unmeasured: { id: 'what ran in workers', reason } }];
+    }
   }
 
   /** Removes the folder. */
@@ -55,9 +63,38 @@ export class WorkerFindings {
   }
 }
 
-/** A worker's end: one line per finding, at once, so that a crash loses only what was under way. */
-export function sendFinding(folder: string, finding: Finding): void {
-  appendFileSync(join(folder, `${process.pid}.jsonl`), `${JSON.stringify(finding)}\n`);
+/**
+ * A worker's end: one line per finding, at once, so that a crash loses only what was under way.
+ *
+ * @param folder the handover's
+ * @returns what sends a finding; it never throws
+ */
+export function openFindings(folder: string): (finding: Finding) => void {
+  const file = openSync(join(folder, `${process.pid}.jsonl`), 'a');
+  let unsent = '';
+  const send = (): void => {
+    try {
+      if (unsent) writeSync(file, unsent);
+      unsent = '';
+    } catch {
+      // A test has put other files in the place of all: next time it may have taken them back.
+    }
+  };
+  process.once('exit', send);
+  return (finding) => {
+    unsent += `${JSON.stringify(finding)}\n`;
+    send();
+  };
+}
+
+/** A worker's, too: whether no other one has claimed the name. */
+export function claimName(folder: string, name: string): boolean {
+  try {
+    closeSync(openSync(join(folder, name), 'wx'));
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EEXIST';
+  }
 }
 
 /** The last line of a worker that died may be torn. */

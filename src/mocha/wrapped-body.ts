@@ -36,7 +36,11 @@ export function wrapBody(body: Body, begin: () => BodyEnd | undefined): Body {
       let end: BodyEnd | undefined;
       try {
         end = begin();
-        return body.call(this, end ? watch(body, this, done!, end) : done);
+        if (!end) return body.call(this, done);
+        const watched = watch(body, this, done!, end);
+        const returned = body.call(this, watched.done);
+        // What Mocha hears of now, it has heard of before there was anything returned.
+        return watched.wasCalled() ? undefined : returned;
       } catch (error) {
         end?.failed();
         return rethrowCleanly(error);
@@ -98,8 +102,14 @@ function waitFor(returned: unknown): void | Promise<void> {
 }
 
 /** A `done` that tells of the end before it tells Mocha. */
-function watch(body: Body, context: Mocha.Context, done: Done, end: BodyEnd): Done {
+function watch(
+  body: Body,
+  context: Mocha.Context,
+  done: Done,
+  end: BodyEnd,
+): { done: Done; wasCalled: () => boolean } {
   let ended: Promise<void> | undefined;
+  let wasCalled = false;
   const runAgain: RunAgain = () =>
     new Promise((resolve, reject) => {
       let isOver = false;
@@ -112,6 +122,7 @@ function watch(body: Body, context: Mocha.Context, done: Done, end: BodyEnd): Do
       });
     });
   const told: Done = (error) => {
+    wasCalled = true;
     if (ended) {
       // Called once more, which Mocha reports when it has heard of the first call.
       const again = (): void => done(error);
@@ -136,7 +147,7 @@ function watch(body: Body, context: Mocha.Context, done: Done, end: BodyEnd): Do
       (reason) => done(reason || new Error('the body failed with no or falsy reason')),
     );
   };
-  return told;
+  return { done: told, wasCalled: () => wasCalled };
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -25,7 +25,7 @@ export type CaptureHandle = object & { readonly isCaptureHandle: unique symbol }
 
 /** The functions of `native/binding.cc`. */
 export interface Addon {
-  /** Why memory cannot be tracked here; empty when it can. */
+  /** Why memory cannot be tracked here, in a sentence; empty when it can. */
   readonly unsupportedReason: string;
   /** Has V8 compile, from here on, only to code that tells its lines. */
   restrictCompilers(): void;
@@ -96,6 +96,6 @@ function loadBinary(): Addon {
 }
 
 function unsupported(): Addon {
-  const unsupportedReason = `native memory can be tracked on Linux x64 with glibc only, and this is ${platform}`;
+  const unsupportedReason = `Memory can be tracked on Linux x64 with glibc only, and this is ${platform}.`;
   return { unsupportedReason } as Addon;
 }

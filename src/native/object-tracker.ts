@@ -1,3 +1,5 @@
+import { constants } from 'node:buffer';
+import { createHeapTooLargeError } from '../errors';
 import { loadAddon } from './addon';
 import { dropCompilers } from './compilers';
 
@@ -16,9 +18,15 @@ export class ObjectTracker {
     this.#lastOldId = addon.assignObjectIds();
   }
 
-  /** @returns the heap as V8 writes it, in JSON, and the largest identity of what is not new */
+  /**
+   * @returns the heap as V8 writes it, in JSON, and the largest identity of what is not new
+   * @throws MemrayMochaError `ERR_MEMRAY_HEAP_TOO_LARGE` when no string can hold that
+   */
   takeSnapshot(): { json: string; lastOldId: number } {
-    return { json: loadAddon().takeHeapSnapshot().toString('latin1'), lastOldId: this.#lastOldId };
+    const snapshot = loadAddon().takeHeapSnapshot();
+    const { length } = snapshot;
+    if (length > constants.MAX_STRING_LENGTH) throw createHeapTooLargeError(length);
+    return { json: snapshot.toString('latin1'), lastOldId: this.#lastOldId };
   }
 
   /** Ends: V8 follows objects no longer. */

@@ -2,7 +2,13 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { CaptureReader, type CaptureSource } from '../capture/capture-reader';
 import { SourceMaps } from '../capture/source-maps';
-import { createTrackerActiveError, createTrackerNotActiveError } from '../errors';
+import { checkOptions } from '../check-options';
+import {
+  createInvalidArgumentError,
+  createTrackerActiveError,
+  createTrackerNotActiveError,
+  createUnsupportedError,
+} from '../errors';
 import { type Addon, type CaptureHandle, loadAddon } from './addon';
 import { dropCompilers } from './compilers';
 
@@ -16,7 +22,7 @@ export interface TrackerOptions {
   jsHeap?: boolean;
   /** Records every JS heap object instead of samples; slower. Default: false. */
   traceJs?: boolean;
-  /** The mean distance of two samples of the JS heap, in bytes. Default: 32 KiB. */
+  /** The mean distance of two samples of the JS heap, in bytes, at least 1. Default: 32 KiB. */
   sampleIntervalBytes?: number;
 }
 
@@ -69,8 +75,18 @@ export class Tracker {
   readonly #traceJs: boolean;
   readonly #sampleIntervalBytes: number;
 
-  /** @param options - see {@link TrackerOptions} */
+  /**
+   * @param options - see {@link TrackerOptions}
+   * @throws TypeError naming the option that is unknown or malformed
+   */
   constructor(options: TrackerOptions = {}) {
+    checkOptions('Tracker', options, {
+      path: 'string',
+      native: 'boolean',
+      jsHeap: 'boolean',
+      traceJs: 'boolean',
+      sampleIntervalBytes: 'number',
+    });
     this.#path = options.path ? path.resolve(options.path) : '';
     this.#native = options.native ?? false;
     this.#traceJs = options.traceJs ?? false;
@@ -78,12 +94,14 @@ export class Tracker {
   }
 
   /**
-   * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_ACTIVE` while another tracker runs; an Error that
-   * names the file when `path` cannot be written
+   * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_ACTIVE` while another tracker runs,
+   * `ERR_MEMRAY_UNSUPPORTED` where memory cannot be tracked; an Error that names the file when `path`
+   * cannot be written
    */
   start(): void {
     if (Tracker.#active) throw createTrackerActiveError();
     const addon = loadAddon();
+    if (addon.unsupportedReason) throw createUnsupportedError(addon.unsupportedReason);
     dropCompilers(addon);
     addon.startTracking({
       path: this.#path,
@@ -162,10 +180,17 @@ class AddonSource implements CaptureSource {
 function findSampleInterval({
   jsHeap = true,
   traceJs,
-  sampleIntervalBytes,
+  sampleIntervalBytes = DEFAULT_SAMPLE_INTERVAL_BYTES,
 }: TrackerOptions): number {
+  if (!Number.isSafeInteger(sampleIntervalBytes) || sampleIntervalBytes < 1) {
+    throw createInvalidArgumentError(
+      'the `sampleIntervalBytes` option of Tracker',
+      'a whole number of bytes, at least 1',
+      sampleIntervalBytes,
+    );
+  }
   if (traceJs) return 1;
-  return jsHeap ? (sampleIntervalBytes ?? DEFAULT_SAMPLE_INTERVAL_BYTES) : 0;
+  return jsHeap ? sampleIntervalBytes : 0;
 }
 
 function isGcExposed(): boolean {

@@ -61,7 +61,7 @@ function listFailures(results: readonly TestResult[]): Failure[] {
 }
 
 function annotate(result: TestResult, { message, stack }: Violation, options: AnnotationOptions) {
-  const frame = stack.find(isInProject);
+  const frame = stack.find((each) => isInProject(each, options));
   const { filename, lineNumber, columnNumber } = frame ?? findTitle(result, options);
   const properties = [
     ['file', resolve(options.cwd, filename)],
@@ -75,9 +75,10 @@ function annotate(result: TestResult, { message, stack }: Violation, options: An
   return `::error ${list.join(',')}::${escapeData(message)}\n`;
 }
 
-/** Only lines of the repository can be annotated. */
-function isInProject({ filename }: Frame): boolean {
-  return !isAbsolute(filename) && !/(^|[\\/])node_modules[\\/]/.test(filename);
+/** Only lines of the repository can be annotated, in files that there are: code may come from a URL, or from a text. */
+function isInProject({ filename }: Frame, { cwd, readSource }: AnnotationOptions): boolean {
+  const isOutside = isAbsolute(filename) || /(^|[\\/])node_modules[\\/]/.test(filename);
+  return !isOutside && readSource(resolve(cwd, filename)) !== '';
 }
 
 /** Where no line of the project allocated: the test itself, where its title is, if only there. */

@@ -24,6 +24,8 @@ interface JunitReporter {
 }
 
 const mocha = findMocha();
+// Tests may change it.
+const cwd = process.cwd();
 const { Spec, XUnit, Base } = mocha.reporters;
 
 /**
@@ -34,7 +36,7 @@ class MemrayReporter {
   /** What the reporter option `reporter` names; Mocha's spec by default. */
   static chooseWrapped(this: void, options: Mocha.MochaOptions): ReporterClass {
     const { reporter = 'spec' } = (options.reporterOptions ?? {}) as { reporter?: string };
-    const wrapped = findReporter(reporter, mocha, process.cwd());
+    const wrapped = findReporter(reporter, mocha, cwd);
     return wrapped === MemrayReporter ? Spec : wrapped;
   }
 

@@ -77,7 +77,9 @@ function describeCaptures(
 ): string[] {
   if (binPath === null) return [];
   const { length } = results.filter((result) => result.capture !== null);
-  return [`Created ${length} binary dumps at ${binPath} with prefix ${binPrefix}`];
+  return [
+    `Created ${length} binary ${length === 1 ? 'dump' : 'dumps'} at ${binPath} with prefix ${binPrefix}`,
+  ];
 }
 
 function describeUnmeasured(unmeasured: ReportOptions['unmeasured']): string[] {

@@ -5,10 +5,10 @@ import { readCount, toJson, type Command } from '../command';
 export const stats: Command = {
   description: 'Totals, a histogram of sizes, allocators, and the lines that allocate most',
   options: { 'num-largest': { type: 'string', default: '5' } },
-  help: { 'num-largest': 'lines shown (default 5)' },
+  help: { 'num-largest': 'lines shown, 0 for all (default 5)' },
   run(reader, values, view) {
     const allocations = reader.allocations({ native: view.native });
-    const count = readCount(values, 'num-largest');
+    const count = readCount(values, 'num-largest') || Infinity;
     const numbers = createStats(reader.statistics(), allocations, view, count);
     return values.json ? toJson(numbers) : formatStats(numbers);
   },

@@ -4,6 +4,9 @@ import { parseCapture } from '../../../dist/capture/parser-module';
 import { CaptureWriter } from '../../helpers/capture-writer';
 import { createSource } from '../../helpers/capture-source';
 
+/** The part of it that is used here: its types come with a browser's only. */
+declare const WebAssembly: { Instance: new (module: object) => { exports: object } };
+
 const OPTIONS = { mainThreadOnly: false, splitByNativeFrames: false, mergeThreads: true };
 
 /** A capture in which blocks come and go, of which never more than a few live. */
@@ -31,6 +34,40 @@ function memoryNeeded(bytes: Buffer): number {
   return largest;
 }
 
+/** Parses as the module does whose results lie 2 GiB further up in its memory. */
+function parseFarUp(bytes: Buffer): object {
+  const far = 2 ** 31;
+  const { slice } = ArrayBuffer.prototype;
+  const { Instance } = WebAssembly;
+  class FarInstance {
+    readonly exports: object;
+
+    constructor(module: object) {
+      const exports = Object.entries(new Instance(module).exports).map(([name, value]) => {
+        if (!/^show[A-Z]/.test(name)) return [name, value];
+        const show = value as (...args: unknown[]) => number;
+        return [name, (...args: unknown[]) => (show(...args) + far) | 0];
+      });
+      this.exports = Object.fromEntries(exports) as object;
+    }
+  }
+  const file = require.resolve('../../../dist/capture/parser-module');
+  const loaded = require.cache[file];
+  delete require.cache[file];
+  try {
+    Object.assign(WebAssembly, { Instance: FarInstance });
+    ArrayBuffer.prototype.slice = function (begin, end) {
+      return slice.call(this, begin! - far, end! - far);
+    };
+    const anew = require(file) as typeof import('../../../dist/capture/parser-module');
+    return anew.parseCapture(createSource(bytes), 'test', OPTIONS);
+  } finally {
+    require.cache[file] = loaded;
+    ArrayBuffer.prototype.slice = slice;
+    Object.assign(WebAssembly, { Instance });
+  }
+}
+
 describe('parseCapture', () => {
   it('needs no more memory for a longer capture', () => {
     const long = writeChurn(500_000);
@@ -49,6 +86,11 @@ describe('parseCapture', () => {
     for (const table of [...rows, frames, texts]) {
       assert.equal(table.byteLength, table.buffer.byteLength);
     }
+  });
+
+  it('finds its results beyond 2 GiB of memory', () => {
+    const bytes = writeChurn(1000);
+    assert.deepEqual(parseFarUp(bytes), parseCapture(createSource(bytes), 'test', OPTIONS));
   });
 
   it('lets an error of the source through', () => {

@@ -16,16 +16,21 @@ const failing = (id: string, violations: Violation[], more: Partial<TestResult> 
   createResult(id, 2048, { state: 'failed', violations, ...more });
 
 describe('formatAnnotations', function () {
-  const annotate = (results: TestResult[], source = '') =>
-    formatAnnotations(results, {
+  const annotate = (results: TestResult[], source = '') => {
+    const sources = new Map([['/app/a.test.js', source]]);
+    for (const file of ['src/load.js', 'a,b:c.js']) sources.set(`/app/${file}`, 'load()');
+    return formatAnnotations(results, {
       cwd: '/app',
-      readSource: (file) => (file === '/app/a.test.js' ? source : ''),
+      readSource: (file) => sources.get(file) ?? '',
     });
+  };
 
   it('names the line of the project that allocated most', function () {
     const stack = [
       frame('parse', 'node_modules/parser/index.js', 1),
       frame('parse', '/usr/lib/node_modules/parser/index.js', 1),
+      frame('read', 'webpack://app/./src/read.js', 4),
+      frame('<anonymous>', 'evalmachine.<anonymous>', 1),
       frame('load', 'src/load.js', 12),
       frame('test', 'a.test.js', 3),
     ];

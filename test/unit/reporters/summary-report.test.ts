@@ -114,7 +114,7 @@ describe('reportSummary', function () {
     const results = [createResult('a', 1, { capture: 'b/x.bin' }), createResult('b', 1)];
     assert.match(
       report(results, { binPath: '/b' }),
-      /\nCreated 1 binary dumps at \/b with prefix p\n$/,
+      /\nCreated 1 binary dump at \/b with prefix p\n$/,
     );
   });
 

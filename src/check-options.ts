@@ -1,33 +1,30 @@
-import { createInvalidArgumentError } from '../errors';
+import { createInvalidArgumentError } from './errors';
 
-/** The options a limit takes, and the `typeof` of each. */
+/** The options that there are, and the `typeof` of each. */
 type Known<T> = { [name in keyof T]-?: 'boolean' | 'function' | 'number' | 'string' };
 
 /**
- * Checks the options object given to a limit.
+ * Checks an options object.
  *
+ * @param of whose options they are
  * @throws TypeError naming the option that is unknown or has the wrong type
  */
-export function checkLimitOptions<T extends object>(
-  method: string,
-  options: T,
-  known: Known<T>,
-): void {
+export function checkOptions<T extends object>(of: string, options: T, known: Known<T>): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
-    throw createInvalidArgumentError(`the options of ${method}`, 'an object', options);
+    throw createInvalidArgumentError(`the options of ${of}`, 'an object', options);
   }
   const names = Object.keys(known);
   for (const [name, value] of Object.entries(options)) {
     const type = known[name as keyof T] as string | undefined;
     if (!type) {
       throw createInvalidArgumentError(
-        `the options of ${method}`,
+        `the options of ${of}`,
         `any of ${names.map((each) => `\`${each}\``).join(', ')}`,
         name,
       );
     }
     if (value !== undefined && typeof value !== type) {
-      throw createInvalidArgumentError(`the \`${name}\` option of ${method}`, `a ${type}`, value);
+      throw createInvalidArgumentError(`the \`${name}\` option of ${of}`, `a ${type}`, value);
     }
   }
 }
