@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { CaptureReader } from '../../../dist/capture/capture-reader';
 import { parseCapture } from '../../../dist/capture/parser-module';
 import { CaptureWriter } from '../../helpers/capture-writer';
@@ -43,12 +44,12 @@ function parseFarUp(bytes: Buffer): object {
     readonly exports: object;
 
     constructor(module: object) {
-      const exports = Object.entries(new Instance(module).exports).map(([name, value]) => {
-        if (!/^show[A-Z]/.test(name)) return [name, value];
-        const show = value as (...args: unknown[]) => number;
-        return [name, (...args: unknown[]) => (show(...args) + far) | 0];
-      });
-      this.exports = Object.fromEntries(exports) as object;
+      const exports: Record<string, unknown> = { ...new Instance(module).exports };
+      for (const name of Object.keys(exports).filter((each) => /^show[A-Z]/.test(each))) {
+        const show = exports[name] as (...args: unknown[]) => number;
+        exports[name] = (...args: unknown[]) => (show(...args) + far) | 0;
+      }
+      this.exports = exports;
     }
   }
   const file = require.resolve('../../../dist/capture/parser-module');
@@ -59,7 +60,7 @@ function parseFarUp(bytes: Buffer): object {
     ArrayBuffer.prototype.slice = function (begin, end) {
       return slice.call(this, begin! - far, end! - far);
     };
-    const anew = require(file) as typeof import('../../../dist/capture/parser-module');
+    const anew = createRequire(__filename)(file) as { parseCapture: typeof parseCapture };
     return anew.parseCapture(createSource(bytes), 'test', OPTIONS);
   } finally {
     require.cache[file] = loaded;
