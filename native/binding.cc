@@ -97,7 +97,8 @@ void ForgetObjectIds(const Napi::CallbackInfo&) { object_ids::Forget(); }
 Napi::Value TakeNotices(const Napi::CallbackInfo& info) {
   const std::pair<const char*, const char*> notices[] = {
       {"MEMRAY_MOCHA_SLOWER", JsCallStacks::TakeNotice()},
-      {"MEMRAY_MOCHA_FUNCTION_LEVEL", TakeSamplerNotice()}};
+      {"MEMRAY_MOCHA_FUNCTION_LEVEL", TakeSamplerNotice()},
+      {"MEMRAY_MOCHA_SAMPLER_TAKEN", Tracker::TakeNotice()}};
   Napi::Object due = Napi::Object::New(info.Env());
   for (const auto& [code, message] : notices) {
     if (*message) due[code] = message;
@@ -108,7 +109,7 @@ Napi::Value TakeNotices(const Napi::CallbackInfo& info) {
 void Uninstall(const Napi::CallbackInfo&) { Tracker::Get().Uninstall(); }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new Environment(env));
+  env.SetInstanceData(new Environment);
   exports["unsupportedReason"] =
       Napi::String::New(env, installer::UnsupportedReason());
   exports["restrictCompilers"] = Napi::Function::New(env, RestrictCompilers);

@@ -70,8 +70,6 @@ std::vector<OriginalPlace> FindNoOriginals(
 
 }  // namespace
 
-Environment::Environment(Napi::Env) {}
-
 Environment::~Environment() {
   if (is_tracking_) Tracker::Get().Stop(FindNoOriginals);
 }

@@ -18,7 +18,7 @@ using CaptureHandle = std::unique_ptr<Sink>;
 /// it.
 class Environment {
  public:
-  explicit Environment(Napi::Env env);
+  Environment() = default;
   ~Environment();
 
   void Start(const Napi::CallbackInfo& info);

@@ -12,12 +12,13 @@ namespace memray_mocha {
 
 /// What a thread has done to native memory, or that an object was sampled.
 struct MemoryEvent {
+  // In this order for IsBegin and IsEnd.
   enum class Kind : uint8_t {
     kAllocation,
-    kDeallocation,
     kMapping,
-    kUnmapping,
     kObject,
+    kDeallocation,
+    kUnmapping,
     kObjectEnd
   };
 
@@ -34,13 +35,8 @@ struct MemoryEvent {
   /// Tells the order of the events of all threads: see EventQueue.
   uint64_t turn = 0;
 
-  bool IsBegin() const {
-    return kind == Kind::kAllocation || kind == Kind::kMapping;
-  }
-  bool IsEnd() const {
-    return kind == Kind::kDeallocation || kind == Kind::kUnmapping ||
-           kind == Kind::kObjectEnd;
-  }
+  bool IsBegin() const { return kind <= Kind::kMapping; }
+  bool IsEnd() const { return kind >= Kind::kDeallocation; }
 };
 
 /// The events of one thread that are not in the capture yet, in a ring that

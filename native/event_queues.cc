@@ -36,6 +36,9 @@ void EventQueues::FindEnds() {
 bool EventQueues::Known::FindEnd(uint64_t last_turn) {
   const uint64_t old_end = end;
   const uint64_t queue_end = queue->end_.load(std::memory_order_acquire);
+  if (end == queue_end) return false;
+  // Turns of a queue never fall.
+  if (queue->At(queue_end - 1).turn <= last_turn) end = queue_end;
   while (end != queue_end && queue->At(end).turn <= last_turn) ++end;
   return end != old_end;
 }

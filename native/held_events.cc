@@ -1,6 +1,8 @@
 #include "held_events.h"
 
 #include <algorithm>
+#include <bit>
+#include <iterator>
 #include <map>
 
 namespace memray_mocha {
@@ -9,6 +11,7 @@ void HeldEvents::Begin(uint64_t native_bytes) {
   begin_bytes_ = bytes_ = raw_peak_bytes_ = native_bytes;
   count_ = 0;
   has_garbage_ = false;
+  garbage_count_ = 0;
   peak_.reset();
 }
 
@@ -18,6 +21,7 @@ void HeldEvents::ForgetGarbage() {
     // What a dead object's Sample says is no longer about it.
     if (!IsOfObject(event)) event.is_garbage = false;
   }
+  garbage_count_ = 0;
   peak_.reset();
 }
 
@@ -47,30 +51,87 @@ HeldEvents::Peak HeldEvents::FindPeak(uint64_t js_bytes) {
   return peak;
 }
 
+void HeldEvents::Grow() {
+  capacity_ = std::max(2 * count_, kInitialEvents);
+  memory_.resize(capacity_);
+}
+
 /// Marks the allocations and the objects that the collector ended.
 /// @return the bytes of those from before that it ended.
 uint64_t HeldEvents::FindGarbage() {
   if (!has_garbage_) return 0;
+  if (garbage_count_ == count_) return garbage_bytes_;
+  garbage_bytes_ = FindGarbageMappings();
+  // From the last one back: what is at its address before it is what it ended.
+  // Open addressing with linear probing (Knuth, The Art of Computer
+  // Programming, vol. 3, 6.4), of ends by address; none is taken out.
+  const auto is_of_block = [](const Event& event) {
+    return event.is_garbage && (event.kind == Kind::kDeallocation ||
+                                event.kind == Kind::kObjectEnd);
+  };
+  const auto events = this->events();
+  const size_t end_count =
+      std::count_if(events.begin(), events.end(), is_of_block);
+  const size_t slot_count = std::bit_ceil(2 * end_count + 1);
+  std::vector<Event*> ends(slot_count);
+  const auto find = [&](uint64_t address) -> Event*& {
+    size_t i = address * 0x9E3779B97F4A7C15 >> 32 & (slot_count - 1);
+    while (ends[i] && ends[i]->address != address)
+      i = (i + 1) & (slot_count - 1);
+    return ends[i];
+  };
+  for (auto event = events.rbegin(); event != events.rend(); ++event) {
+    if (is_of_block(*event)) {
+      find(event->address) = &*event;
+      event->ends_held = false;
+      if (event->kind == Kind::kDeallocation)
+        garbage_bytes_ += -event->added_bytes;
+    } else if (event->kind == Kind::kObject ||
+               (event->kind == Kind::kAllocation &&
+                !IsMapping(event->allocator))) {
+      Event* end = find(event->address);
+      if (!end || end->ends_held) continue;
+      event->is_garbage = end->ends_held = true;
+      if (end->kind == Kind::kDeallocation) garbage_bytes_ += end->added_bytes;
+    }
+  }
+  garbage_count_ = count_;
+  return garbage_bytes_;
+}
+
+/// The same, of mappings.
+uint64_t HeldEvents::FindGarbageMappings() {
+  const auto is_garbage = [](const Event& event) {
+    return event.is_garbage && event.kind == Kind::kUnmapping;
+  };
+  const auto events = this->events();
+  if (std::none_of(events.begin(), events.end(), is_garbage)) return 0;
   uint64_t garbage_bytes = 0;
   std::map<uint64_t, Event*> held;  // by address
-  for (Event& event : events()) {
-    if (event.kind == Kind::kAllocation || event.kind == Kind::kObject) {
+  for (Event& event : events) {
+    if (event.kind == Kind::kAllocation && IsMapping(event.allocator))
       held[event.address] = &event;
-      continue;
+    if (event.kind != Kind::kUnmapping) continue;
+    const auto end_of = [](const Event& range) {
+      return range.address + range.size_bytes;
+    };
+    auto next = held.lower_bound(event.address);
+    if (next != held.begin() &&
+        end_of(*std::prev(next)->second) > event.address) {
+      // What is left of that is live, and it was one.
+      event.is_garbage = false;
     }
     uint64_t held_bytes = 0;
-    const uint64_t end =
-        event.address + std::max<uint64_t>(event.size_bytes, 1);
-    auto next = held.lower_bound(event.address);
-    while (next != held.end() && next->first < end) {
-      next->second->is_garbage = event.is_garbage;
-      held_bytes += next->second->size_bytes;
+    while (next != held.end() && next->first < end_of(event)) {
+      Event& mapping = *next->second;
+      if (end_of(mapping) > end_of(event)) event.is_garbage = false;
+      mapping.is_garbage = event.is_garbage;
+      held_bytes += mapping.size_bytes;
       next = held.erase(next);
     }
-    if (!event.is_garbage) continue;
     const uint64_t ended_bytes = -event.added_bytes;
-    garbage_bytes += ended_bytes - std::min(ended_bytes, held_bytes);
-    event.ends_held = event.kind == Kind::kDeallocation && held_bytes > 0;
+    if (event.is_garbage)
+      garbage_bytes += ended_bytes - std::min(ended_bytes, held_bytes);
   }
   return garbage_bytes;
 }

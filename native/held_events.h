@@ -58,8 +58,8 @@ class HeldEvents {
   [[gnu::always_inline]] void Add(const Event& event) {
     bytes_ += event.added_bytes;
     raw_peak_bytes_ = std::max(raw_peak_bytes_, bytes_);
-    if (count_ == memory_.size()) [[unlikely]]
-      memory_.resize(std::max(2 * count_, kInitialEvents));
+    if (count_ == capacity_) [[unlikely]]
+      Grow();
     memory_[count_++] = event;
     has_garbage_ |= event.is_garbage;
     peak_.reset();
@@ -117,7 +117,9 @@ class HeldEvents {
   static const Sample& SampleOf(const Event& object) {
     return *reinterpret_cast<const Sample*>(object.address);
   }
+  void Grow();
   uint64_t FindGarbage();
+  uint64_t FindGarbageMappings();
 
   uint64_t begin_bytes_ = 0;
   uint64_t bytes_ = 0;
@@ -125,8 +127,12 @@ class HeldEvents {
   /// What is held is at its beginning. Only memory behind that: a vector that
   /// is appended to takes twice as many instructions for an event.
   std::vector<Event> memory_;
+  size_t capacity_ = 0;  // its size, which takes a division to tell
   size_t count_ = 0;
   bool has_garbage_ = false;
+  /// What FindGarbage found, when there were so many events.
+  uint64_t garbage_bytes_ = 0;
+  size_t garbage_count_ = 0;
   /// While nothing was added since it was found.
   std::optional<Peak> peak_;
   uint64_t peak_for_js_bytes_ = 0;

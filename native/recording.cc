@@ -131,6 +131,7 @@ void Recording::Map(const MemoryEvent& event, uint32_t thread) {
 void Recording::Unmap(const MemoryEvent& event) {
   const uint64_t ended_bytes =
       EndMapping(event.address, event.address + event.size_bytes);
+  if (sampler_ && ended_bytes == 0) return;  // as of a block
   Put({.kind = HeldEvents::Kind::kUnmapping,
        .is_garbage = event.by_collector,
        .address = event.address,
@@ -278,13 +279,21 @@ uint32_t Recording::FindSampleStack(ThreadState* thread, bool is_program) {
                     : recorder_.CompilerStack();
 }
 
-uint64_t Recording::AddSample(Sample* sample, uint32_t stack) {
-  const uint64_t bytes = CountNewestSample();
+void Recording::AddSample(Sample* sample, uint32_t stack) {
+  CountNewestSample();
   sample->stack = stack;
   sample->stretch = stretch_;
   sample->live = {};
   newest_sample_ = sample;
-  return bytes;
+  has_newest_bytes_ = true;
+}
+
+uint64_t Recording::TakeNewestBytes() {
+  if (!newest_sample_ || !has_newest_bytes_) return 0;
+  has_newest_bytes_ = false;
+  const auto address = reinterpret_cast<uintptr_t>(newest_sample_->block);
+  return object_sampler::MemoryOf(sampler_->block.AllocatedBytes(address))
+      .bytes;
 }
 
 void Recording::RemoveSample(const Sample* sample) {
@@ -296,8 +305,8 @@ void Recording::RemoveSample(const Sample* sample) {
   newest_sample_ = nullptr;
 }
 
-uint64_t Recording::CountNewestSample() {
-  if (!newest_sample_) return 0;
+void Recording::CountNewestSample() {
+  if (!newest_sample_) return;
   const SampleBlock& block = sampler_->block;
   const auto address = reinterpret_cast<uintptr_t>(newest_sample_->block);
   const size_t size_bytes = block.AllocatedBytes(address);
@@ -309,7 +318,6 @@ uint64_t Recording::CountNewestSample() {
     dropped_bytes = memory.bytes * dropped_bytes / size_bytes;
   samples_.Add(newest_sample_, memory, dropped_bytes);
   newest_sample_ = nullptr;
-  return memory.bytes;
 }
 
 Recording::SampledTotal Recording::SumSamples() {

@@ -45,7 +45,9 @@ class Recording {
   /// To be called a while before that, which is faster then; only with a
   /// sampler. Inlined for LiveBlocks::Prefetch.
   [[gnu::always_inline]] void Prepare(const MemoryEvent& event) const {
-    live_.Prefetch(event.address);
+    if (event.kind == MemoryEvent::Kind::kAllocation ||
+        event.kind == MemoryEvent::Kind::kDeallocation)
+      live_.Prefetch(event.address);
   }
   /// Takes note of how much of its JS heap a worker uses now, in pages of
   /// 256 KiB. What it used when this was first told does not count: that is
@@ -101,8 +103,10 @@ class Recording {
   // What follows is for the thread on which V8 samples, also without the lock.
 
   /// Takes note of a sample, in which V8 is about to note the object.
-  /// @return what the one before stands for.
-  uint64_t AddSample(Sample* sample, uint32_t stack);
+  void AddSample(Sample* sample, uint32_t stack);
+  /// @return what the newest sample stands for, once: when V8 has noted the
+  /// object, which may not be there yet.
+  uint64_t TakeNewestBytes();
   /// Whether that is to stand among the events, and its end.
   bool IsInStretch(const Sample& sample) const {
     return sample.stretch == stretch_ && sample.stack != Sample::kNoStack;
@@ -146,7 +150,7 @@ class Recording {
   void Write(const HeldEvents::Event& event);
   void WriteSamplesBefore(size_t position);
   void WriteSamples();
-  uint64_t CountNewestSample();
+  void CountNewestSample();
 
   /// Only the peak meter asks what is live: without it, and so without the
   /// sampler, the reader of the capture finds that out, and the hot path need
@@ -168,6 +172,7 @@ class Recording {
   uint32_t stretch_ = 0;
   /// Not among them yet: V8 fills it in after it was allocated.
   Sample* newest_sample_ = nullptr;
+  bool has_newest_bytes_ = false;
 };
 
 }  // namespace memray_mocha

@@ -20,21 +20,25 @@ bool RecordingMutex::try_lock() {
 }
 
 void RecordingMutex::TakeEvents() {
-  const auto apply = [this](const MemoryEvent& event, uint32_t thread)
-      __attribute__((always_inline)) {
-    if (!recording_) return;
-    if (meter_ && event.IsBegin()) meter_->TickNative(event.size_bytes);
-    recording_->Apply(event, thread);
-    if (meter_ && recording_->is_full()) meter_->TellHeld();
-  };
   // Without a meter nobody asks what is live.
-  if (meter_) {
-    queues_.TakeAll(apply,
-                    [this](const MemoryEvent& event)
-                        [[gnu::always_inline]] { recording_->Prepare(event); });
-  } else {
-    queues_.TakeAll(apply, [](const MemoryEvent&) {});
+  if (!meter_) {
+    queues_.TakeAll(
+        [this](const MemoryEvent& event, uint32_t thread) {
+          if (recording_) recording_->Apply(event, thread);
+        },
+        [](const MemoryEvent&) {});
+    return;
   }
+  queues_.TakeAll(
+      [ recording = recording_, meter =
+        meter_ ](const MemoryEvent& event, uint32_t thread)
+          __attribute__((always_inline)) {
+            if (event.IsBegin()) meter->TickNative(event.size_bytes);
+            recording->Apply(event, thread);
+            if (recording->is_full()) meter->TellHeld();
+          },
+      [recording = recording_](const MemoryEvent& event)
+          [[gnu::always_inline]] { recording->Prepare(event); });
 }
 
 }  // namespace memray_mocha

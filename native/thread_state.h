@@ -128,6 +128,12 @@ struct ThreadState {
     }
     if (js != last_native_js) last_native_count = 0;
     last_native_js = js;
+    // Without `native` that is all there is.
+    if (native_count == 1 && last_native_count > 0 &&
+        native_frames[0] == last_native_frames[0]) {
+      last_native_count = 1;
+      return last_native_stacks[0];
+    }
     const auto outermost = std::reverse_iterator(native_frames + native_count);
     if (!FindKnownFrames(outermost, native_count, js, last_native_frames,
                          last_native_stacks, &last_native_count)) {

@@ -35,24 +35,38 @@ constexpr uint64_t kJsTickBytes = uint64_t{4} << 10;
 constexpr size_t kMaxQueuedBytes = size_t{64} << 10;
 constexpr size_t kMaxQueuedAtLimitBytes = size_t{16} << 10;
 
-// A forked child shares neither the tracker's lock nor its file: it goes
-// untracked. Its hooks must not take a lock either that another thread held.
-void StopInChild() {
-  allocation_listener = nullptr;
-  RecursionGuard::ActivateForever();
-}
+constexpr char kSamplerTaken[] =
+    "memray-mocha cannot measure V8's heap where the program samples it itself "
+    "(--heap-prof, or HeapProfiler.startSampling of the inspector): V8 does so "
+    "for one at a time. Native memory is measured, and limits hold for that "
+    "only.";
+constexpr char kSamplerStopped[] =
+    "memray-mocha could not measure all of V8's heap: while a test ran, the "
+    "program stopped V8's sampling (HeapProfiler.stopSampling of the "
+    "inspector). What was allocated there after that counts for nothing, also "
+    "in limits.";
+std::atomic<const char*> notice{""};
 
 /// Whether this thread works for the garbage collector, its array-buffer
 /// sweeper included, as far as it frees anything of the program's.
-bool IsCollector() {
-  return heap::IsCollecting() || ThreadState::Get().is_v8_helper;
+bool IsCollector(const ThreadState& thread) {
+  return heap::IsCollecting() || thread.is_v8_helper;
 }
 
 }  // namespace
 
 Tracker::Tracker() {
-  pthread_atfork(nullptr, nullptr, StopInChild);
+  pthread_atfork(nullptr, nullptr, [] { Get().StopInChild(); });
   ThreadState::at_end = EndThread;
+}
+
+/// A forked child shares neither the tracker's lock nor its file: it goes
+/// untracked. Its hooks must not take a lock either that another thread held.
+void Tracker::StopInChild() {
+  allocation_listener = nullptr;
+  block_provider = nullptr;
+  is_in_child_ = true;
+  RecursionGuard::ActivateForever();
 }
 
 Tracker& Tracker::Get() {
@@ -69,7 +83,11 @@ std::string Tracker::Start(const TrackingOptions& options) {
     if (recording_) return "A tracker is already running in this process.";
   }
   installer::Install();
-  const bool measures_js_heap = options.js_sample_interval_bytes != 0;
+  const bool is_sampler_taken =
+      options.js_sample_interval_bytes != 0 && object_sampler::IsRunning();
+  if (is_sampler_taken) notice = kSamplerTaken;
+  const bool measures_js_heap =
+      options.js_sample_interval_bytes != 0 && !is_sampler_taken;
   // By way of the hooks, so before the guard.
   const SamplerSites* sampler =
       measures_js_heap ? &FindSamplerSites() : nullptr;
@@ -120,11 +138,21 @@ void Tracker::StartSampler(uint64_t interval_bytes) {
   object_sampler::Start(interval_bytes, Stacks::kNone);
 }
 
+void Tracker::StopSampler() {
+  if (!object_sampler::Stop()) notice = kSamplerStopped;
+}
+
+const char* Tracker::TakeNotice() {
+  static std::atomic<bool> was_told{false};
+  const char* due = notice.exchange("");
+  return *due && !was_told.exchange(true) ? due : "";
+}
+
 void Tracker::SetSampleInterval(uint64_t interval_bytes) {
   const RecursionGuard guard;
   if (!meter_ || interval_bytes >= settings_.js_sample_interval_bytes) return;
   // V8 forgets what it has sampled, and so do we.
-  object_sampler::Stop();
+  StopSampler();
   {
     std::lock_guard lock(mutex_);
     recording_->ForgetSamples();
@@ -141,6 +169,8 @@ void Tracker::SetMemoryLimit(uint64_t limit_bytes) {
   // Not what V8 would have to forget samples of for it.
   if (limit_bytes != 0 && meter_->JsBytes() == 0)
     SetSampleInterval(std::max(limit_bytes / kSamplesAtLimit, kMinInterval));
+  // What is there by now may reach it, and nothing be allocated after it.
+  if (limit_bytes != 0) meter_->Look();
 }
 
 void Tracker::Mark() {
@@ -172,7 +202,11 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
     recording->ReleaseEvents();
     if (meter) recording->WriteLive(records::HeapKind::kEnd);
   }
-  if (meter) object_sampler::Stop();
+  if (meter) {
+    // It follows V8's collections, and what V8 allocates from here on is ours.
+    meter.reset();
+    StopSampler();
+  }
   block_provider = nullptr;
   if (sample_memory_) sample_memory_->Trim();
   return recording->Finish(find_originals);
@@ -313,9 +347,10 @@ void Tracker::EndThread(ThreadState* thread) {
 }
 
 void Tracker::OnDeallocation(uintptr_t address) {
-  Push(&ThreadState::Get(), {.kind = MemoryEvent::Kind::kDeallocation,
-                             .by_collector = settings_.sampler && IsCollector(),
-                             .address = address});
+  ThreadState& thread = ThreadState::Get();
+  Push(&thread, {.kind = MemoryEvent::Kind::kDeallocation,
+                 .by_collector = settings_.sampler && IsCollector(thread),
+                 .address = address});
 }
 
 void Tracker::OnUnmapping(uintptr_t address, size_t size_bytes) {
@@ -337,8 +372,10 @@ void* Tracker::Provide(size_t size_bytes, uintptr_t caller) {
     return nullptr;
   }
   if (caller == sites->entry) {
-    return size_bytes == sites->entry_bytes ? sample_memory_->AllocateEntry()
-                                            : nullptr;
+    if (size_bytes != sites->entry_bytes) return nullptr;
+    // V8 makes it right behind the sample, which is complete by now.
+    OnSampleNoted();
+    return sample_memory_->AllocateEntry();
   }
   if (size_bytes != Sample::kBlockBytes) return nullptr;
   Sample* sample = sample_memory_->AllocateSample();
@@ -349,7 +386,7 @@ void* Tracker::Provide(size_t size_bytes, uintptr_t caller) {
 void Tracker::TakeBack(void* block) {
   // V8 frees its samples where it took them. Were it ever different, some
   // memory would be lost, and nothing else.
-  if (pthread_self() != sampling_thread_) return;
+  if (is_in_child_ || pthread_self() != sampling_thread_) return;
   const Sample* sample = sample_memory_->FindSample(block);
   if (sample && recording_) {
     recording_->RemoveSample(sample);
@@ -371,11 +408,19 @@ void Tracker::OnSampledObject(Sample* sample) {
     thread.last_sample_stack = recording_->FindSampleStack(&thread, is_program);
     thread.last_sample_js = js;
   }
-  unseen_js_bytes_ += recording_->AddSample(sample, thread.last_sample_stack);
+  // If nothing told of it sooner.
+  OnSampleNoted();
+  recording_->AddSample(sample, thread.last_sample_stack);
   if (recording_->IsInStretch(*sample))
     Push(&thread, {.kind = MemoryEvent::Kind::kObject,
                    .stack = sample->stack,
                    .address = reinterpret_cast<uintptr_t>(sample)});
+}
+
+/// What the newest sample stands for counts at once, and not only with the next
+/// one: after one large object there may be none.
+void Tracker::OnSampleNoted() {
+  unseen_js_bytes_ += recording_->TakeNewestBytes();
   if (unseen_js_bytes_ < kJsTickBytes) return;
   std::unique_lock lock(mutex_);
   meter_->TickJs(std::exchange(unseen_js_bytes_, 0));

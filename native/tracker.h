@@ -78,6 +78,10 @@ class Tracker final : public AllocationListener, public BlockProvider {
   /// was recorded.
   std::unique_ptr<Sink> Stop(const FindOriginals& find_originals);
 
+  /// @return what the user should know of what was not measured, once in the
+  /// process; empty when there is nothing.
+  static const char* TakeNotice();
+
   /// Takes the hooks out of the process, unless a tracker is running: then
   /// there are blocks that only they know to free.
   void Uninstall();
@@ -99,11 +103,14 @@ class Tracker final : public AllocationListener, public BlockProvider {
   Tracker();
   ~Tracker() = delete;
 
+  void StopInChild();
   /// Takes the call stack of this thread, which has just allocated.
   /// @return nullptr when V8 allocates for itself.
   ThreadState* TakeCallStack(uintptr_t caller, bool with_native_frames) const;
   void StartSampler(uint64_t interval_bytes);
+  void StopSampler();
   void OnSampledObject(Sample* sample);
+  void OnSampleNoted();
   void OnBegin(MemoryEvent event, uintptr_t caller);
   std::optional<uint32_t> FindStack(ThreadState* thread);
   void Push(ThreadState* thread, const MemoryEvent& event);
@@ -135,6 +142,7 @@ class Tracker final : public AllocationListener, public BlockProvider {
   // Of the thread that samples.
   SampleMemory* sample_memory_ = nullptr;
   pthread_t sampling_thread_;
+  bool is_in_child_ = false;
   uint64_t unseen_js_bytes_ = 0;
 };
 

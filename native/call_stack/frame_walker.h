@@ -33,6 +33,8 @@ namespace memray_mocha {
 /// caller and its end.
 class FrameWalker {
  public:
+  static constexpr size_t kMaxFrames = 255;
+
   enum class Result : uint8_t {
     /// The frames are those of the last walk.
     kSame,
@@ -193,7 +195,6 @@ class FrameWalker {
     uint32_t frames;
   };
 
-  static constexpr size_t kMaxFrames = 255;
   static constexpr int kAllSame = 0xFFFF;
   static constexpr size_t kMaxSteps = 512;
   static constexpr size_t kMaxWatchedByStep = 3;

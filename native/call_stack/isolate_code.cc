@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "recursion_guard.h"
+#include "v8_constants.h"
 
 namespace memray_mocha {
 namespace {
@@ -41,9 +42,18 @@ void AppendUtf8(std::string* text, uint32_t code_point) {
   put(0x80 | (code_point & 0x3F));
 }
 
-/// The UTF-8 of a string without flattening it, for flattening allocates on
-/// V8's heap and this runs in code event handlers. V8's own UTF-8 functions
-/// flatten.
+/// Whether V8 can read a string without flattening it: that allocates on V8's
+/// heap, which may collect garbage, and tell that it moves code.
+bool IsFlat(v8::Local<v8::String> string) {
+  static const auto mask = FindV8Constant("v8dbg_StringRepresentationMask");
+  static const auto concatenated = FindV8Constant("v8dbg_ConsStringTag");
+  if (!mask || !concatenated) return false;
+  using v8::internal::Internals;
+  const auto object = *reinterpret_cast<const uintptr_t*>(*string);
+  return (Internals::GetInstanceType(object) & *mask) != *concatenated;
+}
+
+/// @return empty for what is no string.
 std::string ToUtf8(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   if (value.IsEmpty() || !value->IsString()) return "";
   v8::Local<v8::String> string = value.As<v8::String>();
@@ -68,6 +78,27 @@ std::string ToUtf8(v8::Isolate* isolate, v8::Local<v8::Value> value) {
     AppendUtf8(&text, code_point);
   }
   return text;
+}
+
+/// @param code_name V8's, of code of the script: it ends in the script's name,
+/// and the line and column of the function; at 512 bytes it is cut.
+/// @param length of the script's name, in units of UTF-16.
+/// @return the script's name; empty when it is not all there.
+std::string TakeScriptName(std::string_view code_name, int length) {
+  for (int numbers = 0; numbers < 2; ++numbers) {
+    const size_t colon = code_name.rfind(':');
+    const size_t digit = code_name.find_first_not_of("0123456789", colon + 1);
+    if (colon == code_name.npos || digit != code_name.npos) return "";
+    code_name.remove_suffix(code_name.size() - colon);
+  }
+  size_t begin = code_name.size();
+  while (length > 0 && begin > 0) {
+    const auto byte = static_cast<uint8_t>(code_name[--begin]);
+    const bool is_first = (byte & 0xC0) != 0x80;
+    // From 0xF0 on it is a pair in UTF-16.
+    if (is_first) length -= byte >= 0xF0 ? 2 : 1;
+  }
+  return length == 0 ? std::string(code_name.substr(begin)) : "";
 }
 
 Code::Kind KindOf(const v8::JitCodeEvent& event, std::string_view name) {
@@ -228,10 +259,19 @@ void IsolateCode::OnCodeAdded(const v8::JitCodeEvent& event) {
   if (script_id == 0 || codes_.HasScript(script_id)) return;
   const v8::HandleScope scope(isolate_);
   const v8::Local<v8::Value> map = event.script->GetSourceMappingURL();
-  const std::string script = ToUtf8(isolate_, event.script->GetScriptName());
+  const std::string script = NameOf(event.script, name);
   codes_.AddScript(script_id, {script, map->IsString() &&
                                            map.As<v8::String>()->Length() > 0});
   KeepScript(script, script_id, event.script);
+}
+
+/// Does not allocate on V8's heap.
+std::string IsolateCode::NameOf(v8::Local<v8::UnboundScript> script,
+                                std::string_view code_name) const {
+  const v8::Local<v8::Value> name = script->GetScriptName();
+  if (name->IsString() && !IsFlat(name.As<v8::String>()))
+    return TakeScriptName(code_name, name.As<v8::String>()->Length());
+  return ToUtf8(isolate_, name);
 }
 
 /// V8 hands over no table for Sparkplug's code.

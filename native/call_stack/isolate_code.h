@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "call_stack/code_layout.h"
 #include "call_stack/code_map.h"
@@ -73,6 +74,8 @@ class IsolateCode {
  private:
   static void OnCodeEvent(const v8::JitCodeEvent* event);
   void OnCodeAdded(const v8::JitCodeEvent& event);
+  std::string NameOf(v8::Local<v8::UnboundScript> script,
+                     std::string_view code_name) const;
   PositionTable FindSparkplugPositions(uintptr_t address) const;
   void FindInlinedCalls(uintptr_t address, Code* code);
   std::optional<InlinedCalls> Decode(const CodeLayout::Inlining& inlining,

@@ -9,6 +9,9 @@
 #include "recursion_guard.h"
 
 namespace memray_mocha {
+
+static_assert(JsCallStack::kMaxFrames == FrameWalker::kMaxFrames);
+
 namespace {
 
 VmState StateOf(v8::StateTag state) {
@@ -75,7 +78,14 @@ void JsCallStacks::RestrictCompilers() {
 
 const char* JsCallStacks::TakeNotice() {
   static std::atomic<bool> was_told{false};
-  if (!FrameWalker::HasFailed() || was_told.exchange(true)) return "";
+  const bool is_known = FrameLayout::OfProcess(v8::Isolate::GetCurrent());
+  if (is_known && !FrameWalker::HasFailed()) return "";
+  if (was_told.exchange(true)) return "";
+  if (!is_known) {
+    return "memray-mocha takes call stacks in V8's own, slower way: how frames "
+           "lie on the stack of this Node was not found out. Please report "
+           "this, with the version of Node.";
+  }
   return "memray-mocha takes call stacks in V8's own, slower way from here on: "
          "the frames it had read from the stack were not those V8 tells. "
          "Please report this, with the version of Node.";

@@ -24,11 +24,12 @@ struct Module {
 };
 
 const std::string& PathOfProgram() {
-  static const std::string program = [] {
+  // Never destroyed: other threads may ask while the process exits.
+  static const std::string& program = *new std::string([] {
     char path[PATH_MAX];
     const ssize_t length = ::readlink("/proc/self/exe", path, sizeof path);
     return std::string(path, length > 0 ? length : 0);
-  }();
+  }());
   return program;
 }
 

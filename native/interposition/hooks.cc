@@ -336,7 +336,8 @@ int mprotect(void* address, size_t size, int protection) {
 void* dlopen(const char* filename, int flags) {
   void* library =
       installer::OpenLibrary(filename, flags, __builtin_return_address(0));
-  if (library) {
+  // Not in a forked child, where nobody may ever give its lock back.
+  if (library && !RecursionGuard::IsActive()) {
     installer::Install();
     Notify([](AllocationListener* listener) { listener->OnLibrary(); });
   }

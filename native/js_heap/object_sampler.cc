@@ -41,6 +41,12 @@ v8::HeapProfiler* Profiler() {
   return v8::Isolate::GetCurrent()->GetHeapProfiler();
 }
 
+/// @return nullptr when it does not run.
+std::unique_ptr<v8::AllocationProfile> TakeProfile() {
+  return std::unique_ptr<v8::AllocationProfile>(
+      Profiler()->GetAllocationProfile());
+}
+
 std::string ToString(v8::Isolate* isolate, v8::Local<v8::String> text) {
   if (text.IsEmpty()) return "";
   const v8::String::Utf8Value value(isolate, text);
@@ -64,7 +70,12 @@ void Start(uint64_t interval_bytes, Stacks stacks) {
       interval_bytes, stacks == Stacks::kFunctions ? kMaxDepth : 0);
 }
 
-void Stop() { Profiler()->StopSamplingHeapProfiler(); }
+bool Stop() {
+  // Which it does not when it runs.
+  const bool has_started = Profiler()->StartSamplingHeapProfiler();
+  Profiler()->StopSamplingHeapProfiler();
+  return !has_started;
+}
 
 SampledMemory MemoryOf(size_t size_bytes) {
   const size_t words = size_bytes / kWordBytes;
@@ -72,10 +83,14 @@ SampledMemory MemoryOf(size_t size_bytes) {
                                         : ComputeMemoryOf(size_bytes);
 }
 
+bool IsRunning() {
+  const v8::HandleScope scope(v8::Isolate::GetCurrent());
+  return TakeProfile() != nullptr;
+}
+
 std::vector<SampledObject> LiveObjects() {
   const v8::HandleScope scope(v8::Isolate::GetCurrent());
-  const std::unique_ptr<v8::AllocationProfile> profile(
-      Profiler()->GetAllocationProfile());
+  const auto profile = TakeProfile();
   std::vector<SampledObject> live;
   if (!profile) return live;
   for (const v8::AllocationProfile::Sample& sample : profile->GetSamples()) {
@@ -88,8 +103,7 @@ std::vector<SampledObject> LiveObjects() {
 std::vector<FunctionNode> LiveByFunction() {
   v8::Isolate* isolate = v8::Isolate::GetCurrent();
   const v8::HandleScope scope(isolate);
-  const std::unique_ptr<v8::AllocationProfile> profile(
-      Profiler()->GetAllocationProfile());
+  const auto profile = TakeProfile();
   std::vector<FunctionNode> nodes;
   if (!profile) return nodes;
   std::unordered_map<uint32_t, size_t> index_by_id;

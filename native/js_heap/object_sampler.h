@@ -27,10 +27,15 @@ struct SampledObject {
 /// lines, and take several times as long as ours.
 enum class Stacks { kNone, kFunctions };
 
+/// V8 samples for one at a time: it may be the program itself.
+bool IsRunning();
+
+/// When it does not run.
 /// @param interval_bytes the mean distance of two samples; 1 samples every
 /// object.
 void Start(uint64_t interval_bytes, Stacks stacks);
-void Stop();
+/// @return whether it has run since Start: the program may have stopped it.
+bool Stop();
 
 /// @return what a sampled object of that size stands for. Also in a hook.
 SampledMemory MemoryOf(size_t size_bytes);
