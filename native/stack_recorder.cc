@@ -46,15 +46,17 @@ IsolateCode::Place BeginOf(const Code& code) {
 uint32_t OffsetOfPosition(const CodeMap::Location& location,
                           uintptr_t address) {
   const Code& code = *location.code;
-  if (JsCallStacks::kLosesAllocationPositions && code.script_id != 0 &&
-      code.kind == Code::Kind::kMachineCode) {
-    const auto after = FindAfterInlineAllocation(
-        reinterpret_cast<const uint8_t*>(address),
-        reinterpret_cast<const uint8_t*>(address - 1 - location.offset),
-        code.size_bytes);
+  if (code.script_id == 0 || code.kind != Code::Kind::kMachineCode)
+    return location.offset;
+  const auto* begin =
+      reinterpret_cast<const uint8_t*>(address - 1 - location.offset);
+  const uint32_t offset = code.lazy_exits.FindReturn(location.offset + 1);
+  if (JsCallStacks::kLosesAllocationPositions) {
+    const auto after =
+        FindAfterInlineAllocation(begin + offset, begin, code.size_bytes);
     if (after) return *after;
   }
-  return location.offset;
+  return offset - 1;
 }
 
 }  // namespace

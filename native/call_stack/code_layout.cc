@@ -6,6 +6,7 @@
 #include <initializer_list>
 
 #include "call_stack/native_symbols.h"
+#include "call_stack/x64_instruction.h"
 #include "v8_constants.h"
 
 namespace memray_mocha {
@@ -24,6 +25,16 @@ constexpr int64_t kCodeOfStream = kWordBytes;
 /// and where the instructions begin in its sixth.
 constexpr int64_t kFirstSources[] = {kWordBytes, 2 * kWordBytes};
 constexpr int64_t kInstructionsOfCode = 5 * kWordBytes;
+// Of the array of what it takes to leave TurboFan's code, behind the positions
+// of what is inlined: where in the code it is left, how many places there are
+// for that at once and when a call returns, and then three elements for each.
+constexpr int64_t kExitsBegin = 1;
+constexpr int64_t kEagerExitCount = 2;
+constexpr int64_t kLazyExitCount = 3;
+constexpr int64_t kFirstExit = 4;
+constexpr int64_t kElementsOfExit = 3;
+/// The last of the three, of a call.
+constexpr int64_t kReturnOfExit = 2;
 constexpr int64_t kBytecodeOfInterpreterData = kWordBytes;
 /// A function names its bytecode, or its Sparkplug code, in its second word.
 constexpr int64_t kCodeOfFunction = kWordBytes;
@@ -159,7 +170,39 @@ std::optional<CodeLayout::Inlining> CodeLayout::FindInlining(
     if (!Is(function, function_type_)) return std::nullopt;
     inlining.functions.push_back(FindBytecode(function));
   }
+  inlining.lazy_exits = FindLazyExits(code, sources->origin);
   return inlining;
+}
+
+/// @param data what it takes to leave the code.
+LazyExits CodeLayout::FindLazyExits(uintptr_t code, uint64_t data) const {
+  const auto number_at = [&](int64_t index) -> int64_t {
+    const uint64_t word = ElementOf(data, inlining_positions_ + index);
+    return IsObject(word) ? -1 : Internals::SmiValue(word);
+  };
+  const int64_t size = LengthOf(data) - inlining_positions_;
+  if (size < kFirstExit) return {};
+  const int64_t begin = number_at(kExitsBegin);
+  const int64_t eager = number_at(kEagerExitCount);
+  const int64_t lazy = number_at(kLazyExitCount);
+  if (begin < 0 || eager < 0 || lazy <= 0 ||
+      size != kFirstExit + kElementsOfExit * (eager + lazy)) {
+    return {};
+  }
+  const auto bytes_at = [code](int64_t offset) -> int64_t {
+    return InstructionBytes(reinterpret_cast<const uint8_t*>(code + offset));
+  };
+  LazyExits exits;
+  const int64_t first_lazy = begin + (eager == 0 ? 0 : eager * bytes_at(begin));
+  exits.begin = static_cast<uint32_t>(first_lazy);
+  exits.bytes_each = static_cast<uint32_t>(bytes_at(first_lazy));
+  for (int64_t i = eager; i < eager + lazy; ++i) {
+    const int64_t offset =
+        number_at(kFirstExit + kElementsOfExit * i + kReturnOfExit);
+    if (offset <= 0 || offset > begin) return {};
+    exits.returns.push_back(static_cast<uint32_t>(offset));
+  }
+  return exits;
 }
 
 /// @param word what may name it, or what leads to it.

@@ -28,6 +28,8 @@ class CodeLayout {
     /// The first instruction of each inlined function's bytecode, 0 when it is
     /// not known. DecodedCall::function is an index.
     std::vector<uintptr_t> functions;
+    /// None where they are not as expected.
+    LazyExits lazy_exits;
   };
 
   /// Found out once for the process, by V8's metadata for debuggers and the
@@ -61,6 +63,7 @@ class CodeLayout {
   CodeLayout();
   bool ReadConstants();
   void ReadInliningConstants();
+  LazyExits FindLazyExits(uintptr_t code, uint64_t data) const;
   template <typename IsOrigin>
   std::optional<Sources> FindSources(uintptr_t code, IsOrigin is_origin) const;
   uint64_t FindBytecodeArray(uint64_t word) const;

@@ -49,6 +49,13 @@ void PositionTable::Put(uint32_t value) {
   deltas_.push_back(static_cast<uint8_t>(value));
 }
 
+uint32_t LazyExits::FindReturn(uint32_t offset) const {
+  if (offset < begin || returns.empty()) return offset;
+  const uint32_t i = (offset - begin) / bytes_each;
+  return i < returns.size() && offset == begin + i * bytes_each ? returns[i]
+                                                                : offset;
+}
+
 std::vector<Code::Place> Code::FindPlaces(uint32_t offset) const {
   const auto position_of = [](const Code& function, int64_t position) {
     return function.hides_positions ? -1 : position;

@@ -84,6 +84,22 @@ struct InlinedCalls {
   std::vector<Call> calls;
 };
 
+/// Where TurboFan's code is left when V8 discards it while a call in it is
+/// under way: at the end of the code there is an instruction for each such
+/// call, to which V8 has the call return then, and which is on the stack in its
+/// place.
+struct LazyExits {
+  // In the code.
+  uint32_t begin = 0;
+  uint32_t bytes_each = 0;
+  /// Where the calls return to else.
+  std::vector<uint32_t> returns;
+
+  /// @param offset where a call returns to.
+  /// @return where it did before V8 discarded the code.
+  uint32_t FindReturn(uint32_t offset) const;
+};
+
 /// A piece of machine code or bytecode that V8 made.
 struct Code {
   enum class Kind : uint8_t {
@@ -108,6 +124,7 @@ struct Code {
   PositionTable positions;
   /// nullptr when there are none.
   std::unique_ptr<const InlinedCalls> inlined = nullptr;
+  LazyExits lazy_exits;
   /// Whether positions in its own function are not to be told: see
   /// CodeMap::KeepToBytecode.
   bool hides_positions = false;

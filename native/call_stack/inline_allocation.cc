@@ -14,8 +14,8 @@ constexpr uint8_t kShortJump = 0xEB;
 constexpr int64_t kLongBytes = 5;
 constexpr int64_t kMoveBytes = 3;
 constexpr int kMaxMoves = 2;
-/// What the code restores before it jumps back are no more than this.
-constexpr int kMaxRestoringInstructions = 32;
+/// The code restores registers, jumps, and fills the object within these.
+constexpr int kMaxInstructions = 64;
 constexpr int64_t kMaxInstructionBytes = 15;
 /// Larger objects are not allocated inline.
 constexpr int32_t kMaxObjectBytes = 128 << 10;
@@ -56,6 +56,34 @@ bool IsAllocation(const uint8_t* return_address) {
   return false;
 }
 
+/// Whether it writes where an object has its first word. That is what is done
+/// first to an object, and never again.
+bool IsFirstStore(const Instruction& instruction) {
+  constexpr uint8_t kMoveRegister = 0x89;
+  constexpr uint8_t kMoveConstant = 0xC7;
+  constexpr int32_t kFirstWord = -1;  // the pointer has a tag
+  return instruction.map == Instruction::Map::kOneByte && !instruction.is_vex &&
+         (instruction.opcode == kMoveRegister ||
+          instruction.opcode == kMoveConstant) &&
+         instruction.is_memory && instruction.base >= 0 &&
+         !instruction.has_index && instruction.displacement == kFirstWord;
+}
+
+/// Whether it goes on somewhere else, or may. Jumps are told before.
+bool IsBranch(const Instruction& instruction) {
+  const uint8_t kind = instruction.opcode & 0xF0;
+  switch (instruction.map) {
+    case Instruction::Map::kOneByte:
+      return kind == 0x70 || instruction.opcode == kCall ||
+             instruction.opcode == 0xC2 || instruction.opcode == 0xC3 ||
+             instruction.opcode == 0xFF;
+    case Instruction::Map::kTwoByte:
+      return kind == 0x80;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 std::optional<uint32_t> FindAfterInlineAllocation(const uint8_t* return_address,
@@ -65,19 +93,27 @@ std::optional<uint32_t> FindAfterInlineAllocation(const uint8_t* return_address,
   if (begin < 2 * kLongBytes + kMaxMoves * kMoveBytes + 1 ||
       !IsAllocation(return_address))
     return std::nullopt;
+  std::optional<uint32_t> back;
   int64_t offset = begin;
-  for (int i = 0; i < kMaxRestoringInstructions; ++i) {
-    if (offset < begin || offset > size_bytes - kMaxInstructionBytes) break;
-    const uint8_t* instruction = code + offset;
-    offset += InstructionBytes(instruction);
-    if (*instruction == kJump) {
-      offset += Operand(instruction);
-    } else if (*instruction == kShortJump) {
-      offset += static_cast<int8_t>(instruction[1]);
+  for (int i = 0; i < kMaxInstructions; ++i) {
+    if (offset < 0 || offset > size_bytes - kMaxInstructionBytes) break;
+    const uint8_t* bytes = code + offset;
+    const Instruction instruction = ReadInstruction(bytes);
+    // What stands before that may be of something else: V8 puts instructions
+    // where they wait least for each other.
+    if (IsFirstStore(instruction)) return static_cast<uint32_t>(offset);
+    offset += instruction.bytes;
+    if (*bytes == kJump) {
+      offset += Operand(bytes);
+    } else if (*bytes == kShortJump) {
+      offset += static_cast<int8_t>(bytes[1]);
+    } else if (IsBranch(instruction)) {
+      break;
     }
-    if (offset >= 0 && offset < begin) return static_cast<uint32_t>(offset);
+    if (!back && offset >= 0 && offset < begin)
+      back = static_cast<uint32_t>(offset);
   }
-  return std::nullopt;
+  return back;
 }
 
 }  // namespace memray_mocha

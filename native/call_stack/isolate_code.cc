@@ -302,6 +302,7 @@ void IsolateCode::FindInlinedCalls(uintptr_t address, Code* code) {
   const auto inlining = code_layout_.FindInlining(address);
   auto inlined = inlining ? Decode(*inlining, positions) : std::nullopt;
   if (inlined) {
+    code->lazy_exits = inlining->lazy_exits;
     if (!inlined->by_offset.IsEmpty())
       code->inlined = std::make_unique<const InlinedCalls>(std::move(*inlined));
     return;

@@ -59,8 +59,9 @@ void JsCallStacks::RestrictCompilers() {
     v8::V8::SetFlagsFromString("--no-turbo-inlining");
   // Where TurboFan is all that follows on Sparkplug, what it saves by inlining
   // more than small functions, it does not make up for the time it takes to
-  // compile. See docs/performance.md.
-  v8::V8::SetFlagsFromString("--max-inlined-bytecode-size=27");
+  // compile. See docs/performance.md. Not --max-inlined-bytecode-size: V8 ends
+  // the process when that becomes less while another thread compiles.
+  v8::V8::SetFlagsFromString("--max-inlined-bytecode-size-cumulative=60");
   v8::V8::SetFlagsFromString("--no-maglev");
 #if V8_MAJOR_VERSION >= 13
   // V8's sampler does not see what other threads allocate.

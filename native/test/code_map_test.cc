@@ -268,6 +268,16 @@ TEST("CodeMap: an inlined function's code stays known when it is gone") {
   EXPECT_EQUAL(code->id, 1u);
 }
 
+TEST("CodeMap: where a call returned to whose code is discarded") {
+  const LazyExits exits{100, 4, {20, 60}};
+  EXPECT_EQUAL(exits.FindReturn(20), 20u);
+  EXPECT_EQUAL(exits.FindReturn(100), 20u);
+  EXPECT_EQUAL(exits.FindReturn(104), 60u);
+  EXPECT_EQUAL(exits.FindReturn(102), 102u);
+  EXPECT_EQUAL(exits.FindReturn(108), 108u);
+  EXPECT_EQUAL(LazyExits().FindReturn(0), 0u);
+}
+
 TEST("CodeMap: scripts by id, the first description stays") {
   CodeMap map;
   EXPECT(!map.HasScript(7));

@@ -62,6 +62,18 @@ TEST("inline allocation: the way back may lead over another jump") {
   EXPECT_EQUAL(FindBehind(kAllocate, behind).value_or(0), 210u + 9 - 64);
 }
 
+TEST("inline allocation: is where the object is written to first") {
+  const Bytes store = {0x44, 0x8D, 0x78, 1,      // lea r15, [rax+1]
+                       0x49, 0x89, 0x48, 0xFF};  // [r8-1], rcx
+  Bytes behind = {0x49, 0x8B, 0xC8, 0xEB, 4, 0x90, 0x90, 0x90, 0x90};
+  behind.insert(behind.end(), store.begin(), store.end());
+  EXPECT_EQUAL(FindBehind(kAllocate, behind).value_or(0), 210u + 9 + 4);
+  // Not behind a branch.
+  behind[9] = 0x74;
+  behind[10] = 0;
+  EXPECT(!FindBehind(kAllocate, behind));
+}
+
 TEST("inline allocation: other calls are none") {
   EXPECT(!FindBehind({0xBA, 0x31, 0, 0, 0, 0xE8, 1, 2, 3, 4}, kJumpBack));
   EXPECT(!FindBehind({0xBB, 0x30, 0, 0, 0, 0xE8, 1, 2, 3, 4}, kJumpBack));

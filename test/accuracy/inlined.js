@@ -11,6 +11,8 @@ const RUNS = 200;
 
 const kept = ['any kind of value', ...new Array(RUNS)];
 const numbers = [1];
+const two = [7, 8];
+const isTracked = new Uint8Array(1);
 const always = (value) => value;
 // In bytecode it is too large to be inlined.
 function makeOutOfLine(value) {
@@ -35,6 +37,13 @@ class Origin {
 }
 const origin = new Origin();
 const makeArrayBuffer = (size) => new ArrayBuffer(size); // [native memory]
+const settings = { step: 1 }; // a constant of optimized code, until it is written
+function makeMany(i) {
+  if (!isTracked[0] || i !== 1) return;
+  settings.step = 2;
+  for (let k = 1; k <= RUNS; k++) kept[k] = { k }; // [what V8 discards while it runs]
+}
+const callMany = (i) => makeMany(i); // [what V8 discards while it runs]
 /** @type {Record<string, (i: number) => void>} */
 const functions = {
   'an object, two calls deep'(i) {
@@ -69,6 +78,16 @@ const functions = {
     kept[i] = callOutOfLine(i); // [a call from an inlined function]
     always(i);
   },
+  'an array, between other work'(i) {
+    let sum = always(i);
+    sum += two.reduce((all, value) => all + always(value), 0);
+    kept[i] = new Array(i & 3, sum | 0, 3); // [an array, between other work]
+  },
+  'what V8 discards while it runs'(i) {
+    const before = settings.step;
+    callMany(i); // [what V8 discards while it runs]
+    kept[0] = before + settings.step;
+  },
 };
 
 const lines = readFileSync(__filename, 'utf8').split('\n');
@@ -82,7 +101,9 @@ function run(name, runs) {
 }
 
 function countByLines(name) {
+  isTracked[0] = 0;
   run(name, WARM_UP_RUNS);
+  isTracked[0] = 1;
   const tracker = new Tracker({ jsHeap: true, sampleIntervalBytes: 1 });
   tracker.start();
   run(name, RUNS);

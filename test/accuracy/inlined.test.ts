@@ -17,6 +17,7 @@ const inlinedFunctions = [
   'get copy',
   'makeArrayBuffer',
   'callOutOfLine',
+  'callMany',
 ];
 
 describe('where functions are inlined, the call stacks are right of', function () {
