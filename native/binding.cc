@@ -22,8 +22,8 @@ void RestrictCompilers(const Napi::CallbackInfo&) {
   JsCallStacks::RestrictCompilers();
 }
 
-void StartTracking(const Napi::CallbackInfo& info) {
-  EnvironmentOf(info).Start(info);
+Napi::Value StartTracking(const Napi::CallbackInfo& info) {
+  return EnvironmentOf(info).Start(info);
 }
 
 Napi::Value StopTracking(const Napi::CallbackInfo& info) {

@@ -74,14 +74,15 @@ Environment::~Environment() {
   if (is_tracking_) Tracker::Get().Stop(FindNoOriginals);
 }
 
-void Environment::Start(const Napi::CallbackInfo& info) {
+Napi::Value Environment::Start(const Napi::CallbackInfo& info) {
   const std::string error =
       Tracker::Get().Start(ReadOptions(info[0].As<Napi::Object>()));
-  if (error.empty()) {
-    is_tracking_ = true;
-  } else {
+  if (!error.empty()) {
     Napi::Error::New(info.Env(), error).ThrowAsJavaScriptException();
+    return info.Env().Undefined();
   }
+  is_tracking_ = true;
+  return Napi::Boolean::New(info.Env(), Tracker::Get().measures_js_heap());
 }
 
 Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {

@@ -21,7 +21,8 @@ class Environment {
   Environment() = default;
   ~Environment();
 
-  void Start(const Napi::CallbackInfo& info);
+  /// @return whether the JS heap is measured.
+  Napi::Value Start(const Napi::CallbackInfo& info);
   /// stopTracking(findOriginals)
   /// @return an External of the CaptureHandle.
   Napi::Value Stop(const Napi::CallbackInfo& info);

@@ -61,6 +61,10 @@ class Tracker final : public AllocationListener, public BlockProvider {
   /// @return what is wrong, a sentence; empty when tracking has begun.
   std::string Start(const TrackingOptions& options);
 
+  /// Whether the one that is tracking does so, as it was told to: it cannot
+  /// where the program samples its objects itself. Only for who started it.
+  bool measures_js_heap() const { return meter_ != nullptr; }
+
   /// Samples JS heap objects more closely from here on, when `interval_bytes`
   /// is less than it was.
   void SetSampleInterval(uint64_t interval_bytes);

@@ -127,9 +127,12 @@ export function createInvalidOptionError(
   expected: string,
   got: unknown,
 ): MemrayMochaError {
+  // What follows a flag after a space is not its value.
+  const isBare = source.startsWith('--') && got === true;
+  const remedy = isBare ? ` Write \`${source}=<value>\`.` : '';
   return startUpError(
     'ERR_MEMRAY_INVALID_OPTION',
-    `Expected ${source} to be ${expected}, got ${describeValue(got)}.`,
+    `Expected ${source} to be ${expected}, got ${isBare ? 'nothing' : describeValue(got)}.${remedy}`,
   );
 }
 
@@ -229,7 +232,7 @@ export function createCaptureTooLargeError(name: string, cause: unknown): Memray
 export function createCaptureClosedError(name: string): MemrayMochaError {
   return new MemrayMochaError(
     'ERR_MEMRAY_CAPTURE_CLOSED',
-    `The reader of ${name} was closed. Take what you need from it before, or open it again.`,
+    `${name} was closed. Take what you need from its reader before, or open it again.`,
   );
 }
 
@@ -276,10 +279,11 @@ export function createAddonNotFoundError(
   return startUpError(
     'ERR_MEMRAY_ADDON_NOT_FOUND',
     [
-      `Cannot load the native part of memray-mocha for ${node}: ${binary}: ${reason}. In its folder: ${there}.`,
+      `Cannot load the native part of memray-mocha for ${node}: ${binary}: ${reason.replace(/\.$/, '')}. In its folder: ${there}.`,
       '  1. If Node was changed since the install, or install scripts were off: npm rebuild memray-mocha',
       '  2. That compiles it, with python3, make and g++ (Debian: apt-get install build-essential python3).',
-      '  3. To run the tests without it: MEMRAY=off',
+      "  3. Node's permission model allows it only with --allow-addons.",
+      '  4. To run the tests without it: MEMRAY=off',
     ].join('\n'),
   );
 }

@@ -19,6 +19,8 @@ const { appendFileSync, readFileSync, writeFileSync } = fs;
 const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env;
 
 const run = new Run();
+/** The one whose run has begun and not ended. */
+let ongoing: Mocha | undefined;
 
 joinEveryRun(run.mocha, {
   prepare: (mocha) => run.prepare(mocha, __filename),
@@ -27,8 +29,15 @@ joinEveryRun(run.mocha, {
     if (!(runner as Mocha.Runner & { isParallelMode(): boolean }).isParallelMode()) {
       run.follow(runner);
     }
-    if (!run.isWorker) runner.once('end', () => publish(mocha));
+    if (run.isWorker) return;
+    ongoing = mocha;
+    runner.once('end', () => publish(mocha));
   },
+});
+
+// A test may end the process.
+process.prependOnceListener('exit', () => {
+  if (ongoing) publish(ongoing);
 });
 
 if (run.options.memray !== 'off' && !run.isWorker && !Tracker.supported) {
@@ -39,6 +48,7 @@ if (run.options.memray !== 'off' && !run.isWorker && !Tracker.supported) {
 
 /** Publishes the results of a run, after the reporter's last line. */
 function publish(mocha: Mocha): void {
+  ongoing = undefined;
   const { results, unmeasured, baseline } = run.collect();
   run.dispose();
   const { json, hideSummary } = run.options;

@@ -24,14 +24,19 @@ export function isUserFrame(frame: Frame): boolean {
   return frame.kind !== 'native' && frame.filename !== '' && !frame.filename.startsWith('node:');
 }
 
+function isJavaScriptFrame({ kind }: Frame): boolean {
+  return kind !== 'native';
+}
+
 /**
  * The frames worth showing, most recent first: from the user's first frame on, if there is one,
  * and without what called the test body.
  */
 export function visibleFrames(stack: CallStack, view: StackView): Frame[] {
   const frames = withoutHarness(stack.frames);
-  const first = view.native ? 0 : frames.findIndex(isUserFrame);
-  return frames.slice(Math.max(first, 0));
+  if (view.native) return frames;
+  const first = frames.findIndex(isUserFrame);
+  return frames.slice(Math.max(first >= 0 ? first : frames.findIndex(isJavaScriptFrame), 0));
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { CallStack, Frame } from '../call-stack';
-import { createCaptureClosedError } from '../errors';
+import { createCaptureClosedError, createInvalidArgumentError } from '../errors';
 import { CaptureSummary } from './capture-summary';
 import { FileSource } from './file-source';
 import { parseCapture, type ParserOptions } from './parser-module';
@@ -100,9 +100,15 @@ export class CaptureReader {
 
   /**
    * @param source a path, or anything that gives the bytes
-   * @throws MemrayMochaError when a path cannot be opened
+   * @throws MemrayMochaError when a path cannot be opened; TypeError for anything else
    */
   constructor(source: string | CaptureSource) {
+    if (
+      typeof source !== 'string' &&
+      typeof (source as Partial<CaptureSource>)?.read !== 'function'
+    ) {
+      throw createInvalidArgumentError('the capture', 'a path, or an object with `read`', source);
+    }
     this.name = typeof source === 'string' ? source : 'The capture';
     this.source = typeof source === 'string' ? new FileSource(source) : source;
   }

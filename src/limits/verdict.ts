@@ -88,9 +88,14 @@ export function createVerdict(
   const message =
     options.verbosity < 0
       ? summary
-      : [summary, title, ...listCallStacks(sums, options), '', remedy, ...hint(sums, options)].join(
-          '\n',
-        );
+      : [
+          summary,
+          title,
+          ...listCallStacks(sums, options),
+          '',
+          remedy,
+          ...hint(kind, sums, options),
+        ].join('\n');
   const largest = sums[0]?.stack.frames ?? [];
   const frames = visibleFrames({ frames: largest }, options).filter(isUserFrame);
   const stack = frames.map((frame) => ({
@@ -121,9 +126,14 @@ function formatFrames(stack: CallStack, options: TextOptions): string[] {
 }
 
 /** Where to see more than the message shows. */
-function hint(sums: CallStackSum[], { capture, ...options }: TextOptions): string[] {
+function hint(
+  kind: Violation['kind'],
+  sums: CallStackSum[],
+  { capture, ...options }: TextOptions,
+): string[] {
   if (capture !== null) {
-    return [`\`npx memray-mocha tree ${quoteForShell(capture)}\` shows all call stacks.`];
+    const which = kind === 'limitLeaks' ? '--leaks --biggest-allocs=0' : '--biggest-allocs=0';
+    return [`\`npx memray-mocha tree ${which} ${quoteForShell(capture)}\` shows all call stacks.`];
   }
   const isCut = sums.some(({ stack }) => visibleFrames(stack, options).length > options.stacks);
   const more = isCut ? [`MEMRAY_STACKS=${options.stacks + MORE_FRAMES} shows more frames.`] : [];

@@ -9,8 +9,9 @@ import { sumByLocation } from '../locations';
 import { displayPath, isOfHarnessOnly, withoutHarness } from '../stack-trace';
 import type { AllocationResult, LeakResult, TestResult } from '../test-result';
 import type { Limits } from './declarations';
-import type { Options } from './options';
 
+/** Once in a process, for its first worker, Node keeps the code of its own modules here. */
+const CODE_CACHE = 'BuiltinLoader::SaveCodeCache';
 const KEPT_ROWS = 10;
 const KEPT_LOCATIONS = 5;
 
@@ -32,10 +33,11 @@ export class Analysis {
   readonly #certainPeakBytes: number = 0;
   readonly #leakRows: AllocationRecord[] = [];
 
+  /** @param options.seesGarbage whether the peak is confirmed by collecting it */
   constructor(
     reader: CaptureReader,
     limits: Limits,
-    options: TextOptions & Pick<Options, 'jsHeap' | 'traceJs'>,
+    options: TextOptions & { seesGarbage: boolean },
   ) {
     const { native, cwd } = options;
     this.#limits = limits;
@@ -48,8 +50,7 @@ export class Analysis {
         : rows;
       const limited = reader.statistics({ currentThreadOnly });
       this.limitedPeakBytes = limited.peakBytes;
-      const seesGarbage = options.jsHeap || options.traceJs;
-      this.#certainPeakBytes = seesGarbage ? limited.confirmedPeakBytes : limited.peakBytes;
+      this.#certainPeakBytes = options.seesGarbage ? limited.confirmedPeakBytes : limited.peakBytes;
     }
     if (limits.leaks) {
       const { currentThreadOnly } = limits.leaks;
@@ -116,9 +117,11 @@ function isConfirmed({ peakBytes, confirmedPeakBytes }: CaptureStatistics): bool
   return confirmedPeakBytes > 0 && confirmedPeakBytes === peakBytes;
 }
 
-/** Objects that V8 makes for itself, as it compiles, are no leak of the test's. */
+/** Objects that V8 makes for itself, as it compiles, are no leak of the test's, nor is what Node keeps of that. */
 function isOfV8({ stack, heap }: AllocationRecord): boolean {
-  return heap === 'js' && stack.frames.every(({ kind }) => kind === 'native');
+  return heap === 'js'
+    ? stack.frames.every(({ kind }) => kind === 'native')
+    : stack.frames.some(({ functionName }) => functionName.includes(CODE_CACHE));
 }
 
 function withoutTrailingZeros(counts: number[]): number[] {

@@ -57,8 +57,8 @@ export class BaselineKeeper {
     const { memory } = limits;
     if (!memory || !this.#concerns(memory)) return limits;
     const key = this.#keyOf(test);
-    if (this.#options.updateBaseline) return limits;
     if (this.#peaks instanceof MemrayMochaError) throw this.#peaks;
+    if (this.#options.updateBaseline) return limits;
     const previousBytes = this.#peaks.get(key);
     if (previousBytes === undefined) {
       if (memory.baseline && isContinuousIntegration) {

@@ -8,6 +8,13 @@ export interface RunListener {
   begin(runner: Mocha.Runner, mocha: Mocha): void;
 }
 
+let isRunning = false;
+
+/** Whether the run is known that a reporter is made for: not if that is what made Mocha load this package. */
+export function isTakingPart(): boolean {
+  return isRunning;
+}
+
 /**
  * Takes part in each run: of the command line, of a worker, of a program, and each time --watch runs
  * again. Mocha's plug-ins would not do: root hooks are for the command line, global fixtures are not
@@ -17,16 +24,21 @@ export function joinEveryRun(mochaClass: typeof Mocha, listener: RunListener): v
   const { prototype } = mochaClass;
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with Mocha as its `this`
   const { run } = prototype;
-  let isRunning = false;
   prototype.run = function (this: Mocha, callback) {
     // There is one tracker: what a test runs is the test's.
     if (isRunning) return run.call(this, callback);
     listener.prepare(this);
-    const runner = run.call(this, (failures) => {
-      isRunning = false;
-      callback?.(failures);
-    });
     isRunning = true;
+    let runner: Mocha.Runner;
+    try {
+      runner = run.call(this, (failures) => {
+        isRunning = false;
+        callback?.(failures);
+      });
+    } catch (error) {
+      isRunning = false;
+      throw error;
+    }
     listener.begin(runner, this);
     return runner;
   };

@@ -24,9 +24,14 @@ export function readSources(
     commandLine: Object.fromEntries(entries.filter(([name]) => /^memray(-|$)/.test(name))),
     environment,
     configuration: [
-      Object.fromEntries(handedDown.map(([name, value]) => [name.slice('memray.'.length), value])),
-      rc.memray,
-      pkg.memray,
+      Object.fromEntries(
+        handedDown.map(([name, value]) => [
+          name.slice('memray.'.length),
+          name.startsWith('memray.limit') ? toNumber(value) : value,
+        ]),
+      ),
+      ...listOptions(rc),
+      ...listOptions(pkg),
     ].filter((entry) => entry !== undefined),
     cwd: process.cwd(),
   };
@@ -43,6 +48,19 @@ export function readArguments([, script = '', ...args]: string[]): string[] {
     const hasValue = /^--memray[^=]*$/.test(arg) && value !== undefined && !value.startsWith('--');
     return hasValue ? `${arg}=${value}` : arg;
   });
+}
+
+/** On a command line a number is text, which a limit must not be: it would lack its unit. */
+function toNumber(value: unknown): unknown {
+  return typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
+}
+
+/** In a configuration they stand below `memray`, or as on the command line. */
+function listOptions(configuration: Values): unknown[] {
+  const prefix = 'memray-';
+  const flags = Object.entries(configuration).filter(([name]) => name.startsWith(prefix));
+  const options = flags.map(([name, value]) => [name.slice(prefix.length), value]);
+  return [configuration.memray, flags.length > 0 ? Object.fromEntries(options) : undefined];
 }
 
 /** As Mocha does: at spaces, but for those in quotes. */

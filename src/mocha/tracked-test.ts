@@ -27,7 +27,10 @@ const { setImmediate } = globalThis;
 export interface TrackerClass {
   new (
     options?: TrackerOptions,
-  ): Pick<Tracker, 'start' | 'mark' | 'stop' | 'setMemoryLimit' | 'setSampleInterval'>;
+  ): Pick<
+    Tracker,
+    'start' | 'mark' | 'stop' | 'setMemoryLimit' | 'setSampleInterval' | 'measuresJsHeap'
+  >;
   collectGarbage(): void;
 }
 
@@ -215,7 +218,7 @@ export class TrackedTest {
     const limits = this.#findLimits();
     const { asyncOnly } = this.#test as Mocha.Test & { asyncOnly?: boolean };
     // With --async-only, Mocha fails a body that just returns: not ours to hide behind a promise.
-    if (this.#isOver || (asyncOnly && style === 'return')) {
+    if (this.#isOver || this.#clock!.isOverdue || (asyncOnly && style === 'return')) {
       this.#stop();
     } else if (limits.leaks || limits.leakedObjects) {
       return this.#judgeLeaks(limits, runAgain);
@@ -314,7 +317,12 @@ export class TrackedTest {
     const reader = tracker.stop();
     try {
       const leaked = judged.leakedObjects && this.#findLeakedObjects();
-      const analysis = new Analysis(reader, judged, { ...options, cwd, capture });
+      const analysis = new Analysis(reader, judged, {
+        ...options,
+        cwd,
+        capture,
+        seesGarbage: tracker.measuresJsHeap,
+      });
       const { id, file, titlePath } = this.#name;
       const { peak, allocations, topAllocations, topLocations, leaks } = analysis.measurement;
       // Not spread: that would give each result a hidden class of its own, larger than itself.

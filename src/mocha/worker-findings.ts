@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createPathNotWritableError } from '../errors';
 import type { TestResult } from '../test-result';
 import type { BaselineFinding } from './baseline-keeper';
 import type { Options } from './options';
@@ -36,9 +37,15 @@ export function receiveHandover(): Handover | undefined {
 
 /** The parent's end: hands down options and collects what workers found. */
 export class WorkerFindings {
-  readonly #folder = mkdtempSync(join(tmpdir(), 'memray-mocha-'));
+  readonly #folder: string;
 
+  /** @throws MemrayMochaError when there is no folder for temporary files */
   constructor(options: Options) {
+    try {
+      this.#folder = mkdtempSync(join(tmpdir(), 'memray-mocha-'));
+    } catch (error) {
+      throw createPathNotWritableError('TMPDIR, or the system,', tmpdir(), error);
+    }
     const handover: Handover = { parentPid: process.pid, folder: this.#folder, options };
     process.env[VARIABLE] = JSON.stringify(handover);
   }
@@ -70,16 +77,19 @@ export class WorkerFindings {
  * @returns what sends a finding; it never throws
  */
 export function openFindings(folder: string): (finding: Finding) => void {
-  const file = openSync(join(folder, `${process.pid}.jsonl`), 'a');
+  let file: number | undefined;
   let unsent = '';
   const send = (): void => {
     try {
+      file ??= openSync(join(folder, `${process.pid}.jsonl`), 'a');
       if (unsent) writeSync(file, unsent);
       unsent = '';
     } catch {
       // A test has put other files in the place of all: next time it may have taken them back.
     }
   };
+  // Before a test can.
+  send();
   process.once('exit', send);
   return (finding) => {
     unsent += `${JSON.stringify(finding)}\n`;

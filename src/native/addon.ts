@@ -29,7 +29,8 @@ export interface Addon {
   readonly unsupportedReason: string;
   /** Has V8 compile, from here on, only to code that tells its lines. */
   restrictCompilers(): void;
-  startTracking(options: TrackingOptions): void;
+  /** @returns whether the JS heap is measured, as was asked for: not while the program samples it itself */
+  startTracking(options: TrackingOptions): boolean;
   /** Samples more closely from here on, if that is closer than so far; samples so far are lost. */
   setSampleInterval(intervalBytes: number): void;
   /** Has the peak confirmed where the raw total reaches this, and nowhere else; 0 lifts it. */

@@ -62,9 +62,13 @@ export class Tracker {
     return loadAddon().unsupportedReason;
   }
 
-  /** Collects all garbage now, and waits until the native memory of dead ArrayBuffers is free. */
+  /**
+   * Collects all garbage now, and waits until the native memory of dead ArrayBuffers is free.
+   *
+   * @throws MemrayMochaError `ERR_MEMRAY_UNSUPPORTED` where memory cannot be tracked
+   */
   static collectGarbage(): void {
-    loadAddon().collectGarbage(isGcExposed());
+    loadSupportedAddon().collectGarbage(isGcExposed());
   }
 
   static #active: Tracker | undefined;
@@ -74,6 +78,7 @@ export class Tracker {
   readonly #native: boolean;
   readonly #traceJs: boolean;
   readonly #sampleIntervalBytes: number;
+  #measuresJsHeap = false;
 
   /**
    * @param options - see {@link TrackerOptions}
@@ -100,10 +105,9 @@ export class Tracker {
    */
   start(): void {
     if (Tracker.#active) throw createTrackerActiveError();
-    const addon = loadAddon();
-    if (addon.unsupportedReason) throw createUnsupportedError(addon.unsupportedReason);
+    const addon = loadSupportedAddon();
     dropCompilers(addon);
-    addon.startTracking({
+    this.#measuresJsHeap = addon.startTracking({
       path: this.#path,
       temporaryDirectory: TEMPORARY_DIRECTORY,
       native: this.#native,
@@ -114,6 +118,11 @@ export class Tracker {
       metadata: describeProcess(),
     });
     Tracker.#active = this;
+  }
+
+  /** Whether V8's heap is measured, since `start()`: not where the program samples it itself. */
+  get measuresJsHeap(): boolean {
+    return this.#measuresJsHeap;
   }
 
   /**
@@ -191,6 +200,12 @@ function findSampleInterval({
   }
   if (traceJs) return 1;
   return jsHeap ? sampleIntervalBytes : 0;
+}
+
+function loadSupportedAddon(): Addon {
+  const addon = loadAddon();
+  if (addon.unsupportedReason) throw createUnsupportedError(addon.unsupportedReason);
+  return addon;
 }
 
 function isGcExposed(): boolean {

@@ -1,5 +1,6 @@
 import type Mocha from 'mocha';
 import { formatMemorySize } from '../memory-size';
+import { isTakingPart } from '../mocha/every-run';
 import { findMocha } from '../mocha/mocha-module';
 import { findReporter, isKindOf, type ReporterClass } from '../mocha/reporter-class';
 // As the only thing of ours that a program or a command line names, it brings the rest along.
@@ -41,6 +42,11 @@ class MemrayReporter {
   }
 
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
+    if (!isTakingPart()) {
+      process.stderr.write(
+        'memray-mocha measures nothing in this run, which had begun when another reporter loaded it: load it with --require memray-mocha/register.\n',
+      );
+    }
     const Wrapped = MemrayReporter.chooseWrapped(options);
     // To Mocha, the wrapped reporter is the one that runs.
     if (isKindOf(Wrapped, Spec)) return createWithPeaks(Wrapped, runner, options);

@@ -53,6 +53,8 @@ export function createFakeTracker(
     close: () => void events.push('close'),
   };
   class Tracker {
+    readonly measuresJsHeap = true;
+
     constructor(given: TrackerOptions = {}) {
       options.push(given);
     }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { withProject, type MochaProject } from '../helpers/mocha-project';
+import { mochaModule, withProject, type MochaProject } from '../helpers/mocha-project';
 
 const file = '.memray-mocha/baseline.json';
 const allocate =
@@ -166,6 +166,45 @@ describe('limitMemory of baseline', function () {
     });
   });
 
+  for (const stub of ['() => false', '() => { throw new Error("stub"); }']) {
+    it(`is written where a test leaves stubs in fs: ${stub}`, function () {
+      const source = `
+        it('stubs', function () {
+          this.limitMemory('baseline');
+          const fs = require('node:fs');
+          for (const each of ['existsSync', 'mkdirSync', 'statSync']) fs[each] = ${stub};
+        });`;
+      withProject(source, (project) => {
+        const { stderr, tests } = project.measure();
+        assert.equal(stderr, '');
+        assert.equal(tests.length, 1);
+        assert.deepEqual(readdirSync(join(project.folder, '.memray-mocha')), ['baseline.json']);
+      });
+    });
+  }
+
+  it('holds where a test before has left a stub in fs', function () {
+    const stubbing = (bytes: number) => `
+      it('stubs', () => {
+        require('node:fs').readFileSync = () => { throw new Error('stub'); };
+      });
+      ${held(bytes)}
+      it('is limited', function () { this.limitMemory('1 MB'); allocate(${bytes}); });`;
+    withProject(stubbing(5e5), (project) => {
+      const states = [5e5, 5e5, 2e6].map((bytes) => {
+        project.write('a.test.js', stubbing(bytes));
+        const { result } = project.measure(['--memray=limits']);
+        return ['held', 'is limited'].map((title) => result(title).state);
+      });
+      assert.deepEqual(states, [
+        ['passed', 'passed'],
+        ['passed', 'passed'],
+        ['failed', 'failed'],
+      ]);
+      assert.deepEqual(readPeaks(project), { 'a.test.js > held': 500 });
+    });
+  });
+
   it('needs its baseline in continuous integration, and says so', function () {
     withProject(held(1e6), (project) => {
       const { code, stdout } = project.run([], { CI: 'true', FORCE_COLOR: '0' });
@@ -202,6 +241,38 @@ describe('update-baseline', function () {
       assert.match(stdout, /Wrote 1 peak to/);
       assert.equal(project.run().code, 0);
       assert.deepEqual(readPeaks(project), { 'a.test.js > held': 2000 });
+    });
+  });
+
+  it('keeps tests that a hook adds', function () {
+    const added = `
+      const { Test } = require('${mochaModule}');
+      ${held(1e6)}
+      describe('suite', () => {
+        before(function () {
+          const add = (title, file) => {
+            const test = new Test(title, () => allocate(2e6)).limitMemory('baseline');
+            this.test.parent.addTest(Object.assign(test, { file }));
+          };
+          add('added');
+          add('of the file', __filename);
+          if (process.env.WITH_OTHER) add('other', __filename);
+        });
+        it('is there', () => {});
+      });`;
+    withProject(added, (project) => {
+      project.run(['--memray-update-baseline'], { WITH_OTHER: '1' });
+      const peaks = {
+        'a.test.js > held': 1000,
+        'a.test.js > suite > of the file': 2000,
+        'suite > added': 2000,
+      };
+      assert.deepEqual(readPeaks(project), { ...peaks, 'a.test.js > suite > other': 2000 });
+      const { code, stdout } = project.run();
+      assert.equal(code, 0);
+      assert.match(stdout, /peaks of tests that are gone: a\.test\.js > suite > other\. --memray-/);
+      project.run(['--memray-update-baseline']);
+      assert.deepEqual(readPeaks(project), peaks);
     });
   });
 

@@ -326,6 +326,18 @@ describe('limits', function () {
     }
   });
 
+  it('leave a test its timeout', function () {
+    const { stdout, result } = measure(`
+      it('is late', function () {
+        this.timeout(50);
+        this.limitMemory('1 MB');
+        Buffer.alloc(5e6);
+        for (const end = Date.now() + 80; Date.now() < end;);
+      });`);
+    assert.match(stdout, /Timeout of 50ms exceeded/);
+    assert.deepEqual(result('is late').violations, []);
+  });
+
   it('declared by mistake outside of a body fail their tests and no others', function () {
     const { stdout } = withProject(
       `describe('suite', function () { this.limitMemory('24 XB'); it('in the suite', () => {}); });

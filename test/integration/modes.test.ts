@@ -33,6 +33,7 @@ const everyEnd = `
     it('passes a text to done', (done) => { done('text'); });
     it('calls done twice', (done) => { done(); done(); });
     it('calls done and promises', async (done) => { setTimeout(done, 5); });
+    it('calls done at once and promises', async (done) => { done(); });
     it('throws after done', (done) => { done(); throw new Error('late'); });
     it('skips', function () { this.skip(); });
     it('skips later', async function () { await wait(1); this.skip(); });
@@ -245,6 +246,75 @@ describe('a run with --parallel', function () {
         assert.ok(found.includes('a.test.js > a > two'), found.join());
       },
     );
+  });
+
+  for (const stub of ['() => {}', `() => { throw new Error('stub'); }`]) {
+    it(`loses nothing to tests that leave ${stub} in fs`, function () {
+      const stubbed = (name: string) => `
+        before(() => {
+          const fs = require('node:fs');
+          for (const each of ['appendFileSync', 'writeFileSync', 'writeSync']) fs[each] = ${stub};
+        });${file(name)}`;
+      withProject({ 'a.test.js': stubbed('a'), 'b.test.js': stubbed('b') }, (project) => {
+        const { tests, code } = project.measure(['--parallel', '--jobs', '2']);
+        assert.equal(code, 2);
+        assert.deepEqual(
+          tests.map(({ id, state }) => `${id}: ${state}`),
+          ['a', 'b'].flatMap((name) => [
+            `${name}.test.js > ${name} > one: passed`,
+            `${name}.test.js > ${name} > two: failed`,
+          ]),
+        );
+      });
+    });
+  }
+
+  it('runs a worker that begins after that', function () {
+    const files = {
+      'a.test.js': `
+        const { readdirSync, rmSync } = require('node:fs');
+        it('removes', () => {
+          for (const name of readdirSync('.').filter((each) => each.startsWith('memray-mocha-'))) {
+            rmSync(name, { recursive: true });
+          }
+        });`,
+      'b.test.js': `it('runs', () => {});`,
+      // Mocha loads it in a worker before what measures.
+      'late.cjs': `
+        if (process.env.MOCHA_WORKER_ID === '1') {
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000);
+        }`,
+    };
+    withProject(files, (project) => {
+      const { code, stdout } = project.runPlain(
+        ['--require', './late.cjs', '--require', register, '--parallel', '--jobs', '2'],
+        { TMPDIR: project.folder },
+      );
+      assert.equal(code, 0, stdout);
+      assert.match(stdout, /2 passing/);
+    });
+  });
+
+  it('ends as it should when a test removes what workers have found, and says so', function () {
+    const source = `
+      const { readdirSync, rmSync } = require('node:fs');
+      it('removes', () => {
+        const names = readdirSync('.').filter((name) => name.startsWith('memray-mocha-'));
+        if (names.length !== 1) throw new Error(names.join());
+        rmSync(names[0], { recursive: true });
+      });
+      it('passes', () => {});
+      it('is limited', function () { this.limitMemory('1 MB'); });`;
+    withProject(source, (project) => {
+      const env = { TMPDIR: project.folder };
+      const { code, stdout, tests } = project.measure(['--parallel', '--jobs', '2'], env);
+      assert.equal(code, 0, stdout);
+      assert.match(
+        stdout,
+        / 3 passing[^]*MEMRAY REPORT =+\nCould not measure what ran in workers: a test must have removed .*ENOENT/,
+      );
+      assert.deepEqual(tests, []);
+    });
   });
 
   it('leaves no folder behind', function () {

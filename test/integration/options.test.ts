@@ -22,6 +22,19 @@ function countShown(stdout: string) {
   };
 }
 
+/** What the command line says of a capture. */
+function readStats(project: MochaProject, capture: string): Record<string, number> {
+  const file = join(project.folder, capture);
+  assert.ok(existsSync(file), file);
+  const printed: string[] = [];
+  const code = main(['stats', '--json', file], {
+    log: (text) => void printed.push(text),
+    error: (text) => void printed.push(text),
+  });
+  assert.equal(code, 0, printed.join('\n'));
+  return JSON.parse(printed.join('')) as Record<string, number>;
+}
+
 describe('options', function () {
   for (const [stacks, frames] of [
     [1, 1],
@@ -176,6 +189,27 @@ describe('captures', function () {
     });
   });
 
+  it('are kept apart where files of other workers would have their names', function () {
+    const twins = (bytes: number) => `
+      const kept = [];
+      it('twin', () => { kept.push(Buffer.alloc(${bytes})); });
+      it('twin', () => { kept.push(Buffer.alloc(${bytes * 2})); });`;
+    const files = { 'test/a/b.test.js': twins(1e6), 'test/a-b.test.js': twins(4e6) };
+    withProject(files, (project) => {
+      const args = ['test/**/*.test.js', '--memray-bin-path=d', '--memray-bin-prefix=H'];
+      const { tests, stdout } = project.measure([...args, '--parallel', '--jobs', '2']);
+      assert.deepEqual(
+        readdirSync(join(project.folder, 'd')).sort(),
+        ['-(2)', '-(3)', '-(4)', ''].map((twin) => `H-test-a-b.test.js-twin${twin}.bin`),
+      );
+      assert.match(stdout, /Created 4 binary dumps/);
+      assert.equal(new Set(tests.map(({ capture }) => capture)).size, 4);
+      for (const { capture, peak } of tests) {
+        assert.equal(readStats(project, capture!).peakBytes, peak.bytes);
+      }
+    });
+  });
+
   it('have a random prefix by default, and replace what is there', function () {
     withProject(files, (project) => {
       project.run(['magic', '--memray-bin-path=d']);
@@ -197,15 +231,7 @@ describe('captures', function () {
     withProject(files, (project) => {
       const { tests } = project.measure(['magic', '--memray-bin-path=d', '--memray-bin-prefix=H']);
       for (const { capture, peak, allocations } of tests) {
-        const file = join(project.folder, capture!);
-        assert.ok(existsSync(file));
-        const printed: string[] = [];
-        const code = main(['stats', '--json', file], {
-          log: (text) => void printed.push(text),
-          error: (text) => void printed.push(text),
-        });
-        assert.equal(code, 0);
-        const stats = JSON.parse(printed.join('')) as Record<string, number>;
+        const stats = readStats(project, capture!);
         assert.deepEqual(
           [stats.peakBytes, stats.allocationCount, stats.allocationBytes],
           [peak.bytes, allocations.count, allocations.bytes],
@@ -220,7 +246,7 @@ describe('captures', function () {
     );
     assert.match(
       stdout,
-      /\n`npx memray-mocha tree d\/H-a\.test\.js-recurses\.bin` shows all call stacks\.\n/,
+      /\n`npx memray-mocha tree --biggest-allocs=0 d\/H-a\.test\.js-recurses\.bin` shows all call stacks\.\n/,
     );
   });
 });

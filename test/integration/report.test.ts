@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import type { JsonResults } from '../../dist/reporters/json-results';
 import { withProject, type MochaRun } from '../helpers/mocha-project';
 
 const source = `
@@ -102,6 +104,68 @@ describe('the report', function () {
       assert.deepEqual(
         [rest.id, rest.file, rest.state, rest.retry],
         [ids[1], 'a.test.js', 'passed', 0],
+      );
+    });
+  });
+});
+
+describe('what a test makes hard to write', function () {
+  it('is written into a folder made anew', function () {
+    const removing = `
+      it('removes', () => { require('node:fs').rmSync('out', { recursive: true }); });
+      it('allocates', () => { new ArrayBuffer(1e6); });`;
+    withProject(removing, (project) => {
+      const { code, stdout, stderr } = project.run(['--memray-json=out/results.json']);
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.match(stdout, /2 passing[^]*MEMRAY REPORT[^]*for a\.test\.js > allocates/);
+      const { tests } = JSON.parse(project.read('out/results.json')) as JsonResults;
+      assert.deepEqual(
+        tests.map(({ id, state }) => `${id}: ${state}`),
+        ['a.test.js > removes: passed', 'a.test.js > allocates: passed'],
+      );
+    });
+  });
+
+  it('is told of, and changes neither the end of the run nor what else is written', function () {
+    const replacing = `
+      const { rmSync, writeFileSync } = require('node:fs');
+      it('replaces', () => {
+        rmSync('out', { recursive: true });
+        writeFileSync('out', '');
+        new ArrayBuffer(1e6);
+      });`;
+    withProject(replacing, (project) => {
+      const env = { GITHUB_STEP_SUMMARY: 'missing/summary.md' };
+      const { code, stdout, stderr } = project.run(['--memray-json=out/results.json'], env);
+      assert.equal(code, 0);
+      assert.match(stdout, /1 passing[^]*MEMRAY REPORT/);
+      const json = join(project.folder, 'out/results.json');
+      const [first, second, ...others] = stderr.trim().split('\n');
+      assert.ok(
+        first!.includes(`Cannot write to ${json}, which the option \`json\` names:`),
+        first,
+      );
+      assert.match(
+        second!,
+        /Cannot write to missing\/summary\.md, which GITHUB_STEP_SUMMARY names: ENOENT/,
+      );
+      assert.deepEqual(others, []);
+    });
+  });
+});
+
+describe('a test that ends the process', function () {
+  it('takes no result of others with it, nor the report', function () {
+    const source = `
+      it('allocates', () => { Buffer.alloc(3e6); });
+      it('ends', () => { Buffer.alloc(1e6); process.exit(3); });`;
+    withProject(source, (project) => {
+      const { code, stdout, tests } = project.measure();
+      assert.equal(code, 3);
+      assert.match(stdout, /MEMRAY REPORT[^]*allocates[^]*Peak memory: 2\.9MiB/);
+      assert.deepEqual(
+        tests.map(({ titlePath, state }) => `${titlePath.join()} ${state}`),
+        ['allocates passed', 'ends failed'],
       );
     });
   });
@@ -261,21 +325,56 @@ describe('memray-mocha/reporter', function () {
     });
   }
 
-  it('gives any reporter the result of a test', function () {
+  it('gives any reporter the result of a test, with how it ended', function () {
     const mine = `
       module.exports = class {
         constructor(runner) {
-          for (const event of ['pass', 'fail']) {
-            runner.on(event, (test) => console.log(test.title + ': ' + test.memray.id));
+          for (const event of ['pass', 'fail', 'test end']) {
+            runner.on(event, ({ title, memray: { id, state, durationMs }, duration = 0 }) => {
+              const isSame = durationMs === duration;
+              console.log([event, title, state, isSame, durationMs >= 5, id].join(', '));
+            });
           }
         }
       };`;
-    withProject({ 'a.test.js': source, 'mine.js': mine }, (project) => {
+    const ending = `
+      const wait = () => new Promise((resolve) => setTimeout(resolve, 10));
+      it('passes', () => wait());
+      it('fails', async () => { await wait(); throw new Error('mine'); });
+      it('is over', async function () { this.limitMemory('1 KB'); new ArrayBuffer(1e6); await wait(); });
+      it('times out', (done) => {}).timeout(10);
+      it('is skipped', async function () { await wait(); this.skip(); });`;
+    withProject({ 'a.test.js': ending, 'mine.js': mine }, (project) => {
       for (const args of [[], ['--parallel']]) {
         const { stdout } = project.run(['--reporter', './mine.js', ...args]);
-        assert.match(stdout, /^one: a\.test\.js > suite > one\n/);
-        assert.match(stdout, /over its limit: a\.test\.js > suite > over its limit\n/);
+        const told = (event: string, title: string, state: string) =>
+          `${event}, ${title}, ${state}, true, true, a.test.js > ${title}`;
+        assert.deepEqual(stdout.match(/^(pass|fail|test end),.*$/gm), [
+          told('pass', 'passes', 'passed'),
+          told('test end', 'passes', 'passed'),
+          ...['fails', 'is over', 'times out'].flatMap((title) => [
+            told('fail', title, 'failed'),
+            told('test end', title, 'failed'),
+          ]),
+          told('test end', 'is skipped', 'pending'),
+        ]);
       }
+    });
+  });
+
+  it('wraps a file that is named from a folder that a test leaves', function () {
+    const mine = `
+      module.exports = class {
+        constructor(runner) {
+          runner.on('end', () => console.log('mine: ' + runner.stats.passes));
+        }
+      };`;
+    const leaving = `it('leaves', () => { process.chdir(require('node:os').tmpdir()); new ArrayBuffer(1e6); });`;
+    withProject({ 'a.test.js': leaving, 'rep.cjs': mine }, (project) => {
+      const args = ['--reporter', reporter, '--reporter-option', 'reporter=./rep.cjs'];
+      const { code, stdout, stderr } = project.run(args);
+      assert.deepEqual([code, stdout], [0, 'mine: 1\n']);
+      assert.match(stderr, /^=+ MEMRAY REPORT =+\nAllocation results for a\.test\.js > leaves/);
     });
   });
 
@@ -286,6 +385,23 @@ describe('memray-mocha/reporter', function () {
         assert.match(stdout, /✔ one \[97\d\.\dKiB\]/);
         assert.equal(stdout.match(/MEMRAY REPORT/g)!.length, 1);
       }
+    });
+  });
+
+  it('says so where another reporter brings it along when the run has begun', function () {
+    const files = {
+      'a.test.js': source,
+      'both.cjs': `
+        module.exports = class {
+          constructor(runner, options) {
+            const reporter = ${JSON.stringify(reporter)};
+            new (require(reporter))(runner, options);
+          }
+        };`,
+    };
+    withProject(files, (project) => {
+      const { stderr } = project.runPlain(['--reporter', './both.cjs']);
+      assert.match(stderr, /measures nothing in this run, .*--require memray-mocha\/register/);
     });
   });
 

@@ -72,6 +72,15 @@ describe('formatting frames', function () {
     assert.equal(displayPath('', cwd), '<unknown>');
   });
 
+  it('prints the URL of a file on another host as it is', function () {
+    const url = 'file://host/app/a.mjs';
+    assert.equal(displayPath(url, cwd), url);
+    assert.equal(formatFrame({ ...frame('f:/app/a.js:41'), filename: url }, cwd), `f:${url}:41`);
+    const stack = callStack(`f:${url}:41`, mocha);
+    assert.deepEqual(names(visibleFrames(stack, { cwd, native: false })), ['f']);
+    assert.ok(!isOfHarnessOnly(stack.frames));
+  });
+
   it('prints function, file and line', function () {
     assert.equal(formatFrame(frame('parseRow:/app/src/a.js:41'), cwd), 'parseRow:src/a.js:41');
   });

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { CaptureReader } from '../../../dist/capture/capture-reader';
 import { parseCapture } from '../../../dist/capture/parser-module';
 import { CaptureWriter } from '../../helpers/capture-writer';
 import { createSource } from '../../helpers/capture-source';
+import { loadAnew } from '../../helpers/load-anew';
 
 /** The part of it that is used here: its types come with a browser's only. */
 declare const WebAssembly: { Instance: new (module: object) => { exports: object } };
@@ -52,18 +52,16 @@ function parseFarUp(bytes: Buffer): object {
       this.exports = exports;
     }
   }
-  const file = require.resolve('../../../dist/capture/parser-module');
-  const loaded = require.cache[file];
-  delete require.cache[file];
   try {
     Object.assign(WebAssembly, { Instance: FarInstance });
     ArrayBuffer.prototype.slice = function (begin, end) {
       return slice.call(this, begin! - far, end! - far);
     };
-    const anew = createRequire(__filename)(file) as { parseCapture: typeof parseCapture };
+    const anew = loadAnew<{ parseCapture: typeof parseCapture }>(
+      '../../dist/capture/parser-module',
+    );
     return anew.parseCapture(createSource(bytes), 'test', OPTIONS);
   } finally {
-    require.cache[file] = loaded;
     ArrayBuffer.prototype.slice = slice;
     Object.assign(WebAssembly, { Instance });
   }

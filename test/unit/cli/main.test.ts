@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { main } from '../../../dist/cli/main';
-import { CaptureWriter } from '../../helpers/capture-writer';
+import { CaptureWriter, MALLOC } from '../../helpers/capture-writer';
 
 /** Runs the command line and gives what it printed. */
 function run(...args: string[]) {
@@ -68,10 +68,33 @@ describe('memray-mocha on the command line', function () {
     });
   }
 
-  it('exits with 2 for a malformed number', function () {
-    const { code, err } = run('tree', '--biggest-allocs=few', file);
-    assert.equal(code, 2);
-    assert.match(err, /Expected --biggest-allocs to be a whole number, got 'few'/);
+  for (const [verb, option] of [
+    ['summary', 'max-rows'],
+    ['tree', 'biggest-allocs'],
+    ['stats', 'num-largest'],
+  ] as const) {
+    it(`exits with 2 for a malformed --${option}, before the capture is read`, function () {
+      for (const path of [file, join(folder, 'missing.bin')]) {
+        const { code, out, err } = run(verb, `--${option}=few`, path);
+        assert.deepEqual([code, out], [2, '']);
+        assert.ok(err.includes(`Expected --${option} to be a whole number, got 'few'`), err);
+      }
+    });
+  }
+
+  it('stats shows five lines, as many as it is told to, and all for 0', function () {
+    const writer = new CaptureWriter().thread(1);
+    for (let line = 1; line <= 7; line++) {
+      const frame = writer.jsFrame(writer.code(`JS:~keep /app/a.js:${line}:4`));
+      writer.allocation(line * 4096, 100, MALLOC, writer.stack(0, frame));
+    }
+    const lines = join(folder, 'lines.bin');
+    writeFileSync(lines, writer.end().toBytes());
+    const count = (...args: string[]) =>
+      run('stats', ...args, lines).out.match(/- keep:\S+:\d -> 100/g)?.length;
+    const counts = [[], ['--num-largest=2'], ['--num-largest', '0']].map((args) => count(...args));
+    assert.deepEqual(counts, [5, 2, 7]);
+    assert.match(run('stats', '--help').out, /--num-largest .*0 for all/);
   });
 
   it('exits with 1 for a file that is none, or no capture', function () {

@@ -117,8 +117,27 @@ describe('judgeMemory', function () {
     const kept = { ...options, stacks: 5, capture: 'bins/a.bin' };
     const { message } = judge(limit, [row(120_000, stack)], kept)!.violation;
     assert.match(message, /:17\n {8}test_memory_exceed:test_ok.py:17\n\nAllocate/);
-    assert.match(message, /`npx memray-mocha tree bins\/a.bin` shows all call stacks\.$/);
+    assert.match(
+      message,
+      /`npx memray-mocha tree --biggest-allocs=0 bins\/a.bin` shows all call stacks\.$/,
+    );
   });
+
+  for (const [capture, quoted] of [
+    ['my caps/a.bin', `'my caps/a.bin'`],
+    [`it's/"a" $b.bin`, `'it'\\''s/"a" $b.bin'`],
+    ['bins/a-b[1].bin', `'bins/a-b[1].bin'`],
+    ['/bins/p-a.test.js-b_1.bin', '/bins/p-a.test.js-b_1.bin'],
+  ] as const) {
+    it(`quotes ${capture} for the shell`, function () {
+      const { message } = judge(limit, [row(120_000, stack)], { ...options, capture })!.violation;
+      const last = message.split('\n').at(-1);
+      assert.equal(
+        last,
+        `\`npx memray-mocha tree --biggest-allocs=0 ${quoted}\` shows all call stacks.`,
+      );
+    });
+  }
 
   it('explains sizes that print the same', function () {
     const { message } = judge(limit, [row(102_401, stack)], options)!.violation;

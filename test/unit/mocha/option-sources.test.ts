@@ -47,6 +47,22 @@ describe('readSources', function () {
     assert.deepEqual(commandLine, { 'memray-stacks': '5', 'memray-verbosity': '2' });
   });
 
+  for (const [argument, value] of [
+    ['--memray-bin-path="my caps"', 'my caps'],
+    ["--memray-bin-path='my caps'", 'my caps'],
+    ["'--memray-bin-path=my caps'", 'my caps'],
+    [`--memray-bin-path="it's"`, "it's"],
+    ['--memray-bin-path=caps', 'caps'],
+  ] as const) {
+    it(`takes ${argument} out of MOCHA_OPTIONS`, function () {
+      const env = { MOCHA_OPTIONS: `--reporter dot ${argument} --memray-stacks=3` };
+      assert.deepEqual(read([], { env }).commandLine, {
+        'memray-bin-path': value,
+        'memray-stacks': '3',
+      });
+    });
+  }
+
   it('finds what Mocha handed down to the process it started for Node flags', function () {
     const { configuration } = read(['--memray.stacks=5', '--no-config', '--no-package']);
     assert.deepEqual(configuration, [{ stacks: '5' }]);

@@ -130,7 +130,7 @@ describe('resolveOptions', function () {
     [{ commandLine: { 'memray-stacks': 'many' } }, /--memray-stacks .* got 'many'/],
     [
       { commandLine: { 'memray-bin-path': true } },
-      /--memray-bin-path to be a folder, got true \(boolean\)/,
+      /--memray-bin-path to be a folder, got nothing\. Write `--memray-bin-path=<value>`/,
     ],
     [
       { commandLine: { 'memray-bin-prefix': 'a/b' } },

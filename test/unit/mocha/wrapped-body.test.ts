@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import type Mocha from 'mocha';
+import Mocha from 'mocha';
 import { wrapBody, type Body, type BodyEnd } from '../../../dist/mocha/wrapped-body';
 
 const context = {} as Mocha.Context;
 const mine = new Error('mine');
+const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 /** Wraps a body and notes what happens, in order. */
 function wrap(body: Body, end: Partial<BodyEnd> = {}) {
@@ -195,6 +196,37 @@ describe('wrapBody', function () {
       const delayed = await run(twice, { succeeded: () => Promise.resolve() });
       assert.deepEqual(delayed.calls, [undefined, mine]);
       assert.deepEqual((await run(twice)).calls, [undefined, mine]);
+    });
+
+    describe('and promises', function () {
+      /** What Mocha makes of a body, alone and with an end that takes its time. */
+      async function outcomes(body: Body): Promise<unknown[]> {
+        const end = { failed() {}, succeeded: () => wait(1) };
+        const each = [body, wrapBody(body, () => end)].map((fn) => {
+          const test = new Mocha.Test('test', fn as Mocha.Func) as Mocha.Test & {
+            run(callback: (error?: Error) => void): void;
+          };
+          return new Promise((resolve) => {
+            test.run((error?: Error) => resolve(error?.message ?? 'passed'));
+          });
+        });
+        return Promise.all(each);
+      }
+
+      it('passes where done is called first', async function () {
+        // eslint-disable-next-line @typescript-eslint/require-await -- what users may do
+        const both = await outcomes(async (done) => done!());
+        assert.deepEqual(both, ['passed', 'passed']);
+      });
+
+      it("fails with Mocha's error where done is called later", async function () {
+        const [alone, wrapped] = await outcomes(async (done) => {
+          await wait(1);
+          done!();
+        });
+        assert.match(String(alone), /Resolution method is overspecified/);
+        assert.equal(wrapped, alone);
+      });
     });
 
     it('throws what the body throws', function () {

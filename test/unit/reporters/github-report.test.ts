@@ -51,14 +51,16 @@ describe('formatAnnotations', function () {
   });
 
   it('falls back to the line of the title, if it is there once, and to the file', function () {
-    const result = failing('id', [violation([])], { titlePath: ['suite', 'reads'] });
-    const annotated = (source: string) => annotate([result], source);
-    assert.equal(
-      annotated("\n\nit('reads', f)"),
-      '::error file=/app/a.test.js,line=3,title=id::Too much\n',
-    );
-    const ofFile = '::error file=/app/a.test.js,title=id::Too much\n';
-    assert.deepEqual([annotated('reads\nreads'), annotated('')], [ofFile, ofFile]);
+    for (const stack of [[], [frame('read', 'webpack://app/./src/read.js', 4)]]) {
+      const result = failing('id', [violation(stack)], { titlePath: ['suite', 'reads'] });
+      const annotated = (source: string) => annotate([result], source);
+      assert.equal(
+        annotated("\n\nit('reads', f)"),
+        '::error file=/app/a.test.js,line=3,title=id::Too much\n',
+      );
+      const ofFile = '::error file=/app/a.test.js,title=id::Too much\n';
+      assert.deepEqual([annotated('reads\nreads'), annotated('')], [ofFile, ofFile]);
+    }
   });
 
   it('counts the last attempt only, and each of its limits', function () {

@@ -1,0 +1,124 @@
+// What V8 does on its own, or others have it do, while its heap is measured.
+import assert from 'node:assert/strict';
+import { withProject, type MeasuredRun } from '../helpers/mocha-project';
+
+const measure = (source: string, args?: string[]): MeasuredRun =>
+  withProject(source, (project) => project.measure(args));
+
+const objects = 'const keep = (n) => Array.from({ length: n }, (_, i) => ({ a: i, b: i, c: i }));';
+
+describe('the JS heap', function () {
+  it('reaches a limit by one large object, after which there is no other', function () {
+    const { tests } = measure(`
+      const large = new Array(2e6).fill(0);
+      const use = (array) => { let sum = 0; for (const each of array) sum += each; return sum; };
+      for (let i = 0; i < 10; i++) {
+        it('copies ' + i, function () {
+          this.limitMemory('4 MB');
+          const copy = large.slice();
+          use(copy);
+          use(copy);
+        });
+      }`);
+    assert.deepEqual(
+      tests.map(({ state }) => state),
+      new Array(10).fill('failed'),
+    );
+  });
+
+  it('has its peak confirmed where a limit is declared, of native memory as well', function () {
+    const { result } = measure(`
+      ${objects}
+      it('Buffer', function () {
+        const buffer = Buffer.alloc(5e6);
+        this.limitMemory('2 MB');
+        buffer.fill(1);
+      });
+      it('objects', function () {
+        const kept = keep(2e5);
+        this.limitMemory('2 MB');
+        if (kept.length === 0) throw kept;
+      });`);
+    for (const title of ['Buffer', 'objects']) assert.equal(result(title).state, 'failed', title);
+  });
+
+  it('has nothing of the source maps in it that are read at the end', function () {
+    const files = {
+      'generated.js': `
+        ${objects}
+        module.exports = () => keep(1e5);
+        //# sourceMappingURL=generated.js.map`,
+      'generated.js.map': JSON.stringify({
+        version: 3,
+        sources: ['a.ts'],
+        names: [],
+        mappings: 'AACA,EACA;'.repeat(2e5),
+      }),
+      'a.test.js': `
+        const make = require('./generated.js');
+        it('holds 6 MB', function () {
+          this.limitMemory('16 MB');
+          if (make().length === 0) throw make;
+        });`,
+    };
+    withProject(files, (project) => {
+      const { stdout, result } = project.measure();
+      assert.equal(result('holds 6 MB').state, 'passed', stdout);
+      assert.ok(result('holds 6 MB').peak.bytes < 10e6, stdout);
+    });
+  });
+
+  const profile = `
+    const session = new (require('node:inspector').Session)();
+    session.connect();`;
+
+  it('is left to a program that samples it itself, which is said', function () {
+    const { stderr, result } = measure(`
+      ${profile}
+      ${objects}
+      let profile;
+      before(() => session.post('HeapProfiler.startSampling'));
+      it('objects', function () { this.limitMemory('2 MB'); if (!keep(2e5)) throw keep; });
+      it('Buffer', function () { this.limitMemory('2 MB'); Buffer.alloc(5e6); });
+      after((done) => session.post('HeapProfiler.stopSampling', done));`);
+    assert.match(stderr, /MEMRAY_MOCHA_SAMPLER_TAKEN\] Warning: memray-mocha cannot measure/);
+    assert.deepEqual([result('objects').state, result('Buffer').state], ['passed', 'failed']);
+  });
+
+  it('is not whole where the program stops the sampling, which is said', function () {
+    const { stderr } = measure(`
+      ${profile}
+      ${objects}
+      it('objects', function () {
+        session.post('HeapProfiler.startSampling');
+        session.post('HeapProfiler.stopSampling');
+        if (!keep(2e5)) throw keep;
+      });`);
+    assert.match(stderr, /MEMRAY_MOCHA_SAMPLER_TAKEN\] Warning: .* could not measure all/);
+  });
+
+  it('is not collected where V8 tells of code', function () {
+    const flags = ['--gc-global', '--compact-on-every-full-gc', '--no-compilation-cache'];
+    const source = `
+      const vm = require('node:vm');
+      it('evaluates', () => {
+        for (let i = 0; i < 300; i++) {
+          const filename = '/' + 'long'.repeat(2e4) + i;
+          new vm.Script('(() => ' + i + ')', { filename }).runInThisContext()();
+        }
+      });`;
+    const { code, stdout } = measure(source, flags);
+    assert.equal(code, 0, stdout);
+  });
+
+  it("has no leak of Node's own for the first worker", function () {
+    const { code, stdout } = measure(`
+      const { Worker } = require('node:worker_threads');
+      it('starts', async function () {
+        this.limitLeaks('256 KB');
+        const worker = new Worker('1', { eval: true });
+        await new Promise((resolve) => worker.once('exit', resolve));
+      });`);
+    assert.equal(code, 0, stdout);
+  });
+});

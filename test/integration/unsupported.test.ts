@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
+import { withProject } from '../helpers/mocha-project';
+
+const pretend = require.resolve('../package/project/pretend-macos.cjs');
+const home = resolve(__dirname, '../..');
+const reason = 'Memory can be tracked on Linux x64 with glibc only, and this is darwin-x64.';
+
+describe('where memory cannot be tracked', function () {
+  it('tests run as usual, and are told of once', function () {
+    const source = `it('is over', function () { this.limitMemory('1 KB'); Buffer.alloc(1e6); });`;
+    withProject(source, (project) => {
+      for (const args of [[], ['--parallel', '--jobs', '2']]) {
+        const env = { NODE_OPTIONS: `--require ${pretend}` };
+        const { code, stdout, stderr, tests } = project.measure(args, env);
+        assert.deepEqual([code, tests], [0, []]);
+        assert.match(stdout, /1 passing/);
+        assert.doesNotMatch(stdout, /MEMRAY REPORT/);
+        assert.equal(
+          stderr,
+          `memray-mocha cannot see memory here: ${reason} Tests run as usual, and no limit fails.\n`,
+        );
+      }
+    });
+  });
+
+  it('a tracker does not start, and says why', function () {
+    const program = `
+      const { Tracker } = require('${home}');
+      console.log(JSON.stringify([Tracker.supported, Tracker.unsupportedReason]));
+      try {
+        new Tracker().start();
+      } catch ({ name, code, message }) {
+        console.log(JSON.stringify([name, code, message]));
+      }`;
+    withProject({ 'program.js': program }, (project) => {
+      const { code, stdout, stderr } = project.runNode(['--require', pretend, 'program.js']);
+      assert.deepEqual([code, stderr], [0, '']);
+      assert.deepEqual(
+        stdout.split('\n', 2).map((line) => JSON.parse(line) as unknown),
+        [
+          [false, reason],
+          [
+            'MemrayMochaError',
+            'ERR_MEMRAY_UNSUPPORTED',
+            `Memory cannot be tracked here. ${reason} Ask \`Tracker.supported\` first.`,
+          ],
+        ],
+      );
+    });
+  });
+});
