@@ -72,7 +72,7 @@ const ours = [
  */
 const compilerFlags = [
   '--no-maglev',
-  '--max-inlined-bytecode-size=27',
+  '--max-inlined-bytecode-size-cumulative=60',
   '--no-turbo-inlining',
   '--no-sparkplug',
 ].map((flag) => ({

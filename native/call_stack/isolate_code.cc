@@ -80,6 +80,14 @@ std::string ToUtf8(v8::Isolate* isolate, v8::Local<v8::Value> value) {
   return text;
 }
 
+/// As V8 names it in call stacks: by `//# sourceURL=`, or else as it was
+/// loaded.
+v8::Local<v8::Value> UrlOrNameOf(v8::Local<v8::UnboundScript> script) {
+  const v8::Local<v8::Value> url = script->GetSourceURL();
+  const bool is_given = url->IsString() && url.As<v8::String>()->Length() > 0;
+  return is_given ? url : script->GetScriptName();
+}
+
 /// @param code_name V8's, of code of the script: it ends in the script's name,
 /// and the line and column of the function; at 512 bytes it is cut.
 /// @param length of the script's name, in units of UTF-16.
@@ -183,7 +191,7 @@ IsolateCode::ScriptDescription IsolateCode::Describe(int script_id) const {
   v8::HandleScope scope(isolate_);
   const v8::Local<v8::UnboundScript> script = FindScript(script_id);
   if (script.IsEmpty()) return {};
-  return {ToUtf8(isolate_, script->GetScriptName()),
+  return {ToUtf8(isolate_, UrlOrNameOf(script)),
           ToUtf8(isolate_, script->GetSourceMappingURL())};
 }
 
@@ -268,7 +276,7 @@ void IsolateCode::OnCodeAdded(const v8::JitCodeEvent& event) {
 /// Does not allocate on V8's heap.
 std::string IsolateCode::NameOf(v8::Local<v8::UnboundScript> script,
                                 std::string_view code_name) const {
-  const v8::Local<v8::Value> name = script->GetScriptName();
+  const v8::Local<v8::Value> name = UrlOrNameOf(script);
   if (name->IsString() && !IsFlat(name.As<v8::String>()))
     return TakeScriptName(code_name, name.As<v8::String>()->Length());
   return ToUtf8(isolate_, name);
