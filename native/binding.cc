@@ -6,7 +6,6 @@
 #include "capture/sink.h"
 #include "environment.h"
 #include "interposition/installer.h"
-#include "js_heap/heap.h"
 #include "js_heap/object_ids.h"
 #include "sampler_calibration.h"
 #include "tracker.h"
@@ -75,9 +74,8 @@ Napi::Value CaptureSize(const Napi::CallbackInfo& info) {
 
 void CloseCapture(const Napi::CallbackInfo& info) { CaptureOf(info).reset(); }
 
-/// collectGarbage(isExposed): whether the program itself asked for --expose-gc
 void CollectAllGarbage(const Napi::CallbackInfo& info) {
-  heap::Collect(heap::Collection::kFull, info[0].ToBoolean());
+  EnvironmentOf(info).CollectGarbage(info);
 }
 
 /// assignObjectIds() -> the largest one given so far

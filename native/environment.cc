@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "js_heap/heap.h"
 #include "tracker.h"
 
 namespace memray_mocha {
@@ -75,6 +76,7 @@ Environment::~Environment() {
 }
 
 Napi::Value Environment::Start(const Napi::CallbackInfo& info) {
+  js_call_stacks_.code().MarkScripts();
   const std::string error =
       Tracker::Get().Start(ReadOptions(info[0].As<Napi::Object>()));
   if (!error.empty()) {
@@ -83,6 +85,13 @@ Napi::Value Environment::Start(const Napi::CallbackInfo& info) {
   }
   is_tracking_ = true;
   return Napi::Boolean::New(info.Env(), Tracker::Get().measures_js_heap());
+}
+
+void Environment::CollectGarbage(const Napi::CallbackInfo& info) {
+  IsolateCode& code = js_call_stacks_.code();
+  if (is_tracking_) code.ReleaseScripts(Tracker::Get().FindScripts(code.id()));
+  heap::Collect(heap::Collection::kFull, info[0].ToBoolean());
+  if (is_tracking_) code.KeepScripts();
 }
 
 Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {

@@ -23,6 +23,10 @@ class Environment {
 
   /// @return whether the JS heap is measured.
   Napi::Value Start(const Napi::CallbackInfo& info);
+  /// collectGarbage(isExposed): whether the program itself asked for
+  /// --expose-gc.
+  void CollectGarbage(const Napi::CallbackInfo& info);
+
   /// stopTracking(findOriginals)
   /// @return an External of the CaptureHandle.
   Napi::Value Stop(const Napi::CallbackInfo& info);

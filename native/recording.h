@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,10 @@ class Recording {
     if (event.kind == MemoryEvent::Kind::kAllocation ||
         event.kind == MemoryEvent::Kind::kDeallocation)
       live_.Prefetch(event.address);
+  }
+  /// See Tracker::FindScripts.
+  std::set<int> FindScripts(uint64_t codes) const {
+    return recorder_.FindScripts(codes);
   }
   /// Takes note of how much of its JS heap a worker uses now, in pages of
   /// 256 KiB. What it used when this was first told does not count: that is

@@ -299,6 +299,15 @@ uint32_t StackRecorder::Stack(uint32_t parent, uint32_t frame) {
   return stack;
 }
 
+std::set<int> StackRecorder::FindScripts(uint64_t codes) const {
+  std::set<int> found;
+  for (auto script = scripts_.lower_bound({codes, 0});
+       script != scripts_.end() && script->first.first == codes; ++script) {
+    found.insert(script->first.second);
+  }
+  return found;
+}
+
 void StackRecorder::WriteSymbols(const JsCallStacks* js_call_stacks,
                                  const FindOriginals& find_originals) {
   std::set<std::pair<uint32_t, uint32_t>> done;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -61,6 +62,9 @@ class StackRecorder {
 
   /// @return the id of the call stack of the JS heap of another isolate.
   uint32_t WorkerHeapStack();
+
+  /// See Tracker::FindScripts.
+  std::set<int> FindScripts(uint64_t codes) const;
 
   /// Writes where the positions and native addresses of the frames are. Touches
   /// V8's heap.

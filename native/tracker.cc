@@ -173,6 +173,12 @@ void Tracker::SetMemoryLimit(uint64_t limit_bytes) {
   if (limit_bytes != 0) meter_->Look();
 }
 
+std::set<int> Tracker::FindScripts(uint64_t codes) {
+  const RecursionGuard guard;
+  std::lock_guard lock(mutex_);
+  return recording_->FindScripts(codes);
+}
+
 void Tracker::Mark() {
   if (meter_) {
     meter_->LookAtMark();

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -71,6 +72,10 @@ class Tracker final : public AllocationListener, public BlockProvider {
 
   /// Has the peak confirmed where the raw total reaches this; 0 lifts it.
   void SetMemoryLimit(uint64_t limit_bytes);
+
+  /// @param codes the id of a code map.
+  /// @return the scripts, by V8's ids, of the functions in its call stacks.
+  std::set<int> FindScripts(uint64_t codes);
 
   /// Has the capture's reader tell what is live now from what becomes live
   /// later. Only for who started it.

@@ -1,5 +1,6 @@
 #include "call_stack/isolate_code.h"
 
+#include <algorithm>
 #include <atomic>
 #include <string_view>
 #include <utility>
@@ -347,6 +348,7 @@ std::optional<InlinedCalls> IsolateCode::Decode(
 void IsolateCode::KeepScript(const std::string& name, int script_id,
                              v8::Local<v8::UnboundScript> script) {
   if (scripts_.size() >= scripts_to_prune_at_) ForgetDeadScripts();
+  last_script_ = std::max(last_script_, script_id);
   v8::Global<v8::UnboundScript>& handle = scripts_[script_id];
   handle.Reset(isolate_, script);
   if (name.empty()) {
@@ -360,6 +362,64 @@ void IsolateCode::KeepScript(const std::string& name, int script_id,
   const auto [newest, is_first] = newest_scripts_.try_emplace(name, script_id);
   if (!is_first) scripts_[newest->second].SetWeak();
   newest->second = script_id;
+}
+
+void IsolateCode::ReleaseScripts(const std::set<int>& needed) {
+  const RecursionGuard guard;
+  std::lock_guard lock(mutex_);
+  for (auto script = scripts_.upper_bound(last_old_script_);
+       script != scripts_.end(); ++script) {
+    auto& [id, handle] = *script;
+    if (handle.IsEmpty() || handle.IsWeak() || needed.contains(id)) continue;
+    handle.SetWeak();
+    released_scripts_.insert(id);
+  }
+}
+
+void IsolateCode::KeepScripts() {
+  const RecursionGuard guard;
+  const v8::HandleScope scope(isolate_);
+  bool are_missing = false;
+  {
+    std::lock_guard lock(mutex_);
+    std::erase_if(released_scripts_, [&](int id) {
+      auto& handle = scripts_[id];
+      if (handle.IsEmpty()) return false;
+      handle.ClearWeak();
+      return true;
+    });
+    are_missing = !released_scripts_.empty();
+  }
+  // The handle holds one function. Others may have stayed.
+  if (are_missing) {
+    isolate_->SetJitCodeEventHandler(v8::kJitCodeEventEnumExisting,
+                                     OnExistingCode);
+    isolate_->SetJitCodeEventHandler(v8::kJitCodeEventDefault, OnCodeEvent);
+  }
+  std::lock_guard lock(mutex_);
+  std::erase_if(newest_scripts_, [this](const auto& newest) {
+    return released_scripts_.contains(newest.second);
+  });
+  for (const int id : released_scripts_) {
+    scripts_.erase(id);
+    codes_.ForgetScript(id);
+  }
+  released_scripts_.clear();
+}
+
+void IsolateCode::OnExistingCode(const v8::JitCodeEvent* event) {
+  if (event->type != v8::JitCodeEvent::CODE_ADDED || event->script.IsEmpty())
+    return;
+  const RecursionGuard guard;
+  Registry& registry = GetRegistry();
+  std::lock_guard registry_lock(registry.mutex);
+  const auto found = registry.by_isolate.find(event->isolate);
+  if (found == registry.by_isolate.end()) return;
+  IsolateCode& code = *found->second;
+  std::lock_guard lock(code.mutex_);
+  const int id = event->script->GetId();
+  if (code.released_scripts_.erase(id) > 0)
+    code.scripts_[id].Reset(code.isolate_, event->script);
 }
 
 /// A program that evaluates text for ever must not make this grow for ever.

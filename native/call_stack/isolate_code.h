@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -67,6 +68,15 @@ class IsolateCode {
   /// could run.
   Place Locate(int script_id, uint32_t position) const;
 
+  /// From here on scripts are new.
+  void MarkScripts() { last_old_script_ = last_script_; }
+  /// Lets new scripts die that only this keeps: what a collection of garbage
+  /// finds live is not to be ours. Until KeepScripts.
+  /// @param needed those whose places will be asked for.
+  void ReleaseScripts(const std::set<int>& needed);
+  /// Touches V8's heap, and takes long where some are not there any more.
+  void KeepScripts();
+
   /// @return nothing of a script that the program is done with. Touches V8's
   /// heap, as Locate does.
   ScriptDescription Describe(int script_id) const;
@@ -80,6 +90,7 @@ class IsolateCode {
   void FindInlinedCalls(uintptr_t address, Code* code);
   std::optional<InlinedCalls> Decode(const CodeLayout::Inlining& inlining,
                                      const PositionTable& positions) const;
+  static void OnExistingCode(const v8::JitCodeEvent* event);
   void KeepScript(const std::string& name, int script_id,
                   v8::Local<v8::UnboundScript> script);
   v8::Local<v8::UnboundScript> FindScript(int script_id) const;
@@ -93,6 +104,9 @@ class IsolateCode {
   std::atomic<bool> has_interpreter_code_{false};
   std::map<int, v8::Global<v8::UnboundScript>> scripts_;
   std::map<std::string, int> newest_scripts_;  // by name
+  int last_script_ = 0;                        // V8 counts up
+  int last_old_script_ = 0;
+  std::set<int> released_scripts_;
   size_t scripts_to_prune_at_ = 1024;
 };
 

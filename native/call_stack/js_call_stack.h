@@ -63,6 +63,7 @@ class JsCallStacks {
 
   /// What their addresses stand for.
   const IsolateCode& code() const { return code_; }
+  IsolateCode& code() { return code_; }
 
  private:
   FrameWalker::Learnt::Kind KindOfFunction(uintptr_t return_address) const;

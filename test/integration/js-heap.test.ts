@@ -2,8 +2,11 @@
 import assert from 'node:assert/strict';
 import { withProject, type MeasuredRun } from '../helpers/mocha-project';
 
-const measure = (source: string, args?: string[]): MeasuredRun =>
-  withProject(source, (project) => project.measure(args));
+const measure = (source: string): MeasuredRun =>
+  withProject(source, (project) => project.measure());
+
+const setFlags = (...flags: string[]): string =>
+  flags.map((flag) => `require('node:v8').setFlagsFromString('${flag}');`).join('\n');
 
 const objects = 'const keep = (n) => Array.from({ length: n }, (_, i) => ({ a: i, b: i, c: i }));';
 
@@ -107,8 +110,49 @@ describe('the JS heap', function () {
           new vm.Script('(() => ' + i + ')', { filename }).runInThisContext()();
         }
       });`;
-    const { code, stdout } = measure(source, flags);
+    const { code, stdout } = measure(setFlags(...flags) + source);
     assert.equal(code, 0, stdout);
+  });
+
+  it('has no leak of code that a test loads and drops', function () {
+    const { code, stdout } = measure(`
+      ${setFlags('--no-compilation-cache')} // V8 keeps what it compiles, of its own accord, for longer.
+      const vm = require('node:vm');
+      it('evaluates', function () {
+        this.limitLeaks('256 KB');
+        for (let i = 0; i < 100; i++) {
+          const source = Buffer.from('/*' + 'x'.repeat(1e4) + i + '*/').toString();
+          new vm.Script(source, { filename: '/once' + i + '.js' }).runInThisContext();
+        }
+      });`);
+    assert.equal(code, 0, stdout);
+  });
+
+  it('has the lines of code that was loaded where leaks were looked for', function () {
+    const files = {
+      'late.js': `
+        const kept = [];
+        exports.drop = () => {};
+        exports.keep = () => {
+          for (let i = 0; i < 1e4; i++) kept.push({ i });
+        };`,
+      'a.test.js': `
+        let late;
+        it('loads', function () {
+          this.limitLeaks('1 MB');
+          late = require('./late.js');
+          late.drop();
+        });
+        it('keeps', function () {
+          this.limitLeaks('1 MB', () => false);
+          late.keep();
+        });`,
+    };
+    withProject(files, (project) => {
+      const { leaks } = project.measure().result('keeps');
+      const [frame] = leaks[0]!.stack;
+      assert.deepEqual([frame!.filename, frame!.lineNumber], ['late.js', 5]);
+    });
   });
 
   it("has no leak of Node's own for the first worker", function () {
