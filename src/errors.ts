@@ -264,7 +264,7 @@ export function createUnsupportedError(reason: string): MemrayMochaError {
 export function createHeapTooLargeError(snapshotBytes: number): MemrayMochaError {
   return new MemrayMochaError(
     'ERR_MEMRAY_HEAP_TOO_LARGE',
-    `The heap is too large for \`limitLeakedObjects\`: its snapshot has ${Math.round(snapshotBytes / 1e6)} MB, and 512 MB can be read. Let the test leave fewer objects behind, or use \`limitLeaks\`, which needs no snapshot.`,
+    `The heap is too large for \`limitLeakedObjects\`: its snapshot has ${Math.round(snapshotBytes / 2 ** 20)} MiB, and 512 MiB can be read. Let the test leave fewer objects behind, or use \`limitLeaks\`, which needs no snapshot.`,
   );
 }
 
