@@ -71,14 +71,6 @@ export function createInvalidArgumentError(
   return Object.assign(new TypeError(message), { code: 'ERR_MEMRAY_INVALID_ARGUMENT' } as const);
 }
 
-/** A limit that is no memory size. */
-export function createInvalidSizeError(got: unknown): TypeError & { code: ErrorCode } {
-  const message =
-    'Expected a memory size such as "24 MB" (a number and B, KB, MB, GB, TB or PB, where K is 1024) ' +
-    `or a number of bytes, got ${got === undefined ? 'nothing' : describeValue(got)}.`;
-  return Object.assign(new TypeError(message), { code: 'ERR_MEMRAY_INVALID_SIZE' } as const);
-}
-
 /** A limit called where it can no longer be honoured. */
 export function createLimitTooLateError(
   method: string,
@@ -264,7 +256,7 @@ export function createUnsupportedError(reason: string): MemrayMochaError {
 export function createHeapTooLargeError(snapshotBytes: number): MemrayMochaError {
   return new MemrayMochaError(
     'ERR_MEMRAY_HEAP_TOO_LARGE',
-    `The heap is too large for \`limitLeakedObjects\`: its snapshot has ${Math.round(snapshotBytes / 2 ** 20)} MiB, and 512 MiB can be read. Let the test leave fewer objects behind, or use \`limitLeaks\`, which needs no snapshot.`,
+    `The heap is too large for \`limitLeakedObjects\`: its snapshot has ${Math.round(snapshotBytes / 1e6)} MB, and 536 MB can be read. Let the test leave fewer objects behind, or use \`limitLeaks\`, which needs no snapshot.`,
   );
 }
 

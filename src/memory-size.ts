@@ -1,4 +1,4 @@
-import { createInvalidSizeError } from './errors';
+import { inspect } from 'node:util';
 
 const SIZE = /^\s*\+?(\d+\.?\d*|\.\d+)\s*(?:([KMGTP])I?)?B\s*$/i;
 const UNITS = ['', 'K', 'M', 'G', 'T', 'P'];
@@ -28,4 +28,15 @@ export function formatMemorySize(bytes: number): string {
     unit += 1;
   }
   return `${size.toFixed(1)}${PRINTED_UNITS[unit]}`;
+}
+
+function createInvalidSizeError(got: unknown): TypeError {
+  const shown = got === undefined ? 'nothing' : `${inspect(got, { depth: 0 })} (${typeof got})`;
+  return Object.assign(
+    new TypeError(
+      'Expected a memory size such as "24 MB" (a number and B, KB, MB, GB, TB or PB, where K is 1024) ' +
+        `or a number of bytes, got ${shown}.`,
+    ),
+    { code: 'ERR_MEMRAY_INVALID_SIZE' },
+  );
 }

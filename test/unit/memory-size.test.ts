@@ -48,7 +48,7 @@ describe('parseMemorySize', function () {
     [Infinity, /got Infinity \(number\)/],
     [undefined, /got nothing/],
     [null, /got null/],
-    [['1 MB'], /got \[ '1 MB' \] \(array\)/],
+    [['1 MB'], /got \[ '1 MB' \] \(object\)/],
   ];
   for (const [value, message] of malformed) {
     it(`refuses ${String(JSON.stringify(value))}, naming it`, function () {
