@@ -125,6 +125,19 @@ TEST("held events: mappings that the collector ends, held and from before") {
   EXPECT_EQUAL(WriteAll(events, peak.position), "-4096 +8192 | -8192 +65536 ");
 }
 
+TEST("held events: a mapping of which the collector ends a part is live") {
+  for (const uint64_t part : {8192, 12288}) {
+    HeldEvents events;
+    events.Begin(0);
+    events.Add(Allocation(8192, 8192, Allocator::kMmap));
+    events.Add(Unmapping(part, 4096, true));
+    events.Add(Allocation(65536, 100));
+    const HeldEvents::Peak peak = events.FindPeak(0);
+    EXPECT_EQUAL(peak.bytes(), 8192u);
+    EXPECT_EQUAL(peak.position, 1u);
+  }
+}
+
 TEST("held events: the peak may be before all of them") {
   HeldEvents events;
   events.Begin(100);

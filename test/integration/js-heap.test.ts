@@ -155,6 +155,18 @@ describe('the JS heap', function () {
     });
   });
 
+  it('has the name that evaluated code gives itself', function () {
+    const { result } = measure(`
+      const kept = [];
+      const source = 'for (let i = 0; i < 1e4; i++) kept.push({ i });\\n//# sourceURL=/app/named.js';
+      it('evaluates', function () {
+        this.limitLeaks('1 MB', () => false);
+        new Function('kept', source)(kept);
+      });`);
+    const [frame] = result('evaluates').leaks[0]!.stack;
+    assert.deepEqual([frame!.filename, frame!.lineNumber], ['/app/named.js', 3]);
+  });
+
   it("has no leak of Node's own for the first worker", function () {
     const { code, stdout } = measure(`
       const { Worker } = require('node:worker_threads');

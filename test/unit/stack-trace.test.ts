@@ -39,6 +39,12 @@ describe('visibleFrames', function () {
     assert.equal(visibleFrames(stack, { cwd, native: true })[0]!.functionName, 'malloc');
   });
 
+  it('begins at JavaScript where no frame is the user’s', function () {
+    const node = callStack('native malloc:/usr/lib/libc.so:0', 'readFile:node:fs:1');
+    assert.deepEqual(names(visibleFrames(node, { cwd, native: false })), ['readFile']);
+    assert.deepEqual(names(visibleFrames(node, { cwd, native: true })), ['malloc', 'readFile']);
+  });
+
   it('shows all there is when no frame is the user’s', function () {
     const native = callStack('native malloc:/usr/lib/libc.so:0', 'native work:/app/addon.node:0');
     assert.deepEqual(names(visibleFrames(native, { cwd, native: false })), ['malloc', 'work']);

@@ -47,6 +47,15 @@ describe('CaptureReader', () => {
 
   after(() => fs.rmSync(folder, { recursive: true }));
 
+  it('refuses what is neither a path nor gives bytes', () => {
+    for (const source of [undefined, 5, {}]) {
+      assert.throws(() => new CaptureReader(source as unknown as string), {
+        code: 'ERR_MEMRAY_INVALID_ARGUMENT',
+        message: /^Expected the capture to be a path, or an object with `read`, got /,
+      });
+    }
+  });
+
   it('reads a file', () => {
     const reader = new CaptureReader(path);
     assert.equal(reader.metadata.cwd, '/app');

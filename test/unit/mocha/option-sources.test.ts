@@ -68,6 +68,24 @@ describe('readSources', function () {
     assert.deepEqual(configuration, [{ stacks: '5' }]);
   });
 
+  it('takes a limit that was handed down for the number it was', function () {
+    const args = ['--memray.limitMemory=1000000', '--no-config', '--no-package'];
+    assert.deepEqual(read(args).configuration, [{ limitMemory: 1_000_000 }]);
+  });
+
+  it('finds options in a configuration that stand there as on the command line', function () {
+    const { configuration } = read([], {
+      rc: { 'memray-limit-memory': '1 MB', reporter: 'dot' },
+      pkg: { memray: { stacks: 2 }, 'memray-native': true },
+    });
+    assert.deepEqual(configuration, [
+      {},
+      { 'limit-memory': '1 MB' },
+      { stacks: 2 },
+      { native: true },
+    ]);
+  });
+
   it('has Mocha read the files it would read', function () {
     assert.deepEqual(read(['--config', 'a.json', '--package=b.json']).asked, {
       config: 'a.json',
