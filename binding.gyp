@@ -31,6 +31,8 @@
       'native/call_stack/interpreter_calls.cc',
       'native/call_stack/isolate_code.cc',
       'native/call_stack/js_call_stack.cc',
+      'native/call_stack/kept_scripts.cc',
+      'native/call_stack/script_text.cc',
       'native/environment.cc',
       'native/js_heap/heap.cc',
       'native/js_heap/object_ids.cc',

@@ -32,7 +32,7 @@ TrackingOptions ReadOptions(const Napi::Object& options) {
   return result;
 }
 
-IsolateCode::Place ReadPlace(const Napi::Object& place) {
+KeptScripts::Place ReadPlace(const Napi::Object& place) {
   return {place.Get("line").ToNumber().Uint32Value(),
           place.Get("column").ToNumber().Uint32Value()};
 }
@@ -41,7 +41,7 @@ IsolateCode::Place ReadPlace(const Napi::Object& place) {
 /// `{file, line, column}` or undefined.
 std::vector<OriginalPlace> CallFindOriginals(
     const Napi::Function& find_originals, int script_id,
-    const std::vector<IsolateCode::Place>& places) {
+    const std::vector<KeptScripts::Place>& places) {
   const Napi::Env env = find_originals.Env();
   const Napi::HandleScope scope(env);
   Napi::Array generated = Napi::Array::New(env, places.size());
@@ -65,7 +65,7 @@ std::vector<OriginalPlace> CallFindOriginals(
 }
 
 std::vector<OriginalPlace> FindNoOriginals(
-    int, const std::vector<IsolateCode::Place>&) {
+    int, const std::vector<KeptScripts::Place>&) {
   return {};
 }
 
@@ -76,7 +76,7 @@ Environment::~Environment() {
 }
 
 Napi::Value Environment::Start(const Napi::CallbackInfo& info) {
-  js_call_stacks_.code().MarkScripts();
+  js_call_stacks_.code().scripts().Mark();
   const std::string error =
       Tracker::Get().Start(ReadOptions(info[0].As<Napi::Object>()));
   if (!error.empty()) {
@@ -89,9 +89,10 @@ Napi::Value Environment::Start(const Napi::CallbackInfo& info) {
 
 void Environment::CollectGarbage(const Napi::CallbackInfo& info) {
   IsolateCode& code = js_call_stacks_.code();
-  if (is_tracking_) code.ReleaseScripts(Tracker::Get().FindScripts(code.id()));
+  if (is_tracking_)
+    code.scripts().Release(Tracker::Get().FindScripts(code.id()));
   heap::Collect(heap::Collection::kFull, info[0].ToBoolean());
-  if (is_tracking_) code.KeepScripts();
+  if (is_tracking_) code.ReclaimScripts();
 }
 
 Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {
@@ -103,7 +104,7 @@ Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {
   is_tracking_ = false;
   const auto find_originals = info[0].As<Napi::Function>();
   auto capture = std::make_unique<CaptureHandle>(Tracker::Get().Stop(
-      [&](int script_id, const std::vector<IsolateCode::Place>& places) {
+      [&](int script_id, const std::vector<KeptScripts::Place>& places) {
         return CallFindOriginals(find_originals, script_id, places);
       }));
   const std::string& error = (*capture)->error();
@@ -118,7 +119,8 @@ Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {
 
 Napi::Value Environment::DescribeScript(const Napi::CallbackInfo& info) {
   const auto [name, source_mapping_url] =
-      js_call_stacks_.code().Describe(info[0].ToNumber().Int32Value());
+      js_call_stacks_.code().scripts().Describe(
+          info[0].ToNumber().Int32Value());
   Napi::Object script = Napi::Object::New(info.Env());
   script["name"] = name;
   script["sourceMappingUrl"] = source_mapping_url;

@@ -35,7 +35,7 @@ uint32_t TakeNumber(std::string_view* name) {
 }
 
 /// Where a function begins, as its name says.
-IsolateCode::Place BeginOf(const Code& code) {
+KeptScripts::Place BeginOf(const Code& code) {
   std::string_view name = code.name;
   const uint32_t column = TakeNumber(&name);
   return {TakeNumber(&name), column};
@@ -196,7 +196,7 @@ uint32_t StackRecorder::DefineCode(const CodeMap& codes, const Code& code) {
   const uint32_t script = DefineScript(codes, code.script_id);
   const CodeType type = TypeOf(code);
   const auto [line, column] =
-      type == CodeType::kJavaScript ? BeginOf(code) : IsolateCode::Place{0, 0};
+      type == CodeType::kJavaScript ? BeginOf(code) : KeptScripts::Place{0, 0};
   id = writer_->DefineCode(writer_->DefineString(code.name), script, type, line,
                            column);
   return id;
@@ -250,7 +250,7 @@ uint32_t StackRecorder::FunctionFrame(
   SetOwner(frame, OwnerOf(script));
   if (codes.GetScript(script_id).has_source_map) {
     positions_.push_back({codes.id(), script_id, script_of_capture, -1,
-                          IsolateCode::Place{line, column}, true});
+                          KeptScripts::Place{line, column}, true});
   }
   return frame;
 }
@@ -312,14 +312,15 @@ void StackRecorder::WriteSymbols(const JsCallStacks* js_call_stacks,
                                  const FindOriginals& find_originals) {
   std::set<std::pair<uint32_t, uint32_t>> done;
   // Of scripts with a source map; by the capture's id and V8's.
-  std::map<std::pair<uint32_t, int>, std::vector<IsolateCode::Place>> generated;
+  std::map<std::pair<uint32_t, int>, std::vector<KeptScripts::Place>> generated;
   for (const Position& position : positions_) {
     if (position.codes != js_call_stacks->code().id()) continue;
-    IsolateCode::Place place = position.begin;
+    KeptScripts::Place place = position.begin;
     if (position.offset >= 0) {
       const auto offset = static_cast<uint32_t>(position.offset);
       if (!done.emplace(position.script, offset).second) continue;
-      place = js_call_stacks->code().Locate(position.script_id, offset);
+      place =
+          js_call_stacks->code().scripts().Locate(position.script_id, offset);
       if (place.line == 0) continue;
       writer_->WritePosition(position.script, offset, place.line, place.column);
     }

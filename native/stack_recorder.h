@@ -24,12 +24,12 @@ namespace memray_mocha {
 /// Where a source map says that a place was written; a line of 0: nowhere.
 struct OriginalPlace {
   std::string file;
-  IsolateCode::Place place;
+  KeptScripts::Place place;
 };
 
 /// Gives the original of each place of a script, which V8's id names.
 using FindOriginals = std::function<std::vector<OriginalPlace>(
-    int script_id, const std::vector<IsolateCode::Place>& places)>;
+    int script_id, const std::vector<KeptScripts::Place>& places)>;
 
 /// Turns the addresses of a call stack into a call stack of the capture, and
 /// defines on the way what the capture does not know yet: strings, scripts,
@@ -89,7 +89,7 @@ class StackRecorder {
     int script_id;             // V8's
     uint32_t script;           // the capture's
     int64_t offset;            // -1: not known
-    IsolateCode::Place begin;  // of the function
+    KeptScripts::Place begin;  // of the function
     bool has_source_map;
   };
   /// The frames of an address, in js_frames_: its code's own function's, and
