@@ -23,10 +23,6 @@ enum class Allocator : uint8_t {
   kMprotect = 18,
 };
 
-inline bool IsMapping(Allocator allocator) {
-  return allocator >= Allocator::kMmap;
-}
-
 }  // namespace memray_mocha
 
 #endif  // NATIVE_ALLOCATOR_H_

@@ -6,38 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "allocator.h"
+#include "memory_event.h"
 
 namespace memray_mocha {
-
-/// What a thread has done to native memory, or that an object was sampled.
-struct MemoryEvent {
-  // In this order for IsBegin and IsEnd.
-  enum class Kind : uint8_t {
-    kAllocation,
-    kMapping,
-    kObject,
-    kDeallocation,
-    kUnmapping,
-    kObjectEnd
-  };
-
-  Kind kind;
-  /// Of a beginning.
-  Allocator allocator{};
-  /// Of an end: whether a garbage collector made it.
-  bool by_collector = false;
-  /// Of a beginning: its call stack in the capture.
-  uint32_t stack = 0;
-  /// Of an object, that of its Sample.
-  uintptr_t address;
-  size_t size_bytes = 0;
-  /// Tells the order of the events of all threads: see EventQueue.
-  uint64_t turn = 0;
-
-  bool IsBegin() const { return kind <= Kind::kMapping; }
-  bool IsEnd() const { return kind >= Kind::kDeallocation; }
-};
 
 /// The events of one thread that are not in the capture yet, in a ring that
 /// only this thread writes and only EventQueues reads: so neither waits for the
@@ -61,7 +32,7 @@ class EventQueue {
     const uint64_t end = end_.load(std::memory_order_relaxed);
     MemoryEvent& slot = ring_[end % kCapacity];
     slot = event;
-    if (event.IsBegin()) added_bytes_ += event.size_bytes;
+    if (IsNativeBegin(event.kind)) added_bytes_ += event.size_bytes;
     if (turns_->load(std::memory_order_relaxed) != turn_)
       turn_ = turns_->fetch_add(1, std::memory_order_relaxed) + 1;
     slot.turn = turn_;

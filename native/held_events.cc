@@ -41,11 +41,9 @@ HeldEvents::Peak HeldEvents::FindPeak(uint64_t js_bytes) {
     const Event& event = memory_[i];
     const uint64_t now = live + event.added_bytes;
     if (!event.is_garbage) live = now;
-    if (event.kind == Kind::kObject && !event.is_garbage && js_bytes > 0)
+    if (event.kind == EventKind::kObject && !event.is_garbage && js_bytes > 0)
       js = std::min(js + SampleOf(event).live.bytes, js_bytes);
-    const bool is_begin =
-        event.kind == Kind::kAllocation || event.kind == Kind::kObject;
-    if (is_begin && now + js > peak.bytes()) peak = {i + 1, now, js};
+    if (!IsEnd(event.kind) && now + js > peak.bytes()) peak = {i + 1, now, js};
   }
   peak_ = peak;
   return peak;
@@ -66,8 +64,8 @@ uint64_t HeldEvents::FindGarbage() {
   // Open addressing with linear probing (Knuth, The Art of Computer
   // Programming, vol. 3, 6.4), of ends by address; none is taken out.
   const auto is_of_block = [](const Event& event) {
-    return event.is_garbage && (event.kind == Kind::kDeallocation ||
-                                event.kind == Kind::kObjectEnd);
+    return event.is_garbage && (event.kind == EventKind::kDeallocation ||
+                                event.kind == EventKind::kObjectEnd);
   };
   const auto events = this->events();
   const size_t end_count =
@@ -84,15 +82,15 @@ uint64_t HeldEvents::FindGarbage() {
     if (is_of_block(*event)) {
       find(event->address) = &*event;
       event->ends_held = false;
-      if (event->kind == Kind::kDeallocation)
+      if (event->kind == EventKind::kDeallocation)
         garbage_bytes_ += -event->added_bytes;
-    } else if (event->kind == Kind::kObject ||
-               (event->kind == Kind::kAllocation &&
-                !IsMapping(event->allocator))) {
+    } else if (event->kind == EventKind::kObject ||
+               event->kind == EventKind::kAllocation) {
       Event* end = find(event->address);
       if (!end || end->ends_held) continue;
       event->is_garbage = end->ends_held = true;
-      if (end->kind == Kind::kDeallocation) garbage_bytes_ += end->added_bytes;
+      if (end->kind == EventKind::kDeallocation)
+        garbage_bytes_ += end->added_bytes;
     }
   }
   garbage_count_ = count_;
@@ -102,16 +100,15 @@ uint64_t HeldEvents::FindGarbage() {
 /// The same, of mappings.
 uint64_t HeldEvents::FindGarbageMappings() {
   const auto is_garbage = [](const Event& event) {
-    return event.is_garbage && event.kind == Kind::kUnmapping;
+    return event.is_garbage && event.kind == EventKind::kUnmapping;
   };
   const auto events = this->events();
   if (std::none_of(events.begin(), events.end(), is_garbage)) return 0;
   uint64_t garbage_bytes = 0;
   std::map<uint64_t, Event*> held;  // by address
   for (Event& event : events) {
-    if (event.kind == Kind::kAllocation && IsMapping(event.allocator))
-      held[event.address] = &event;
-    if (event.kind != Kind::kUnmapping) continue;
+    if (event.kind == EventKind::kMapping) held[event.address] = &event;
+    if (event.kind != EventKind::kUnmapping) continue;
     const auto end_of = [](const Event& range) {
       return range.address + range.size_bytes;
     };
@@ -138,8 +135,8 @@ uint64_t HeldEvents::FindGarbageMappings() {
 
 HeldEvents::Event HeldEvents::EndOf(const Event& allocation) {
   Event end = allocation;
-  end.kind =
-      IsMapping(allocation.allocator) ? Kind::kUnmapping : Kind::kDeallocation;
+  end.kind = allocation.kind == EventKind::kMapping ? EventKind::kUnmapping
+                                                    : EventKind::kDeallocation;
   return end;
 }
 

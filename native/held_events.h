@@ -10,6 +10,7 @@
 
 #include "allocator.h"
 #include "live_samples.h"
+#include "memory_event.h"
 
 namespace memray_mocha {
 
@@ -23,15 +24,8 @@ namespace memray_mocha {
 /// allocated, and its end is written ahead.
 class HeldEvents {
  public:
-  enum class Kind : uint8_t {
-    kAllocation,
-    kDeallocation,
-    kUnmapping,
-    kObject,
-    kObjectEnd
-  };
   struct Event {
-    Kind kind;
+    EventKind kind;
     Allocator allocator;
     /// Of an end: that the collector made it.
     bool is_garbage;
@@ -80,7 +74,7 @@ class HeldEvents {
   template <typename Visit>
   void ForEachObjectAfter(size_t position, Visit visit) const {
     for (const Event& event : events().subspan(position)) {
-      if (event.kind == Kind::kObject && !event.is_garbage)
+      if (event.kind == EventKind::kObject && !event.is_garbage)
         visit(SampleOf(event));
     }
   }
@@ -90,18 +84,16 @@ class HeldEvents {
   template <typename Write, typename WritePeak>
   void WriteAll(size_t position, Write write, WritePeak write_peak) const {
     for (const Event& event : events()) {
-      const bool is_end =
-          event.kind == Kind::kDeallocation || event.kind == Kind::kUnmapping;
+      const bool is_end = IsEnd(event.kind) && !IsOfObject(event);
       if (is_end && event.is_garbage && !event.ends_held) write(event);
     }
     if (position == 0) write_peak();
     for (size_t i = 0; i < count_; ++i) {
       const Event& event = memory_[i];
-      const bool is_allocation = event.kind == Kind::kAllocation;
-      if (!IsOfObject(event) && (is_allocation || !event.is_garbage))
-        write(event);
+      const bool is_begin = IsNativeBegin(event.kind);
+      if (!IsOfObject(event) && (is_begin || !event.is_garbage)) write(event);
       if (position == i + 1) write_peak();
-      if (is_allocation && event.is_garbage) write(EndOf(event));
+      if (is_begin && event.is_garbage) write(EndOf(event));
     }
   }
 
@@ -112,7 +104,8 @@ class HeldEvents {
   std::span<const Event> events() const { return {memory_.data(), count_}; }
   static Event EndOf(const Event& allocation);
   static bool IsOfObject(const Event& event) {
-    return event.kind == Kind::kObject || event.kind == Kind::kObjectEnd;
+    return event.kind == EventKind::kObject ||
+           event.kind == EventKind::kObjectEnd;
   }
   static const Sample& SampleOf(const Event& object) {
     return *reinterpret_cast<const Sample*>(object.address);

@@ -69,19 +69,19 @@ std::optional<uint32_t> Recording::StackOf(ThreadState* thread) {
 }
 
 void Recording::Apply(const MemoryEvent& event, uint32_t thread) {
-  if (!event.IsEnd() && thread == 0) return;
+  if (!IsEnd(event.kind) && thread == 0) return;
   switch (event.kind) {
-    case MemoryEvent::Kind::kAllocation:
+    case EventKind::kAllocation:
       return Allocate(event, thread);
-    case MemoryEvent::Kind::kDeallocation:
+    case EventKind::kDeallocation:
       return Deallocate(event);
-    case MemoryEvent::Kind::kMapping:
+    case EventKind::kMapping:
       return Map(event, thread);
-    case MemoryEvent::Kind::kUnmapping:
+    case EventKind::kUnmapping:
       return Unmap(event);
-    case MemoryEvent::Kind::kObject:
+    case EventKind::kObject:
       return AddObject(event);
-    case MemoryEvent::Kind::kObjectEnd:
+    case EventKind::kObjectEnd:
       return EndObject(event);
   }
 }
@@ -95,7 +95,7 @@ void Recording::Allocate(const MemoryEvent& event, uint32_t thread) {
   live_.Insert({.address = event.address,
                 .bytes = event.size_bytes,
                 .is_of_other_thread = thread != kFirstThread});
-  Put({.kind = HeldEvents::Kind::kAllocation,
+  Put({.kind = EventKind::kAllocation,
        .allocator = event.allocator,
        .thread = thread,
        .stack = event.stack,
@@ -108,7 +108,7 @@ void Recording::Deallocate(const MemoryEvent& event) {
   if (!sampler_) return writer_.WriteDeallocation(event.address);
   const LiveBlocks::Block block = live_.Erase(event.address);
   if (block.address == 0) return;  // from before, or not the program's
-  Put({.kind = HeldEvents::Kind::kDeallocation,
+  Put({.kind = EventKind::kDeallocation,
        .is_garbage = event.by_collector && !block.is_of_other_thread,
        .address = event.address,
        .added_bytes = -static_cast<int64_t>(block.bytes)});
@@ -119,7 +119,7 @@ void Recording::Map(const MemoryEvent& event, uint32_t thread) {
   const uint64_t ended_bytes = EndMapping(event.address, end);
   mappings_[event.address] = end;
   mapped_bytes_ += event.size_bytes;
-  Put({.kind = HeldEvents::Kind::kAllocation,
+  Put({.kind = EventKind::kMapping,
        .allocator = event.allocator,
        .thread = thread,
        .stack = event.stack,
@@ -132,7 +132,7 @@ void Recording::Unmap(const MemoryEvent& event) {
   const uint64_t ended_bytes =
       EndMapping(event.address, event.address + event.size_bytes);
   if (sampler_ && ended_bytes == 0) return;  // as of a block
-  Put({.kind = HeldEvents::Kind::kUnmapping,
+  Put({.kind = EventKind::kUnmapping,
        .is_garbage = event.by_collector,
        .address = event.address,
        .size_bytes = event.size_bytes,
@@ -141,14 +141,14 @@ void Recording::Unmap(const MemoryEvent& event) {
 
 void Recording::AddObject(const MemoryEvent& event) {
   if (!is_holding_) return;
-  held_.Add({.kind = HeldEvents::Kind::kObject,
+  held_.Add({.kind = EventKind::kObject,
              .stack = event.stack,
              .address = event.address});
 }
 
 void Recording::EndObject(const MemoryEvent& event) {
   if (!is_holding_) return;
-  held_.Add({.kind = HeldEvents::Kind::kObjectEnd,
+  held_.Add({.kind = EventKind::kObjectEnd,
              .is_garbage = true,
              .address = event.address});
 }
@@ -165,14 +165,14 @@ void Recording::SetWorkerHeap(ThreadState* thread, uint64_t used_bytes) {
   // program's.
   const uintptr_t begin = uintptr_t{1} << 63 | uintptr_t{thread->id} << 40;
   if (bytes > known.bytes) {
-    Map({.kind = MemoryEvent::Kind::kMapping,
+    Map({.kind = EventKind::kMapping,
          .allocator = Allocator::kMmap,
          .stack = recorder_.WorkerHeapStack(),
          .address = begin + known.bytes,
          .size_bytes = bytes - known.bytes},
         thread->id);
   } else if (bytes < known.bytes) {
-    Unmap({.kind = MemoryEvent::Kind::kUnmapping,
+    Unmap({.kind = EventKind::kUnmapping,
            .address = begin + bytes,
            .size_bytes = known.bytes - bytes});
   }
@@ -201,16 +201,17 @@ uint64_t Recording::EndMapping(uintptr_t begin, uintptr_t end) {
 
 void Recording::Write(const HeldEvents::Event& event) {
   switch (event.kind) {
-    case HeldEvents::Kind::kAllocation:
+    case EventKind::kAllocation:
+    case EventKind::kMapping:
       return writer_.WriteAllocation(event.thread, event.address,
                                      event.size_bytes, event.allocator,
                                      event.stack);
-    case HeldEvents::Kind::kDeallocation:
+    case EventKind::kDeallocation:
       return writer_.WriteDeallocation(event.address);
-    case HeldEvents::Kind::kUnmapping:
+    case EventKind::kUnmapping:
       return writer_.WriteUnmapping(event.address, event.size_bytes);
-    case HeldEvents::Kind::kObject:
-    case HeldEvents::Kind::kObjectEnd:
+    case EventKind::kObject:
+    case EventKind::kObjectEnd:
       return;  // the capture tells the JS heap at peaks only
   }
 }

@@ -46,8 +46,8 @@ class Recording {
   /// To be called a while before that, which is faster then; only with a
   /// sampler. Inlined for LiveBlocks::Prefetch.
   [[gnu::always_inline]] void Prepare(const MemoryEvent& event) const {
-    if (event.kind == MemoryEvent::Kind::kAllocation ||
-        event.kind == MemoryEvent::Kind::kDeallocation)
+    if (event.kind == EventKind::kAllocation ||
+        event.kind == EventKind::kDeallocation)
       live_.Prefetch(event.address);
   }
   /// See Tracker::FindScripts.

@@ -33,7 +33,7 @@ void RecordingMutex::TakeEvents() {
       [ recording = recording_, meter =
         meter_ ](const MemoryEvent& event, uint32_t thread)
           __attribute__((always_inline)) {
-            if (event.IsBegin()) meter->TickNative(event.size_bytes);
+            if (IsNativeBegin(event.kind)) meter->TickNative(event.size_bytes);
             recording->Apply(event, thread);
             if (recording->is_full()) meter->TellHeld();
           },

@@ -280,7 +280,7 @@ void Tracker::OnAllocation(uintptr_t address, size_t size_bytes,
     const auto& own = sampler->own;
     if (std::find(own.begin(), own.end(), caller) != own.end()) return;
   }
-  OnBegin({.kind = MemoryEvent::Kind::kAllocation,
+  OnBegin({.kind = EventKind::kAllocation,
            .allocator = allocator,
            .address = address,
            .size_bytes = size_bytes},
@@ -289,7 +289,7 @@ void Tracker::OnAllocation(uintptr_t address, size_t size_bytes,
 
 void Tracker::OnMapping(uintptr_t address, size_t size_bytes,
                         Allocator allocator, uintptr_t caller) {
-  OnBegin({.kind = MemoryEvent::Kind::kMapping,
+  OnBegin({.kind = EventKind::kMapping,
            .allocator = allocator,
            .address = address,
            .size_bytes = size_bytes},
@@ -354,14 +354,14 @@ void Tracker::EndThread(ThreadState* thread) {
 
 void Tracker::OnDeallocation(uintptr_t address) {
   ThreadState& thread = ThreadState::Get();
-  Push(&thread, {.kind = MemoryEvent::Kind::kDeallocation,
+  Push(&thread, {.kind = EventKind::kDeallocation,
                  .by_collector = settings_.sampler && IsCollector(thread),
                  .address = address});
 }
 
 void Tracker::OnUnmapping(uintptr_t address, size_t size_bytes) {
   Push(&ThreadState::Get(),
-       {.kind = MemoryEvent::Kind::kUnmapping,
+       {.kind = EventKind::kUnmapping,
         // On the sweeper's thread it may be another isolate's, of a worker.
         .by_collector = heap::IsCollecting(),
         .address = address,
@@ -398,7 +398,7 @@ void Tracker::TakeBack(void* block) {
     recording_->RemoveSample(sample);
     if (recording_->IsInStretch(*sample))
       Push(&ThreadState::Get(),
-           {.kind = MemoryEvent::Kind::kObjectEnd,
+           {.kind = EventKind::kObjectEnd,
             .address = reinterpret_cast<uintptr_t>(sample)});
   }
   sample_memory_->Deallocate(block);
@@ -418,7 +418,7 @@ void Tracker::OnSampledObject(Sample* sample) {
   OnSampleNoted();
   recording_->AddSample(sample, thread.last_sample_stack);
   if (recording_->IsInStretch(*sample))
-    Push(&thread, {.kind = MemoryEvent::Kind::kObject,
+    Push(&thread, {.kind = EventKind::kObject,
                    .stack = sample->stack,
                    .address = reinterpret_cast<uintptr_t>(sample)});
 }

@@ -14,11 +14,10 @@
 namespace memray_mocha::test {
 namespace {
 
-using Kind = MemoryEvent::Kind;
-
 MemoryEvent AllocationAt(uintptr_t address, size_t size_bytes = 1) {
-  return {
-      .kind = Kind::kAllocation, .address = address, .size_bytes = size_bytes};
+  return {.kind = EventKind::kAllocation,
+          .address = address,
+          .size_bytes = size_bytes};
 }
 
 void PrepareNothing(const MemoryEvent&) {}
@@ -79,9 +78,9 @@ TEST("event queues: one is to be emptied when its events add that much") {
   EventQueue queue;
   queues.Add(&queue);
   EXPECT(!queue.Push(AllocationAt(64, 999), 1000));
-  EXPECT(!queue.Push({.kind = Kind::kDeallocation, .address = 64}, 1000));
+  EXPECT(!queue.Push({.kind = EventKind::kDeallocation, .address = 64}, 1000));
   EXPECT(queue.Push(AllocationAt(64, 1), 1000));
-  EXPECT(queue.Push({.kind = Kind::kDeallocation, .address = 64}, 1000));
+  EXPECT(queue.Push({.kind = EventKind::kDeallocation, .address = 64}, 1000));
   EXPECT(queue.CanWait(1000));
   EXPECT(queue.Push(AllocationAt(96, 1000), 1000));
   EXPECT(!queue.CanWait(1000));
@@ -105,8 +104,8 @@ TEST("event queues: threads that take addresses from each other") {
     queues.TakeAll(
         [&](const MemoryEvent& event, uint32_t) {
           ++events;
-          if (is_live[event.address] == event.IsBegin()) ++wrong;
-          is_live[event.address] = event.IsBegin();
+          if (is_live[event.address] == IsNativeBegin(event.kind)) ++wrong;
+          is_live[event.address] = IsNativeBegin(event.kind);
         },
         PrepareNothing);
   };
@@ -126,7 +125,8 @@ TEST("event queues: threads that take addresses from each other") {
         }
         queue.Push(AllocationAt(address), SIZE_MAX);
         if (queue.is_full()) take_all();
-        const MemoryEvent end{.kind = Kind::kDeallocation, .address = address};
+        const MemoryEvent end{.kind = EventKind::kDeallocation,
+                              .address = address};
         queue.Push(end, SIZE_MAX);
         if (queue.is_full()) take_all();
         std::lock_guard lock(allocator);

@@ -8,19 +8,16 @@
 namespace memray_mocha::test {
 namespace {
 
-using Kind = HeldEvents::Kind;
-
 HeldEvents::Event Allocation(uint64_t address, int64_t bytes,
-                             Allocator allocator = Allocator::kMalloc) {
-  return {.kind = Kind::kAllocation,
-          .allocator = allocator,
+                             EventKind kind = EventKind::kAllocation) {
+  return {.kind = kind,
           .address = address,
           .size_bytes = static_cast<uint64_t>(bytes),
           .added_bytes = bytes};
 }
 
 HeldEvents::Event Free(uint64_t address, int64_t bytes, bool by_collector) {
-  return {.kind = Kind::kDeallocation,
+  return {.kind = EventKind::kDeallocation,
           .is_garbage = by_collector,
           .address = address,
           .added_bytes = -bytes};
@@ -28,7 +25,7 @@ HeldEvents::Event Free(uint64_t address, int64_t bytes, bool by_collector) {
 
 HeldEvents::Event Unmapping(uint64_t address, int64_t bytes,
                             bool by_collector) {
-  return {.kind = Kind::kUnmapping,
+  return {.kind = EventKind::kUnmapping,
           .is_garbage = by_collector,
           .address = address,
           .size_bytes = static_cast<uint64_t>(bytes),
@@ -36,7 +33,7 @@ HeldEvents::Event Unmapping(uint64_t address, int64_t bytes,
 }
 
 HeldEvents::Event Object(const Sample& sample) {
-  return {.kind = Kind::kObject,
+  return {.kind = EventKind::kObject,
           .stack = sample.stack,
           .address = reinterpret_cast<uintptr_t>(&sample)};
 }
@@ -65,7 +62,7 @@ std::string WriteAll(const HeldEvents& events, size_t position) {
   events.WriteAll(
       position,
       [&](const HeldEvents::Event& event) {
-        text += event.kind == Kind::kAllocation ? '+' : '-';
+        text += IsNativeBegin(event.kind) ? '+' : '-';
         text += std::to_string(event.address) + ' ';
       },
       [&] { text += "| "; });
@@ -117,7 +114,7 @@ TEST("held events: an address that garbage had is used again") {
 TEST("held events: mappings that the collector ends, held and from before") {
   HeldEvents events;
   events.Begin(4096);
-  events.Add(Allocation(8192, 4096, Allocator::kMprotect));
+  events.Add(Allocation(8192, 4096, EventKind::kMapping));
   events.Add(Allocation(65536, 100));
   events.Add(Unmapping(4096, 8192, true));
   const HeldEvents::Peak peak = events.FindPeak(0);
@@ -129,7 +126,7 @@ TEST("held events: a mapping of which the collector ends a part is live") {
   for (const uint64_t part : {8192, 12288}) {
     HeldEvents events;
     events.Begin(0);
-    events.Add(Allocation(8192, 8192, Allocator::kMmap));
+    events.Add(Allocation(8192, 8192, EventKind::kMapping));
     events.Add(Unmapping(part, 4096, true));
     events.Add(Allocation(65536, 100));
     const HeldEvents::Peak peak = events.FindPeak(0);
@@ -179,7 +176,7 @@ TEST("held events: a dead object is looked at no longer") {
   HeldEvents events;
   events.Begin(0);
   events.Add(Object(sample));
-  events.Add({.kind = Kind::kObjectEnd,
+  events.Add({.kind = EventKind::kObjectEnd,
               .is_garbage = true,
               .address = reinterpret_cast<uintptr_t>(&sample)});
   events.Add(Allocation(16, 50));
