@@ -59,7 +59,8 @@ void SetSampleInterval(const Napi::CallbackInfo& info) {
 
 void SetMemoryLimit(const Napi::CallbackInfo& info) {
   if (!EnvironmentOf(info).is_tracking()) return;
-  Tracker::Get().SetMemoryLimit(info[0].As<Napi::Number>().Int64Value());
+  Tracker::Get().SetMemoryLimit(info[0].As<Napi::Number>().Int64Value(),
+                                info[1].As<Napi::Number>().Int64Value());
 }
 
 void Mark(const Napi::CallbackInfo& info) {

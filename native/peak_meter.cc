@@ -68,7 +68,7 @@ PeakMeter::Clock::duration PeakMeter::Clock::now() {
 
 void PeakMeter::TellHeld() {
   // Which objects are live is not known here, on whatever thread.
-  if (recording_->FindPeak(0).bytes() <= peak_bytes_)
+  if (confirmed_bytes_ > 0 || recording_->FindPeak(0).bytes() <= peak_bytes_)
     return recording_->ReleaseEvents();
   Tell(HeapKind::kUnconfirmed, 0);
   threshold_bytes_ = peak_bytes_ + Step(peak_bytes_);
@@ -120,10 +120,19 @@ void PeakMeter::LookForTheLastTime(Moment moment) {
   if (is_left_) LookAt(moment, JsBytes());
 }
 
-void PeakMeter::SetLimit(uint64_t limit_bytes) {
-  if (limit_bytes != 0) heap::KeepCodeOptimized();
+void PeakMeter::SetLimit(uint64_t first_bytes, uint64_t last_bytes) {
+  if (first_bytes != 0) heap::KeepCodeOptimized();
   std::lock_guard lock(*lock_);
-  limit_bytes_ = limit_bytes;
+  limit_bytes_ = first_bytes;
+  last_limit_bytes_ = last_bytes;
+  RaiseLimit();
+}
+
+/// What was confirmed need not be again, but what is a step more.
+void PeakMeter::RaiseLimit() {
+  if (confirmed_bytes_ < limit_bytes_) return;
+  limit_bytes_ =
+      std::min(confirmed_bytes_ + Step(confirmed_bytes_), last_limit_bytes_);
 }
 
 /// @param js_bytes before V8 collected, if it just did.
@@ -146,9 +155,17 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
   const bool is_limit = IsLimitOpen() && raw >= limit_bytes_;
   if (is_limit || (is_step && IsWorthCollecting(moment, raw))) {
     CollectSome(raw);
+  } else if (is_step && was_collected_ && HasFewNewBlocks()) {
+    // For nothing.
+    TellCollected(raw, HeapKind::kUnconfirmed);
+  } else if (is_step && recording_->can_wait() &&
+             !(grows_by_live_memory_ && HasFewNewBlocks())) {
+    // The next collection tells what of it was garbage.
+    is_left_ = true;
   } else if (is_peak) {
     TellLikely(js_bytes);
   }
+  was_collected_ = false;
   {
     const RecursionGuard guard;
     std::lock_guard lock(*lock_);
@@ -193,6 +210,8 @@ void PeakMeter::TellCollected(uint64_t raw_bytes, HeapKind kind) {
     std::lock_guard lock(*lock_);
     // The first one also when nothing was left: else the raw total would stand.
     is_peak = live > peak_bytes_ || !has_told_peak_;
+    // No guess stands against what was confirmed.
+    if (kind != HeapKind::kConfirmed && confirmed_bytes_ > 0) is_peak = false;
   }
   // Whatever was told before there was a limit.
   const bool is_reached =
@@ -209,11 +228,20 @@ void PeakMeter::TellCollected(uint64_t raw_bytes, HeapKind kind) {
   grows_by_live_memory_ =
       left > left_bytes_ && (left - left_bytes_) * 2 > raw_bytes - left_bytes_;
   left_bytes_ = left;
+  left_native_bytes_ = recording_->native_bytes();
+}
+
+/// Whether little of what there is may be native garbage: where V8 collects by
+/// itself, it frees that some time later.
+bool PeakMeter::HasFewNewBlocks() const {
+  std::lock_guard lock(*lock_);
+  const uint64_t native = recording_->native_bytes();
+  return native <= left_native_bytes_ + (native + js_bytes_) / 8;
 }
 
 /// Tells the raw total, less what is likely to be garbage.
 void PeakMeter::TellLikely(uint64_t js_bytes) {
-  if (!grows_by_live_memory_) return;
+  if (!grows_by_live_memory_ || confirmed_bytes_ > 0) return;
   const uint64_t likely = LikelyJsBytes(js_bytes);
   {
     std::lock_guard lock(*lock_);
@@ -248,7 +276,10 @@ void PeakMeter::Tell(HeapKind kind, uint64_t js_bytes) {
   // As the capture's reader takes it.
   if (bytes > (is_confirmed ? confirmed_bytes_ : peak_bytes_))
     peak_bytes_ = bytes;
-  if (is_confirmed) confirmed_bytes_ = std::max(confirmed_bytes_, bytes);
+  if (is_confirmed) {
+    confirmed_bytes_ = std::max(confirmed_bytes_, bytes);
+    RaiseLimit();
+  }
   has_told_peak_ = true;
   recording_->TellPeak(kind, js_bytes);
 }
@@ -301,6 +332,7 @@ void PeakMeter::AfterCollection() {
   }
   js_bytes_left_ = js_bytes;
   if (is_looking_) return;
+  was_collected_ = true;
   // As if we had, for objects. It frees native memory some time later.
   largest_examined_bytes_ = std::max(largest_examined_bytes_, before);
   bool is_due;
@@ -315,8 +347,8 @@ void PeakMeter::AfterCollection() {
 
 bool PeakMeter::IsWorthCollecting(Moment moment, uint64_t raw_bytes) const {
   if (raw_bytes < kMinStepBytes) return false;
-  if (moment == Moment::kEnd && raw_bytes < kMinCollectedAtEndBytes)
-    return false;
+  // What is held until the end is no short peak, nor is there a next look.
+  if (moment == Moment::kEnd) return raw_bytes >= kMinCollectedAtEndBytes;
   // Were it put off until there is time, a short peak would be over by then.
   if (raw_bytes >= kUnpaidGrowth * largest_examined_bytes_) return true;
   return collecting_ <=

@@ -48,7 +48,10 @@ class PeakMeter final : public heap::CollectionListener {
 
   /// Where JavaScript could run, on the thread that started the tracker, as
   /// what follows.
-  void SetLimit(uint64_t limit_bytes);
+  /// @param first_bytes when so much is live, that is confirmed, and from there
+  /// on each step more; 0 for no limit.
+  /// @param last_bytes so much is confirmed as exactly, and nothing beyond.
+  void SetLimit(uint64_t first_bytes, uint64_t last_bytes);
   /// The sampler has forgotten what was allocated so far.
   void Restart();
   uint64_t JsBytes();
@@ -92,6 +95,7 @@ class PeakMeter final : public heap::CollectionListener {
     return IsLimitOpen() ? std::min(threshold_bytes_, limit_bytes_)
                          : threshold_bytes_;
   }
+  void RaiseLimit();
   void LookAt(Moment moment, uint64_t js_bytes);
   void LookForTheLastTime(Moment moment);
   uint64_t UsedMore() const;
@@ -103,6 +107,7 @@ class PeakMeter final : public heap::CollectionListener {
   void NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes);
   void CollectSome(uint64_t raw_bytes);
   void TellCollected(uint64_t raw_bytes, records::HeapKind kind);
+  bool HasFewNewBlocks() const;
   void TellLikely(uint64_t js_bytes);
   void Tell(records::HeapKind kind, uint64_t js_bytes);
   bool IsWorthCollecting(Moment moment, uint64_t raw_bytes) const;
@@ -112,7 +117,8 @@ class PeakMeter final : public heap::CollectionListener {
   Recording* const recording_;
   RecordingMutex* const lock_;
   const bool is_gc_exposed_;
-  uint64_t limit_bytes_ = 0;
+  uint64_t limit_bytes_ = 0;  // the next total to be confirmed
+  uint64_t last_limit_bytes_ = 0;
   uint64_t allocated_at_start_;
   uint64_t used_at_start_;
 
@@ -133,6 +139,8 @@ class PeakMeter final : public heap::CollectionListener {
   /// The largest raw total at which garbage was collected; only the JS heap,
   /// where V8 did that by itself.
   uint64_t largest_examined_bytes_ = 0;
+  /// Whether V8 has collected by itself since the latest look.
+  bool was_collected_ = false;
   // Of the JS heap, before and after the latest collection.
   uint64_t js_bytes_before_ = 0;
   uint64_t js_bytes_left_ = 0;
@@ -140,6 +148,7 @@ class PeakMeter final : public heap::CollectionListener {
   std::optional<double> js_survival_;
   /// What the latest collection of ours left, of both heaps.
   uint64_t left_bytes_ = 0;
+  uint64_t left_native_bytes_ = 0;
   /// Whether of what had been added, more survived than died.
   bool grows_by_live_memory_ = true;
   const Clock::duration started_at_ = Clock::now();

@@ -73,6 +73,9 @@ class Recording {
   }
   /// Whether what waits has become too much: beyond that it would take more
   /// memory than it may tell of.
+  bool can_wait() const {
+    return is_holding_ && held_.count() < kMaxWaitingEvents;
+  }
   bool is_full() const {
     return is_holding_ && held_.count() >= kMaxHeldEvents;
   }
@@ -137,6 +140,7 @@ class Recording {
       const std::vector<object_sampler::FunctionNode>& nodes);
 
  private:
+  static constexpr size_t kMaxWaitingEvents = size_t{1} << 14;
   static constexpr size_t kMaxHeldEvents = size_t{1} << 17;
 
   void Allocate(const MemoryEvent& event, uint32_t thread);

@@ -161,14 +161,14 @@ void Tracker::SetSampleInterval(uint64_t interval_bytes) {
   StartSampler(interval_bytes);
 }
 
-void Tracker::SetMemoryLimit(uint64_t limit_bytes) {
+void Tracker::SetMemoryLimit(uint64_t limit_bytes, uint64_t first_bytes) {
   if (!meter_) return;
-  meter_->SetLimit(limit_bytes);
+  meter_->SetLimit(first_bytes, limit_bytes);
   settings_.max_queued_bytes =
       limit_bytes == 0 ? kMaxQueuedBytes : kMaxQueuedAtLimitBytes;
   // Not what V8 would have to forget samples of for it.
   if (limit_bytes != 0 && meter_->JsBytes() == 0)
-    SetSampleInterval(std::max(limit_bytes / kSamplesAtLimit, kMinInterval));
+    SetSampleInterval(std::max(first_bytes / kSamplesAtLimit, kMinInterval));
   // What is there by now may reach it, and nothing be allocated after it.
   if (limit_bytes != 0) meter_->Look();
 }

@@ -71,7 +71,7 @@ class Tracker final : public AllocationListener, public BlockProvider {
   void SetSampleInterval(uint64_t interval_bytes);
 
   /// Has the peak confirmed where the raw total reaches this; 0 lifts it.
-  void SetMemoryLimit(uint64_t limit_bytes);
+  void SetMemoryLimit(uint64_t limit_bytes, uint64_t first_bytes);
 
   /// @param codes the id of a code map.
   /// @return the scripts, by V8's ids, of the functions in its call stacks.

@@ -22,6 +22,11 @@ export function findUncertainty({ previousBytes }: IncreaseLimit, jsHeapBytes: n
   return jsHeapBytes > 0 ? Math.max(JS_ERROR_BYTES, previousBytes * JS_ERROR_SHARE) : 0;
 }
 
+/** A peak of so much is an increase, whatever it consists of. */
+export function findCertainIncrease(limit: IncreaseLimit): number {
+  return limit.allowedBytes + findUncertainty(limit, Infinity) + 1;
+}
+
 /**
  * Judges a test by the peak it had before.
  *

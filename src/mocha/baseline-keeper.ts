@@ -16,6 +16,9 @@ import { identifyTest } from './test-id';
 /** Something for the baseline, as the process that runs the test finds it. */
 export type BaselineFinding = { peak: Peak } | { tests: KnownTests };
 
+/** Of less, garbage is not worth collecting: it cannot be more than that. */
+const NOTED_FROM_BYTES = 1024 ** 2;
+
 // Tests may change the environment.
 const isContinuousIntegration = !/^(|0|false)$/i.test(process.env.CI ?? '');
 
@@ -58,20 +61,23 @@ export class BaselineKeeper {
     if (!memory || !this.#concerns(memory)) return limits;
     const key = this.#keyOf(test);
     if (this.#peaks instanceof MemrayMochaError) throw this.#peaks;
-    if (this.#options.updateBaseline) return limits;
+    const noted = { ...limits, comparedFromBytes: NOTED_FROM_BYTES };
+    if (this.#options.updateBaseline) return noted;
     const previousBytes = this.#peaks.get(key);
     if (previousBytes === undefined) {
       if (memory.baseline && isContinuousIntegration) {
         throw createNoBaselineError(key, this.#shownFile);
       }
-      return limits;
+      return noted;
     }
     const tolerance = Math.max(
       noiseOf(previousBytes),
       previousBytes * (memory.baseline?.tolerance ?? 0),
     );
     const allowedBytes = Math.floor(previousBytes + tolerance);
-    return { ...limits, increase: { previousBytes, allowedBytes, baseline: this.#shownFile } };
+    const increase = { previousBytes, allowedBytes, baseline: this.#shownFile };
+    // More than what is allowed is an increase, not as much.
+    return { ...limits, increase, comparedFromBytes: allowedBytes + 1 };
   }
 
   /** Notes the peak of a test that passed. */

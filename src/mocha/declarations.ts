@@ -19,6 +19,8 @@ export interface Limits {
   memory?: MemoryLimit;
   /** By the baseline, of a test with a memory limit. */
   increase?: IncreaseLimit;
+  /** A peak of so much or more is compared with another run's: it should be what was live. */
+  comparedFromBytes?: number;
   leaks?: LeakLimit;
   leakedObjects?: LeakedObjectsLimit;
 }

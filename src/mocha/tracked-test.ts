@@ -1,6 +1,7 @@
 import type Mocha from 'mocha';
 import { createLimitTooLateError, MemoryLimitError } from '../errors';
 import { runsBeforeMark } from '../limits/growth';
+import { findCertainIncrease } from '../limits/increase';
 import { judgeLeakedObjects } from '../limits/leaked-objects-limit';
 import type { Verdict } from '../limits/verdict';
 import type { ObjectTracker } from '../native/object-tracker';
@@ -196,17 +197,15 @@ export class TrackedTest {
   }
 
   /** What is limited is measured more closely. */
-  #applyLimits({ memory, increase, leaks, leakedObjects }: Limits): void {
+  #applyLimits(limits: Limits): void {
+    const { leaks, leakedObjects } = limits;
     if (leakedObjects && !this.#objects) {
       throw createLimitTooLateError(
         'limitLeakedObjects',
         'by a function the test calls, when objects had been made already',
       );
     }
-    // More than what is allowed is an increase, not as much.
-    const increasedBytes = increase ? increase.allowedBytes + 1 : Infinity;
-    const limitBytes = Math.min(memory?.bytes ?? Infinity, increasedBytes);
-    this.#tracker?.setMemoryLimit(Number.isFinite(limitBytes) ? limitBytes : 0);
+    this.#tracker?.setMemoryLimit(...findConfirmedTotals(limits));
     if (leaks) this.#tracker?.setSampleInterval(leaks.exact ? 1 : sampleIntervalFor(leaks.bytes));
     else if (MENTIONS_LEAK_LIMIT.test(this.#test.body)) {
       this.#tracker?.setSampleInterval(sampleIntervalFor(USUAL_LEAK_LIMIT_BYTES));
@@ -374,6 +373,14 @@ export class TrackedTest {
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** @returns the total up to which the peak has to be confirmed, and that from which on; 0 for none */
+function findConfirmedTotals({ memory, increase, comparedFromBytes }: Limits): [number, number] {
+  if (!memory) return [0, 0];
+  const failsAtBytes = increase ? findCertainIncrease(increase) : Number.MAX_SAFE_INTEGER;
+  const limitBytes = Number.isFinite(memory.bytes) ? memory.bytes : failsAtBytes;
+  return [limitBytes, Math.min(limitBytes, comparedFromBytes ?? limitBytes)];
 }
 
 function sampleIntervalFor(limitBytes: number): number {

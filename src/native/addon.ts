@@ -33,8 +33,8 @@ export interface Addon {
   startTracking(options: TrackingOptions): boolean;
   /** Samples more closely from here on, if that is closer than so far; samples so far are lost. */
   setSampleInterval(intervalBytes: number): void;
-  /** Has the peak confirmed where the raw total reaches this, and nowhere else; 0 lifts it. */
-  setMemoryLimit(limitBytes: number): void;
+  /** Has the peak confirmed where it reaches `firstBytes`, and in steps up to the limit; 0 lifts it. */
+  setMemoryLimit(limitBytes: number, firstBytes: number): void;
   /** Has a reader tell what is live now from what becomes live later; the last one counts. */
   mark(): void;
   /** @param findOriginals gives what the places of a script were made of, by its source map */

@@ -128,9 +128,11 @@ export class Tracker {
   /**
    * Has the peak confirmed, by collecting garbage, where all that is allocated reaches this many
    * bytes, and nowhere below: what is at stake with a limit. 0 lifts it.
+   *
+   * @param firstBytes from here on each step is confirmed as well. Default: the limit.
    */
-  setMemoryLimit(limitBytes: number): void {
-    loadAddon().setMemoryLimit(limitBytes);
+  setMemoryLimit(limitBytes: number, firstBytes = limitBytes): void {
+    loadAddon().setMemoryLimit(limitBytes, firstBytes);
   }
 
   /** Samples the JS heap more closely from here on, when that is closer than so far. */

@@ -12,6 +12,7 @@ const MIB = 1024 * 1024;
 
 describe('the peak', function () {
   this.timeout(120_000);
+  let measured: TestResult[];
   let results: Map<string, TestResult>;
   let output: string;
 
@@ -19,9 +20,9 @@ describe('the peak', function () {
     const folder = mkdtempSync(join(tmpdir(), 'memray-mocha-peaks-'));
     const file = join(folder, 'results.json');
     output = runFixture([], [`--memray-json=${file}`]);
-    const { tests } = JSON.parse(readFileSync(file, 'utf8')) as { tests: TestResult[] };
+    measured = (JSON.parse(readFileSync(file, 'utf8')) as { tests: TestResult[] }).tests;
     rmSync(folder, { recursive: true });
-    results = new Map(tests.map((test) => [test.titlePath.at(-1)!, test]));
+    results = new Map(measured.map((test) => [test.titlePath.at(-1)!, test]));
   });
 
   const result = (title: string) => {
@@ -76,6 +77,22 @@ describe('the peak', function () {
       ['limitMemory'],
       output,
     );
+  });
+
+  it('counts what is held amid garbage, where nothing limits it', () => {
+    const all = measured.filter(({ titlePath }) => titlePath[0] === 'without a limit');
+    assert.equal(all.length, 12, output);
+    for (const { titlePath, peak } of all) {
+      assert.ok(peak.bytes > 0.8 * 11 * MIB, `${titlePath.at(-1)}: ${JSON.stringify(peak)}`);
+    }
+  });
+
+  it('of a test that has failed has no garbage in it', () => {
+    const failed = result('makes garbage when it has reached its limit');
+    const [violation] = failed.violations;
+    assert.ok(violation && violation.actualBytes < 6.2 * MIB, output);
+    assert.equal(failed.topLocations[0]?.functionName, 'makeArrays');
+    assert.ok(failed.topLocations[0].bytes < 6.2 * MIB, JSON.stringify(failed.topLocations));
   });
 
   it('costs no full collection without a limit, or below it', () => {

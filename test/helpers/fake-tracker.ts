@@ -18,7 +18,8 @@ export interface FakeTracker {
   /** The options of each tracker made. */
   options: TrackerOptions[];
   /** What each tracker was told of limits. */
-  memoryLimits: number[];
+  /** With the total from which on the peak is confirmed. */
+  memoryLimits: [limitBytes: number, firstBytes: number][];
   sampleIntervals: number[];
 }
 
@@ -29,7 +30,7 @@ export function createFakeTracker(
 ): FakeTracker {
   const events: string[] = [];
   const options: TrackerOptions[] = [];
-  const memoryLimits: number[] = [];
+  const memoryLimits: [number, number][] = [];
   const sampleIntervals: number[] = [];
   const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
   const reader: Partial<CaptureReader> = {
@@ -70,8 +71,8 @@ export function createFakeTracker(
       events.push('start');
     }
 
-    setMemoryLimit(limitBytes: number): void {
-      memoryLimits.push(limitBytes);
+    setMemoryLimit(limitBytes: number, firstBytes: number): void {
+      memoryLimits.push([limitBytes, firstBytes]);
     }
 
     setSampleInterval(intervalBytes: number): void {

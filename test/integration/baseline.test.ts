@@ -155,6 +155,26 @@ describe('limitMemory of baseline', function () {
     });
   });
 
+  it('holds objects to it, whatever garbage there was', function () {
+    const objects = (count: number) => `
+      let kept;
+      for (let i = 0; i < 4; i++) {
+        it('holds ' + i, function () {
+          this.limitMemory('baseline', { tolerance: '20%' });
+          for (let j = 0; j < 200; j++) Buffer.alloc(1e6);
+          for (let j = 0; j < 20_000; j++) kept = new Array(500);
+          kept = Array.from({ length: ${count} }, (_, j) => ({ a: j, b: j }));
+        });
+      }`;
+    withProject(objects(200_000), (project) => {
+      const states = [200_000, 200_000, 200_000, 300_000].map((count) => {
+        project.write('a.test.js', objects(count));
+        return [...new Set(project.measure().tests.map(({ state }) => state))];
+      });
+      assert.deepEqual(states, [['passed'], ['passed'], ['passed'], ['failed']]);
+    });
+  });
+
   it('without a tolerance allows what Node may use more, and no more', function () {
     withProject(held(1e6, `'baseline'`), (project) => {
       project.run();

@@ -136,6 +136,7 @@ describe('TrackedTest', function () {
     const hold = (limits: Limits): Limits => ({
       ...limits,
       increase: { previousBytes: 500, allowedBytes: 999, baseline: 'b.json' },
+      comparedFromBytes: 1000,
     });
     function limited(this: Mocha.Context) {
       this.limitMemory('1 MB');
@@ -148,7 +149,7 @@ describe('TrackedTest', function () {
         result!.violations.map(({ kind, limitBytes }) => [kind, limitBytes]),
         [['increase', 999]],
       );
-      assert.equal(memoryLimits.at(-1), 1000);
+      assert.deepEqual(memoryLimits.at(-1), [1024 ** 2, 1000]);
       assert.deepEqual(noted, []);
     });
 
@@ -171,12 +172,28 @@ describe('TrackedTest', function () {
       assert.deepEqual(failed.noted, []);
     });
 
-    it('measures the whole peak of a test that has only a baseline', async function () {
-      const { error, memoryLimits } = await run(function () {
-        this.limitMemory('baseline');
-      });
+    it('has a peak confirmed however large it is when nothing is known to compare it with', async function () {
+      const { error, memoryLimits } = await run(
+        function () {
+          this.limitMemory('baseline');
+        },
+        { hold: (limits) => ({ ...limits, comparedFromBytes: 5000 }) },
+      );
       assert.equal(error, undefined);
-      assert.deepEqual(memoryLimits, [0, 0]);
+      assert.deepEqual(memoryLimits, [
+        [0, 0],
+        [Number.MAX_SAFE_INTEGER, 5000],
+      ]);
+    });
+
+    it('has the peak confirmed to where objects, known by samples, are certainly more', async function () {
+      const { memoryLimits } = await run(
+        function () {
+          this.limitMemory('baseline');
+        },
+        { hold },
+      );
+      assert.deepEqual(memoryLimits.at(-1), [999 + 1024 ** 2 + 1, 1000]);
     });
   });
 
