@@ -140,7 +140,7 @@ class Recording {
       const std::vector<object_sampler::FunctionNode>& nodes);
 
  private:
-  static constexpr size_t kMaxWaitingEvents = size_t{1} << 14;
+  static constexpr size_t kMaxWaitingEvents = size_t{1} << 12;
   static constexpr size_t kMaxHeldEvents = size_t{1} << 17;
 
   void Allocate(const MemoryEvent& event, uint32_t thread);
