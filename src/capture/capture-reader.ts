@@ -76,13 +76,14 @@ export interface CaptureStatistics {
   confirmedPeakBytes: number;
   /** The largest total there was, with garbage that nobody had collected. */
   rawPeakBytes: number;
+  /** Of native memory, as all that follows but `leakedBytes`. */
   allocationCount: number;
   allocationBytes: number;
   /** Deallocations of blocks that count in `allocationCount`. */
   deallocationCount: number;
   /** Still live at the end. */
   leakedBytes: number;
-  /** Allocations by size: item i counts sizes from 2^i to 2^(i+1) - 1, item 0 also size 0. */
+  /** Native allocations by size: item i counts sizes from 2^i to 2^(i+1) - 1, item 0 also size 0. */
   sizeHistogram: number[];
   /** 0 when there are no allocations. */
   minSizeBytes: number;
@@ -141,7 +142,7 @@ export class CaptureReader {
     return this.summarize(options).leaks();
   }
 
-  /** Everything that was ever allocated, most bytes first. */
+  /** All native memory that was ever allocated, most bytes first; JS objects are not recorded one by one. */
   allocations(options: ReadOptions = {}): AllocationRecord[] {
     return this.summarize(options).allocations();
   }

@@ -40,7 +40,7 @@ export function formatJobSummary(
   return [
     '### Memory of tests',
     '',
-    '| Test | Peak memory | Allocations | Allocated most |',
+    '| Test | Peak memory | Native allocations | Allocated most |',
     '| --- | ---: | ---: | --- |',
     ...rows,
     '',

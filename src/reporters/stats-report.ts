@@ -11,6 +11,9 @@ const RULE = '-'.repeat(42);
 
 /** What `memray-mocha stats` shows. */
 export interface Stats extends CaptureStatistics {
+  /** What was live at the peak, of both heaps. */
+  topAtPeak: LocationResult[];
+  /** Everything ever allocated: native memory. */
   topBySize: LocationResult[];
   topByCount: LocationResult[];
 }
@@ -18,14 +21,15 @@ export interface Stats extends CaptureStatistics {
 /** Puts statistics together. */
 export function createStats(
   statistics: CaptureStatistics,
-  allocations: AllocationRecord[],
+  rows: { highWaterMark: AllocationRecord[]; allocations: AllocationRecord[] },
   view: StackView,
   topCount: number,
 ): Stats {
-  const bySize = sumByLocation(allocations, view);
+  const bySize = sumByLocation(rows.allocations, view);
   const byCount = [...bySize].sort((a, b) => b.count - a.count);
   return {
     ...statistics,
+    topAtPeak: sumByLocation(rows.highWaterMark, view).slice(0, topCount),
     topBySize: bySize.slice(0, topCount),
     topByCount: byCount.slice(0, topCount),
   };
@@ -33,22 +37,26 @@ export function createStats(
 
 /** Statistics as text. */
 export function formatStats(stats: Stats): string {
-  const { topBySize, topByCount } = stats;
+  const { topAtPeak, topBySize, topByCount } = stats;
   return [
-    ...section('📏 Total allocations:', [String(stats.allocationCount)]),
-    ...section('📦 Total memory allocated:', [formatMemorySize(stats.allocationBytes)]),
+    ...section('📏 Total native allocations:', [String(stats.allocationCount)]),
+    ...section('📦 Total native memory allocated:', [formatMemorySize(stats.allocationBytes)]),
     ...section('📈 Peak memory usage:', [formatMemorySize(stats.peakBytes)]),
-    ...section('📊 Histogram of allocation size:', drawSizes(stats)),
+    ...section('📊 Histogram of native allocation size:', drawSizes(stats)),
     ...section(
       '📂 Allocator type distribution:',
       stats.allocators.map(({ allocator, count }) => ` ${allocator}: ${count}`),
     ),
     ...section(
-      `🥇 Top ${topBySize.length} largest allocating locations (by size):`,
+      `🥇 Top ${topAtPeak.length} largest locations at the peak:`,
+      topAtPeak.map((each) => `- ${formatLocation(each)} -> ${formatMemorySize(each.bytes)}`),
+    ),
+    ...section(
+      `🥇 Top ${topBySize.length} largest allocating locations (native, by size):`,
       topBySize.map((each) => `- ${formatLocation(each)} -> ${formatMemorySize(each.bytes)}`),
     ),
     ...section(
-      `🥇 Top ${topByCount.length} largest allocating locations (by number of allocations):`,
+      `🥇 Top ${topByCount.length} largest allocating locations (native, by number of allocations):`,
       topByCount.map((each) => `- ${formatLocation(each)} -> ${each.count}`),
     ),
   ].join('\n');

@@ -50,8 +50,8 @@ function reportTest(result: TestResult): string {
     `Allocation results for ${kleur.cyan(id)} at the high-water mark`,
     '',
     `\t 📦 Peak memory: ${kleur.bold(formatMemorySize(peak.bytes))} (${describePeak(peak)})`,
-    `\t 📏 Total allocations: ${allocations.count}`,
-    `\t 📊 Histogram of allocation sizes: |${drawHistogram(allocations.sizeHistogram)}|`,
+    `\t 📏 Total native allocations: ${allocations.count}`,
+    `\t 📊 Histogram of native allocation sizes: |${drawHistogram(allocations.sizeHistogram)}|`,
     '\t 🥇 Biggest allocating functions:',
     ...topLocations.map(
       (location) => `\t\t- ${formatLocation(location)} -> ${formatMemorySize(location.bytes)}`,

@@ -1,15 +1,20 @@
 import { createStats, formatStats } from '../../reporters/stats-report';
 import { readCount, toJson, type Command } from '../command';
 
-/** `memray-mocha stats`: totals, sizes, allocators and the places that allocate most. */
+/** `memray-mocha stats`: totals, sizes, allocators and the places that hold and allocate most. */
 export const stats: Command = {
-  description: 'Totals, a histogram of sizes, allocators, and the lines that allocate most',
+  description:
+    'Totals, a histogram of sizes, allocators, and the lines that hold and allocate most',
   options: { 'num-largest': { type: 'string', default: '5' } },
   help: { 'num-largest': 'lines shown, 0 for all (default 5)' },
   run(reader, values, view) {
-    const allocations = reader.allocations({ native: view.native });
+    const { native } = view;
+    const rows = {
+      highWaterMark: reader.highWaterMark({ native }),
+      allocations: reader.allocations({ native }),
+    };
     const count = readCount(values, 'num-largest') || Infinity;
-    const numbers = createStats(reader.statistics(), allocations, view, count);
+    const numbers = createStats(reader.statistics(), rows, view, count);
     return values.json ? toJson(numbers) : formatStats(numbers);
   },
 };

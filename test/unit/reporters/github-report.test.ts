@@ -93,7 +93,7 @@ describe('formatJobSummary', function () {
       [
         '### Memory of tests',
         '',
-        '| Test | Peak memory | Allocations | Allocated most |',
+        '| Test | Peak memory | Native allocations | Allocated most |',
         '| --- | ---: | ---: | --- |',
         '| a.js \\> high \\| \\<b\\> \\`c\\` \\*d\\* | 4.0KiB (native) | 1 | f\\_g:a.js:3 (3.0KiB) |',
         '| a.js \\> fails | 2.0KiB (native) | 1 | f:a.js:1 (2.0KiB) |',

@@ -23,25 +23,29 @@ const statistics = {
 };
 
 describe('statistics', function () {
-  const rows = [
+  const allocations = [
     row(2048, ['big:/app/a.js:1'], { count: 1 }),
     row(1024, ['many:/app/b.js:2'], { count: 600 }),
+  ];
+  const highWaterMark = [
+    row(3072, ['objects:/app/c.js:3'], { heap: 'js', count: 600 }),
+    row(2048, ['big:/app/a.js:1']),
   ];
 
   it("have the original's layout", function () {
     assert.equal(
-      formatStats(createStats(statistics, rows, view, 1)),
+      formatStats(createStats(statistics, { highWaterMark, allocations }, view, 1)),
       [
-        '📏 Total allocations:',
+        '📏 Total native allocations:',
         '\t656',
         '',
-        '📦 Total memory allocated:',
+        '📦 Total native memory allocated:',
         '\t12.4MiB',
         '',
         '📈 Peak memory usage:',
         '\t3.6MiB',
         '',
-        '📊 Histogram of allocation size:',
+        '📊 Histogram of native allocation size:',
         '\tmin: 5.0B',
         '\t------------------------------------------',
         '\t< 8.0B     :   1 ▇',
@@ -55,10 +59,13 @@ describe('statistics', function () {
         '\t malloc: 600',
         '\t mmap: 56',
         '',
-        '🥇 Top 1 largest allocating locations (by size):',
+        '🥇 Top 1 largest locations at the peak:',
+        '\t- objects:c.js:3 -> 3.0KiB',
+        '',
+        '🥇 Top 1 largest allocating locations (native, by size):',
         '\t- big:a.js:1 -> 2.0KiB',
         '',
-        '🥇 Top 1 largest allocating locations (by number of allocations):',
+        '🥇 Top 1 largest allocating locations (native, by number of allocations):',
         '\t- many:b.js:2 -> 600',
         '',
       ].join('\n'),
