@@ -15,7 +15,7 @@ import { reportSummary } from './reporters/summary-report';
 import type { TestResult } from './test-result';
 
 // Tests may change these, and leave them so.
-const { appendFileSync, readFileSync, writeFileSync } = fs;
+const { appendFileSync, closeSync, openSync, readFileSync, writeFileSync } = fs;
 const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env;
 
 const run = new Run();
@@ -86,7 +86,13 @@ function attempt(step: () => void): void {
 function writeJson(file: string, results: TestResult[]): void {
   try {
     makeFolder(dirname(file));
-    writeFileSync(file, formatJsonResults(results, findVersions()));
+    const descriptor = openSync(file, 'w');
+    try {
+      const pieces = formatJsonResults(results, findVersions());
+      for (const piece of pieces) writeFileSync(descriptor, piece);
+    } finally {
+      closeSync(descriptor);
+    }
   } catch (error) {
     throw createPathNotWritableError('the option `json`', file, error);
   }

@@ -1,6 +1,7 @@
 import type { AllocationRecord } from '../capture/capture-reader';
 import type { CallStack } from '../call-stack';
 import { formatMemorySize } from '../memory-size';
+import { shareFrame } from '../share-frame';
 import {
   displayPath,
   formatFrame,
@@ -98,10 +99,9 @@ export function createVerdict(
         ].join('\n');
   const largest = sums[0]?.stack.frames ?? [];
   const frames = visibleFrames({ frames: largest }, options).filter(isUserFrame);
-  const stack = frames.map((frame) => ({
-    ...frame,
-    filename: displayPath(frame.filename, options.cwd),
-  }));
+  const stack = frames.map((frame) =>
+    shareFrame({ ...frame, filename: displayPath(frame.filename, options.cwd) }),
+  );
   return {
     violation: { kind, limitBytes, actualBytes, message, stack },
     stackLines: frames.map(formatStackLine),

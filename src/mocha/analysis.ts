@@ -6,6 +6,7 @@ import { judgeLeaks } from '../limits/leak-limit';
 import { judgeMemory } from '../limits/memory-limit';
 import { sumByCallStack, type TextOptions, type Verdict } from '../limits/verdict';
 import { sumByLocation } from '../locations';
+import { shareFrame } from '../share-frame';
 import { displayPath, isOfHarnessOnly, withoutHarness } from '../stack-trace';
 import type { AllocationResult, LeakResult, TestResult } from '../test-result';
 import type { Limits } from './declarations';
@@ -135,9 +136,8 @@ function toResult(
   { bytes, count, heap, stack }: Omit<AllocationResult, 'stack'> & { stack: CallStack },
   cwd: string,
 ): AllocationResult {
-  const frames = withoutHarness(stack.frames).map((frame) => ({
-    ...frame,
-    filename: displayPath(frame.filename, cwd),
-  }));
+  const frames = withoutHarness(stack.frames).map((frame) =>
+    shareFrame({ ...frame, filename: displayPath(frame.filename, cwd) }),
+  );
   return { bytes, count, heap, stack: frames };
 }

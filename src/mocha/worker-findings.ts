@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createPathNotWritableError } from '../errors';
+import { shareFrame } from '../share-frame';
 import type { TestResult } from '../test-result';
 import type { BaselineFinding } from './baseline-keeper';
 import type { Options } from './options';
@@ -54,8 +55,7 @@ export class WorkerFindings {
   read(): Finding[] {
     try {
       return readdirSync(this.#folder)
-        .flatMap((name) => readFileSync(join(this.#folder, name), 'utf8').split('\n'))
-        .flatMap(parseLine)
+        .flatMap((name) => splitLines(readFileSync(join(this.#folder, name))).flatMap(parseLine))
         .sort((a, b) => compare(fileOf(a), fileOf(b)));
     } catch (error) {
       const reason = `a test must have removed what workers had found: ${String(error)}`;
@@ -107,12 +107,29 @@ export function claimName(folder: string, name: string): boolean {
   }
 }
 
+/** All together may be longer than a string can be. */
+function splitLines(text: Buffer): Buffer[] {
+  const lines: Buffer[] = [];
+  for (let start = 0, end; (end = text.indexOf('\n', start)) >= 0; start = end + 1) {
+    lines.push(text.subarray(start, end));
+  }
+  return lines;
+}
+
 /** The last line of a worker that died may be torn. */
-function parseLine(line: string): Finding[] {
+function parseLine(line: Buffer): Finding[] {
   try {
-    return [JSON.parse(line) as Finding];
+    const finding = JSON.parse(line.toString()) as Finding;
+    if ('result' in finding) shareFrames(finding.result);
+    return [finding];
   } catch {
     return [];
+  }
+}
+
+function shareFrames({ topAllocations, leaks, violations }: TestResult): void {
+  for (const each of [...topAllocations, ...leaks, ...violations]) {
+    each.stack = each.stack.map(shareFrame);
   }
 }
 

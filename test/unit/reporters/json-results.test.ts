@@ -3,15 +3,20 @@ import { formatJsonResults } from '../../../dist/reporters/json-results';
 import { createResult } from '../../helpers/results';
 
 describe('formatJsonResults', function () {
-  it('says which versions wrote it, and all results', function () {
-    const tests = [createResult('a', 1)];
-    const text = formatJsonResults(tests, { node: 'v24.21.0', memrayMocha: '0.1.0' });
-    assert.deepEqual(JSON.parse(text), {
-      version: 1,
-      node: 'v24.21.0',
-      memrayMocha: '0.1.0',
-      tests,
+  const versions = { node: 'v24.21.0', memrayMocha: '0.1.0' };
+
+  for (const count of [0, 1, 3]) {
+    it(`says which versions wrote it, and the results of ${count} tests`, function () {
+      const tests = Array.from({ length: count }, (_, i) => createResult(`a\n"[${i}]`, i));
+      const text = [...formatJsonResults(tests, versions)].join('');
+      assert.equal(text, `${JSON.stringify({ version: 1, ...versions, tests }, null, 2)}\n`);
     });
-    assert.ok(text.endsWith('}\n'));
+  }
+
+  it('gives each test by itself, as all may be longer than a string can be', function () {
+    const tests = ['first', 'second'].map((id) => createResult(id, 1));
+    const pieces = [...formatJsonResults(tests, versions)];
+    const withTests = pieces.filter((piece) => /first|second/.test(piece));
+    assert.deepEqual([pieces.length, withTests.length], [4, 2]);
   });
 });
