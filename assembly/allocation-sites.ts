@@ -1,9 +1,10 @@
 /**
  * An allocation site is what allocations are summed by while the capture is read: a recorded
  * call stack, a thread and a heap. Nearly always a call stack has one site, so each call stack
- * keeps a list of its sites, not a hash table.
+ * keeps its latest one, and the others are looked for only where it is another.
  */
 import { getRecordedCallStack } from './frame-tree';
+import { PairIndex } from './pair-index';
 import { Table } from './table';
 
 @unmanaged
@@ -22,11 +23,11 @@ export class Site {
   callStack: u32;
   thread: u32;
   isJs: u32;
-  /** The call stack's next site, 0 at the list's end. */
-  next: u32;
 }
 
 const sites = new Table(offsetof<Site>());
+/** (call stack, thread and heap) -> the number of a site. */
+const numbers = new PairIndex();
 
 export function lastSite(): u32 {
   return sites.last;
@@ -39,17 +40,16 @@ export function getSite(number: u32): Site {
 /** The number of a site, which is made when it is new. */
 export function findSite(callStack: u32, thread: u32, isJs: bool): u32 {
   const owner = getRecordedCallStack(callStack);
-  for (let number = owner.firstSite; number != 0;) {
-    const site = getSite(number);
-    if (site.thread == thread && site.isJs == <u32>isJs) return number;
-    number = site.next;
+  const latest = owner.latestSite;
+  const site = getSite(latest);
+  if (latest != 0 && site.thread == thread && site.isJs == <u32>isJs) return latest;
+  const number = numbers.add(callStack, (thread << 1) | (<u32>isJs));
+  owner.latestSite = number;
+  if (number > sites.last) {
+    const site = getSite(sites.add());
+    site.callStack = callStack;
+    site.thread = thread;
+    site.isJs = isJs;
   }
-  const number = sites.add();
-  const site = getSite(number);
-  site.callStack = callStack;
-  site.thread = thread;
-  site.isJs = isJs;
-  site.next = owner.firstSite;
-  owner.firstSite = number;
   return number;
 }

@@ -37,8 +37,8 @@ class RecordedFrame {
 export class RecordedCallStack {
   parent: u32;
   frame: u32;
-  /** The first of its allocation sites, which allocation-sites.ts keeps here. */
-  firstSite: u32;
+  /** The latest of its allocation sites, which allocation-sites.ts keeps here. */
+  latestSite: u32;
   /** The result's call stacks: of all frames, or UNRESOLVED; and of the JS frames. */
   all: u32;
   js: u32;

@@ -7,6 +7,7 @@
  * The table is made of segments, which grow one by one: growing takes the memory of one segment
  * more, not of a second table, and what a segment leaves behind serves the next ones.
  */
+import { hash } from './hash';
 import { Table } from './table';
 
 @unmanaged
@@ -34,7 +35,6 @@ const CACHED_SLOTS: u32 = 512;
 const SEGMENT_BITS: u32 = 6;
 const SEGMENTS: u32 = 1 << SEGMENT_BITS;
 const SEGMENT_BYTES: u32 = offsetof<Segment>();
-const GOLDEN_RATIO: u64 = 0x9e3779b97f4a7c15;
 const LARGE: u32 = 0x80000000;
 
 /** The site and size of the block that the last call ended; the site is 0 if it ended none. */
@@ -148,10 +148,6 @@ function segmentOf(address: u64): Segment {
 
 function homeOf(segment: Segment, address: u64): u32 {
   return <u32>((hash(address) << SEGMENT_BITS) >> segment.shift);
-}
-
-function hash(address: u64): u64 {
-  return address * GOLDEN_RATIO;
 }
 
 function at(segment: Segment, index: u32): Slot {

@@ -2,8 +2,9 @@
  * Numbers distinct pairs of u32 in order of their first appearance, from 1. Open addressing over
  * the pairs, which lie in one array: `pairs` can be read, or copied, as the list it is.
  */
+import { hash } from './hash';
+
 const FIRST_SLOTS: u32 = 64;
-const GOLDEN_RATIO: u64 = 0x9e3779b97f4a7c15;
 export const PAIR_BYTES: u32 = sizeof<u64>();
 
 export class PairIndex {
@@ -13,6 +14,8 @@ export class PairIndex {
   pairs: usize = heap.alloc(pairBytes(FIRST_SLOTS));
   private slots: usize = 0;
   private slotCount: u32 = 0;
+  /** How far a hash is shifted to leave the number of a slot. */
+  private shift: u32 = 0;
 
   constructor() {
     store<u64>(this.pairs, 0);
@@ -47,7 +50,7 @@ export class PairIndex {
 
   private findSlot(pair: u64): usize {
     const mask = this.slotCount - 1;
-    let index = (<u32>((pair * GOLDEN_RATIO) >> 32)) & mask;
+    let index = <u32>(hash(pair) >> this.shift);
     while (true) {
       const slot = this.slots + <usize>index * sizeof<u32>();
       const number = load<u32>(slot);
@@ -68,6 +71,7 @@ export class PairIndex {
   private setSlots(count: u32): void {
     const bytes = <usize>count * sizeof<u32>();
     this.slotCount = count;
+    this.shift = 64 - ctz(count);
     this.slots = heap.alloc(bytes);
     memory.fill(this.slots, 0, bytes);
   }

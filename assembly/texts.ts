@@ -4,6 +4,7 @@
  * point into the capture's strings where they can.
  */
 import { position, readLength, readVarintUpTo, skip } from './byte-cursor';
+import { seed } from './hash';
 import { PairIndex } from './pair-index';
 import { Table } from './table';
 
@@ -97,7 +98,7 @@ function copyBytes(bytes: usize, length: u32): usize {
 }
 
 function hashBytes(bytes: usize, length: u32): u64 {
-  let hash = FNV_OFFSET;
+  let hash = FNV_OFFSET ^ seed;
   for (let i: u32 = 0; i < length; i++) hash = (hash ^ load<u8>(bytes + i)) * FNV_PRIME;
   return hash;
 }

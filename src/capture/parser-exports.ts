@@ -1,8 +1,8 @@
 /** The functions and the memory that assembly/index.ts exports. */
 export interface ParserExports {
   memory: { buffer: ArrayBuffer };
-  /** Makes it as new: scripts/export-reset.mjs adds it. */
-  reset(): void;
+  /** Makes it as new, with hashes that nobody can foresee: scripts/export-reset.mjs adds it. */
+  reset(seed: bigint): void;
   countMainThreadOnly(): void;
   openInput(capacity: number): number;
   feed(length: number): number;

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -49,6 +50,8 @@ const MAX_CHUNK_BYTES = 512 * 1024;
 
 // Tests may replace functions of fs while they run, or all files.
 const parserBytes = readFileSync(join(__dirname, 'parser.wasm'));
+/** See assembly/hash.ts. */
+const seed = randomBytes(8).readBigUInt64LE();
 let parserModule: object | undefined;
 // Of each instance, found out once: to ask for each takes as long as to read a small capture.
 let constants: ParserConstants;
@@ -95,6 +98,7 @@ function takeParser(): ParserExports {
 function instantiate(): ParserExports {
   parserModule ??= new WebAssembly.Module(parserBytes);
   const parser = new WebAssembly.Instance(parserModule).exports as ParserExports;
+  parser.reset(seed);
   usualMemoryBytes = parser.memory.buffer.byteLength;
   const names = Object.entries(parser).flatMap(([name, value]) => (hasValue(value) ? [name] : []));
   numberNames = names.filter((name) => !isConstant(name));
@@ -105,7 +109,7 @@ function instantiate(): ParserExports {
 /** Memory that has grown can only be given back as a whole. */
 function putBack(parser: ParserExports): void {
   if (parser.memory.buffer.byteLength !== usualMemoryBytes) return;
-  parser.reset();
+  parser.reset(seed);
   spareParser = parser;
 }
 

@@ -27,6 +27,11 @@ describe('blocks', () => {
     assert.deepEqual(leak, { bytes: 30, count: 1 });
   });
 
+  it('count before any thread is named', () => {
+    const writer = new CaptureWriter().allocation(16, 5).end();
+    assert.equal(read(writer).statistics().leakedBytes, 5);
+  });
+
   it('of no bytes live too', () => {
     const leak = leakOf((writer) => writer.allocation(64, 0));
     assert.deepEqual(leak, { bytes: 0, count: 1 });
@@ -131,9 +136,8 @@ function compareWithModel(seed: number): void {
   writer.thread(thread);
   const allocate = (mapping: boolean, address: number, size: number) => {
     const stack = stacks[random(stacks.length)]!;
-    const js = !mapping && random(4) === 0;
-    const key = `${stack && stack + 9}/${js ? 'js' : 'native'}/${thread}`;
-    writer.allocation(address, size, mapping ? MMAP + random(3) : js ? 64 : 1 + random(10), stack);
+    const key = `${stack && stack + 9}/native/${thread}`;
+    writer.allocation(address, size, mapping ? MMAP + random(3) : 1 + random(10), stack);
     for (const [model, counts] of [
       [all, true],
       [mainOnly, thread === 1],
