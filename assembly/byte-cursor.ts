@@ -4,6 +4,7 @@
  * READ_AHEAD bytes readable behind it, and checks at each record's end.
  */
 import { VALUE_OUT_OF_RANGE, VARINT_TOO_LONG, RECORD_TOO_LONG, OK } from './error-codes';
+import { MAX_SIZE } from './records';
 
 /** How far behind a block's end its last, broken record may make a reader look. */
 export const READ_AHEAD: u32 = 256;
@@ -115,6 +116,13 @@ export function readVarintUpTo(max: u32): u32 {
   if (value <= max) return <u32>value;
   fail(VALUE_OUT_OF_RANGE, value);
   return 0;
+}
+
+/** Reads a number of bytes. */
+export function readSize(): u64 {
+  const size = readVarint();
+  if (size > MAX_SIZE) fail(VALUE_OUT_OF_RANGE, size);
+  return size;
 }
 
 /** Reads the number of something that is defined: 1 to `last`. Anything else fails and gives 0. */

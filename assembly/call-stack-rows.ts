@@ -59,7 +59,7 @@ function measureSite(site: Site, measure: u32): void {
   if (measure == HIGH_WATER_MARK) {
     notePeak(site);
     // Samples tell of peaks that are told, and not where the JS heap was taken for none.
-    const counts = (isTold && peakJsBytes > 0) || !isSampled(site);
+    const counts = (isTold && peakJsBytes > 0) || site.isJs == 0;
     measuredBytes = counts ? <f64>site.peakBytes : 0;
     measuredCount = counts ? <f64>site.peakCount : 0;
   } else if (measure == LEAKS) {
@@ -69,11 +69,6 @@ function measureSite(site: Site, measure: u32): void {
     measuredBytes = <f64>site.totalBytes;
     measuredCount = <f64>site.totalCount;
   }
-}
-
-/** Whether SAMPLES tell of it: objects that were recorded one by one have been counted. */
-function isSampled(site: Site): bool {
-  return site.isJs != 0 && site.totalCount == 0;
 }
 
 function startRow(row: Row, site: Site): void {

@@ -25,6 +25,8 @@ export let confirmedPeakBytes: u64 = 0;
 let jsBytes: u64 = 0;
 /** Whether the capture says which moment the peak is; else it is the largest total. */
 export let isTold: bool = false;
+/** Whether a peak was told that is confirmed. */
+let hasConfirmed: bool = false;
 /** The number of the latest peak. */
 let peak: u64 = 0;
 
@@ -49,9 +51,14 @@ export function changeJsHeap(bytes: u64): void {
  */
 export function takePeak(isConfirmed: bool): void {
   const total = liveBytes + jsBytes;
-  if (!isTold || total > (isConfirmed ? confirmedPeakBytes : peakBytes)) setPeak(total);
-  if (isConfirmed && total > confirmedPeakBytes) confirmedPeakBytes = total;
+  const isHighest = isConfirmed
+    ? !hasConfirmed || total > confirmedPeakBytes
+    : !isTold || total > peakBytes;
+  if (isHighest) setPeak(total);
   isTold = true;
+  if (!isConfirmed) return;
+  confirmedPeakBytes = max(confirmedPeakBytes, total);
+  hasConfirmed = true;
 }
 
 /** Objects that are left at the end. */

@@ -3,13 +3,13 @@
  * that has changed. Objects do not come and go one by one.
  */
 import { findSite, getSite, lastSite } from './allocation-sites';
-import { fail, readByte, readVarint, readVarintUpTo, readZigZag } from './byte-cursor';
+import { fail, readByte, readSize, readVarintUpTo, readZigZag } from './byte-cursor';
 import { VALUE_OUT_OF_RANGE } from './error-codes';
 import { lastCallStack } from './frame-tree';
 import { addLeaked, changeJsHeap, notePeak, takePeak } from './high-water-mark';
 import { applyRecords } from './live-memory';
 import { mainThread } from './metadata';
-import { HEAP_CONFIRMED, HEAP_END, HEAP_MARK, HEAP_RAW } from './records';
+import { HEAP_CONFIRMED, HEAP_END, HEAP_MARK, HEAP_RAW, MAX_SIZE } from './records';
 
 const MAX_COUNT: u32 = 0xffffffff;
 
@@ -22,7 +22,7 @@ let sampledBytes: u64 = 0;
 export function readHeap(): void {
   const kind = readByte();
   if (kind > HEAP_MARK) return fail(VALUE_OUT_OF_RANGE, kind);
-  const bytes = readVarint();
+  const bytes = readSize();
   applyRecords();
   if (kind == HEAP_END) return;
   if (kind == HEAP_MARK) return markAll();
@@ -33,7 +33,7 @@ export function readHeap(): void {
 /** SAMPLES: what one call stack holds of it from here on. */
 export function readSamples(): void {
   callStack += readZigZag();
-  const bytes = readVarint();
+  const bytes = readSize();
   const count = readVarintUpTo(MAX_COUNT);
   if (<u64>callStack > lastCallStack()) return fail(VALUE_OUT_OF_RANGE, callStack);
   // A look at the peak needs what happened before.
@@ -41,6 +41,7 @@ export function readSamples(): void {
   const site = getSite(findSite(<u32>callStack, mainThread, true));
   notePeak(site);
   sampledBytes += bytes - site.liveBytes;
+  if (sampledBytes > MAX_SIZE) return fail(VALUE_OUT_OF_RANGE, sampledBytes);
   site.liveBytes = bytes;
   site.liveCount = count;
 }

@@ -14,8 +14,8 @@ import { grow, shrink } from './high-water-mark';
 import { endedSite, endedSize, putBlock, takeBlock, touchSlot } from './live-allocations';
 import { endRange, getEndedPart, putMapping } from './live-mappings';
 import { HotRecord, readHotRecords } from './record-reader';
-import { isJsAllocator, isMappingAllocator, NO_ALLOCATOR } from './records';
-import { countAllocation, countDeallocation } from './statistics';
+import { isMappingAllocator, MAX_SIZE, NO_ALLOCATOR } from './records';
+import { allocationBytes, countAllocation, countDeallocation } from './statistics';
 
 const MAX_RECORDS: u32 = 64;
 const RECORD_BYTES: u32 = offsetof<HotRecord>();
@@ -65,6 +65,8 @@ export function applyRecords(): void {
   for (let at = records; at < end; at += RECORD_BYTES) countRecord(changetype<HotRecord>(at));
   touchSlots(end);
   for (let at = records; at < end; at += RECORD_BYTES) applyRecord(changetype<HotRecord>(at));
+  // So no sum wraps.
+  if (allocationBytes > MAX_SIZE) fail(VALUE_OUT_OF_RANGE, allocationBytes);
 }
 
 /** The sum is of no use, but keeps the compiler from leaving the loads out. */
@@ -121,7 +123,7 @@ function isCounted(record: HotRecord): bool {
 function findCountedSite(record: HotRecord): u32 {
   const size = record.size;
   countAllocation(size, record.allocator);
-  const site = findSite(record.callStack, record.thread, isJsAllocator(record.allocator));
+  const site = findSite(record.callStack, record.thread, false);
   const totals = getSite(site);
   totals.totalBytes += size;
   totals.totalCount++;

@@ -1,8 +1,20 @@
 /** What a capture says about itself: its header and METADATA. */
 import { fail } from './byte-cursor';
 import { crc32 } from './crc32';
-import { CHECKSUM_MISMATCH, NOT_A_CAPTURE, UNSUPPORTED_VERSION } from './error-codes';
-import { FORMAT_VERSION, Header, MAGIC, NATIVE_FRAMES_FLAG, TRACE_JS_FLAG } from './records';
+import {
+  CHECKSUM_MISMATCH,
+  NOT_A_CAPTURE,
+  UNSUPPORTED_VERSION,
+  VALUE_OUT_OF_RANGE,
+} from './error-codes';
+import {
+  FORMAT_VERSION,
+  Header,
+  MAGIC,
+  MAIN_THREAD,
+  NATIVE_FRAMES_FLAG,
+  TRACE_JS_FLAG,
+} from './records';
 import { Table } from './table';
 import { readText } from './texts';
 
@@ -29,6 +41,7 @@ export function readHeader(bytes: usize): void {
   if (version != FORMAT_VERSION) return fail(UNSUPPORTED_VERSION, version);
   const checksum = crc32(bytes, offsetof<Header>('crc32'));
   if (checksum != header.crc32) return fail(CHECKSUM_MISMATCH, header.crc32);
+  if (header.mainThread != MAIN_THREAD) return fail(VALUE_OUT_OF_RANGE, header.mainThread);
   pid = header.pid;
   startedAtMs = <f64>header.startedAtMs;
   mainThread = header.mainThread;

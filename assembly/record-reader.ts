@@ -18,6 +18,7 @@ import {
   EXPECTED_SIZE,
   isDefinedAllocator,
   isHotTag,
+  MAX_SIZE,
   NO_ALLOCATOR,
 } from './records';
 
@@ -33,9 +34,6 @@ export class HotRecord {
   /** For who applies it: the number of the allocation's site. */
   site: u32;
 }
-
-/** The largest size a JavaScript number holds exactly; nothing that large can be allocated. */
-const MAX_SIZE: u64 = 0x1fffffffffffff;
 
 /** What followed the latest ALLOCATION of a call stack, modulo EXPECTATIONS. */
 @unmanaged

@@ -12,6 +12,8 @@ export class Header {
   crc32: u32;
 }
 
+/** The only thread id that the header may have: of who started the tracker. */
+export const MAIN_THREAD: u32 = 1;
 /** The bytes `M E M R A Y J S`, as one little-endian integer. */
 export const MAGIC: u64 = 0x534a5941_524d454d;
 export const FORMAT_VERSION: u32 = 3;
@@ -74,14 +76,16 @@ export const STATE_CODE: u32 = 3;
 /** V8 cuts the name of a code object here. */
 export const MAX_CODE_NAME_LENGTH: u32 = 512;
 
-/** Allocators: 1 to 10 give blocks, 16 to 18 mappings, 64 and above are the JS heap's. */
+/** The largest size a JavaScript number holds exactly; nothing that large can be allocated. */
+export const MAX_SIZE: u64 = 0x1fffffffffffff;
+
+/** Allocators: 1 to 10 give blocks, 16 to 18 mappings. */
 export const NO_ALLOCATOR: u32 = 0;
 const FIRST_BLOCK_ALLOCATOR: u32 = 1;
 const LAST_BLOCK_ALLOCATOR: u32 = 10;
 const FIRST_MAPPING_ALLOCATOR: u32 = 16;
 const LAST_MAPPING_ALLOCATOR: u32 = 18;
-const FIRST_JS_ALLOCATOR: u32 = 64;
-export const ALLOCATORS: u32 = 256;
+export const ALLOCATORS: u32 = LAST_MAPPING_ALLOCATOR + 1;
 
 /** Whether a tag is an ALLOCATION's or a DEALLOCATION's. */
 export function isHotTag(tag: u32): bool {
@@ -92,14 +96,9 @@ export function isMappingAllocator(allocator: u32): bool {
   return allocator - FIRST_MAPPING_ALLOCATOR <= LAST_MAPPING_ALLOCATOR - FIRST_MAPPING_ALLOCATOR;
 }
 
-export function isJsAllocator(allocator: u32): bool {
-  return allocator >= FIRST_JS_ALLOCATOR;
-}
-
 export function isDefinedAllocator(allocator: u32): bool {
   return (
     allocator - FIRST_BLOCK_ALLOCATOR <= LAST_BLOCK_ALLOCATOR - FIRST_BLOCK_ALLOCATOR ||
-    isMappingAllocator(allocator) ||
-    isJsAllocator(allocator)
+    isMappingAllocator(allocator)
   );
 }

@@ -17,7 +17,6 @@ const ALLOCATOR_NAMES: Readonly<Record<number, string>> = {
   16: 'mmap',
   17: 'mremap',
   18: 'mprotect',
-  64: 'V8 object',
 };
 
 const TEXT_END_BYTES = 4;

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import {
   BUILTIN,
   CaptureWriter,
+  CONFIRMED,
   JAVASCRIPT,
   MALLOC,
   NATIVE_FRAMES,
   STATE,
-  V8_OBJECT,
 } from '../helpers/capture-writer';
 import { read } from '../helpers/capture-source';
 import type { AllocationRecord } from '../../dist/capture/capture-reader';
@@ -206,7 +206,10 @@ describe('call stacks', () => {
   });
 
   it('have a row for each heap', () => {
-    const rows = new Sketch().allocate('x', 1).allocate('x', 2, V8_OBJECT).rows();
+    const writer = new CaptureWriter().thread(1);
+    const stack = writer.stack(0, writer.jsFrame(writer.code('JS:x /a.js:1:1')));
+    writer.allocation(16, 1, MALLOC, stack).samples(stack, 2, 1).heap(CONFIRMED, 2);
+    const rows = read(writer.end()).highWaterMark();
     assert.deepEqual(
       rows.map(({ heap, bytes }) => [heap, bytes]),
       [

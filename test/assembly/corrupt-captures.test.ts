@@ -4,6 +4,7 @@ import { MemrayMochaError } from '../../dist/errors';
 import {
   BUILTIN,
   CaptureWriter,
+  CONFIRMED,
   MALLOC,
   MMAP,
   STATE,
@@ -12,6 +13,10 @@ import {
 import { read } from '../helpers/capture-source';
 import { createRandom } from '../helpers/random';
 
+/** The largest number of bytes that a capture may tell of. */
+const MAX_SIZE = Number.MAX_SAFE_INTEGER;
+/** Looked at one by one, so many would keep the reader busy for many minutes. */
+const CROWD = 1_000_000;
 const HEADER_BYTES = 32;
 const BLOCK_HEADER_BYTES = 8;
 
@@ -33,6 +38,10 @@ function writeEverything(): Buffer {
   writer.unmap(4096, 40_000).position(script, 7, 3, 4);
   writer.original(script, '/a.ts', 3, 4, 5, 6);
   return writer.symbol(frames.at(-1)!, 'g', '/m.node', '/m.cc', 5).end(3).toBytes();
+}
+
+function defineStack(writer: CaptureWriter): number {
+  return writer.stack(0, writer.jsFrame(writer.code('JS:f /a.js:1:1')));
 }
 
 /** Makes the checksums fit what stands there. */
@@ -123,6 +132,22 @@ describe('a corrupt capture', () => {
     }
   });
 
+  it('never hangs the reader by many threads that allocate with one call stack', () => {
+    const writer = new CaptureWriter();
+    for (let i = 1; i <= CROWD; i++) writer.thread(i).allocation(i * 16, 10);
+    const rows = read(writer.end()).highWaterMark({ mergeThreads: false });
+    assert.deepEqual([rows.length, rows[0]!.bytes], [CROWD, 10]);
+  });
+
+  it('never hangs the reader by addresses whose hashes it chose', () => {
+    // Each is further by the inverse of the golden ratio: multiplied with that, they follow one another.
+    const step = [0xfa, 0xcc, 0xbb, 0x93, 0xb3, 0xf8, 0xc1, 0xde, 0x23];
+    const writer = new CaptureWriter().thread(1);
+    for (let i = 1; i <= CROWD; i++) writer.raw(0x80 | 0x40 | 8, ...step, 10, MALLOC);
+    writer.end(0, { allocations: CROWD, deallocations: 0 });
+    assert.equal(read(writer).statistics().peakBytes, CROWD * 10);
+  });
+
   const corruptions: [string, RegExp, (writer: CaptureWriter) => void][] = [
     ['an undefined tag', /undefined tag 17\b/, (writer) => writer.raw(0x11)],
     ['the tag 0', /undefined tag 0\b/, (writer) => writer.raw(0)],
@@ -145,6 +170,7 @@ describe('a corrupt capture', () => {
     ],
     ['a call stack below 0', /not allowed/, (writer) => writer.raw(0x80 | 8, 2, 1, 1, 1)],
     ['an allocator that is not defined', /number 11\b/, (writer) => writer.allocation(8, 1, 11)],
+    ['an allocator of the JS heap', /number 64\b/, (writer) => writer.allocation(8, 1, 64)],
     [
       'an allocation by the expected allocator before any',
       /number 0\b/,
@@ -159,6 +185,25 @@ describe('a corrupt capture', () => {
       'a mapping beyond the last address',
       /number 16\b/,
       (writer) => writer.raw(0xc0 | 8, 1, 16, 16),
+    ],
+    [
+      'more live than can be',
+      /number/,
+      (writer) => writer.allocation(8, MAX_SIZE, MALLOC).allocation(16, 1, MALLOC),
+    ],
+    [
+      'more allocated than can be',
+      /number/,
+      (writer) => {
+        writer.allocation(8, MAX_SIZE, MALLOC).deallocation(8).allocation(8, 1, MALLOC);
+      },
+    ],
+    ['a JS heap that cannot be', /number/, (writer) => writer.heap(CONFIRMED, MAX_SIZE + 1)],
+    ['objects that cannot be', /number/, (writer) => writer.samples(0, MAX_SIZE + 1, 1)],
+    [
+      'more objects than can be',
+      /number/,
+      (writer) => writer.samples(0, MAX_SIZE, 1).samples(defineStack(writer), 1, 1),
     ],
     ['a thread 0', /number 0\b/, (writer) => writer.thread(0)],
     ['a script that is not defined', /number 1\b/, (writer) => writer.code('JS:f', 1)],
@@ -193,6 +238,15 @@ describe('a corrupt capture', () => {
       });
     });
   }
+
+  it('has another main thread than 1', () => {
+    for (const mainThread of [0, 2]) {
+      assert.throws(() => read(new CaptureWriter({ mainThread }).end()).metadata, {
+        code: 'ERR_MEMRAY_CAPTURE_CORRUPT',
+        message: new RegExp(`the number ${mainThread},`),
+      });
+    }
+  });
 
   it('has a block too long, or of no length', () => {
     for (const length of [0, 65_537, 0xffff_ffff]) {

@@ -99,6 +99,19 @@ describe('the JS heap', () => {
     assert.deepEqual(summarize(read(writer).highWaterMark()), [['first', 'js', 2500, 4]]);
   });
 
+  it('of a confirmed peak counts, even if nothing was live then', () => {
+    const { writer, first } = createWriter();
+    writer.samples(first, 1000, 1).heap(UNCONFIRMED, 1000);
+    writer.samples(first, 0, 0).heap(CONFIRMED, 0).end();
+    assert.deepEqual(peaks(writer), {
+      peakBytes: 0,
+      peakJsHeapBytes: 0,
+      peakNativeBytes: 0,
+      confirmedPeakBytes: 0,
+      rawPeakBytes: 1000,
+    });
+  });
+
   it('that is left at the end is no part of the peak', () => {
     const { writer, first, second } = createWriter();
     writer.samples(first, 1000, 1).heap(CONFIRMED, 1000);

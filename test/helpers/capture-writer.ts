@@ -7,7 +7,6 @@ export const REALLOC = 3;
 export const MMAP = 16;
 export const MREMAP = 17;
 export const MPROTECT = 18;
-export const V8_OBJECT = 64;
 
 export const JAVASCRIPT = 0;
 export const WEBASSEMBLY = 1;
