@@ -1,6 +1,13 @@
 import type { AllocationRecord } from './capture/capture-reader';
 import type { Frame } from './call-stack';
-import { displayPath, isUsersOwn, shortenName, visibleFrames, type StackView } from './stack-trace';
+import {
+  displayPath,
+  isUsersOwn,
+  shortenName,
+  toPrintable,
+  visibleFrames,
+  type StackView,
+} from './stack-trace';
 import type { LocationResult } from './test-result';
 
 /** Sums rows per line of one function, the first that is shown of a call stack; largest first. */
@@ -39,5 +46,5 @@ function findSum(
 
 /** A location in a text: `parseRow:src/catalogue.ts:41`. */
 export function formatLocation({ functionName, filename, lineNumber }: LocationResult): string {
-  return `${shortenName(functionName)}:${filename}:${lineNumber}`;
+  return `${shortenName(functionName)}:${toPrintable(filename)}:${lineNumber}`;
 }

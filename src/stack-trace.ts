@@ -13,10 +13,14 @@ export interface StackView {
 // Where this package's compiled files are, also when it is linked rather than installed.
 const OWN_FOLDER = __dirname + sep;
 const MAX_NAME_LENGTH = 80;
+/** As long as a tracker's texts may be. */
+const MAX_PARSED_LENGTH = 4096;
 const CPP_NAME = /::|\(/;
 const TEMPLATE_ARGUMENTS = /<[^<>]*>/;
 const RETURN_TYPE = /^.* (?=[\w~{}]+::)/;
 const PARAMETERS = /(?<!operator)\(.*$/;
+/** What terminals act upon, and what begins another line, which may be a command to who reads the output. */
+export const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 const HARNESS = /[\\/]node_modules[\\/](?:mocha|memray-mocha)[\\/]/;
 
 /** Whether a frame is the user's or a dependency's: neither native nor Node's own JavaScript. */
@@ -55,23 +59,31 @@ export function isOfHarnessOnly(frames: Frame[]): boolean {
 
 /** One frame in a text: `parseRow:src/catalogue.ts:41`. */
 export function formatFrame(frame: Frame, cwd: string): string {
-  return `${shortenName(frame.functionName)}:${displayPath(frame.filename, cwd)}:${frame.lineNumber}`;
+  return `${shortenName(frame.functionName)}:${toPrintable(displayPath(frame.filename, cwd))}:${frame.lineNumber}`;
+}
+
+/** A name or path without what only a program could mean by it: captures may be somebody else's. */
+export function toPrintable(text: string): string {
+  return text.replace(UNPRINTABLE, '\ufffd');
 }
 
 /** Without the types that C++ spells out in its names, which hide the name. */
 export function shortenName(functionName: string): string {
-  let name = functionName;
+  let name = toPrintable(functionName.slice(0, MAX_PARSED_LENGTH));
   if (CPP_NAME.test(name)) {
     name = name.replaceAll('(anonymous namespace)', '{anonymous}');
     while (TEMPLATE_ARGUMENTS.test(name)) name = name.replace(TEMPLATE_ARGUMENTS, '');
     name = name.replace(PARAMETERS, '').replace(RETURN_TYPE, '');
   }
-  return name.length > MAX_NAME_LENGTH ? `${name.slice(0, MAX_NAME_LENGTH - 1)}…` : name;
+  const characters = [...name];
+  if (characters.length <= MAX_NAME_LENGTH) return name;
+  return `${characters.slice(0, MAX_NAME_LENGTH - 1).join('')}…`;
 }
 
 /** One frame as V8 prints it in `error.stack`, which editors and terminals turn into links. */
 export function formatStackLine(frame: Frame): string {
-  return `    at ${frame.functionName} (${toPath(frame.filename)}:${frame.lineNumber}:${frame.columnNumber})`;
+  const { functionName, filename, lineNumber, columnNumber } = frame;
+  return `    at ${toPrintable(functionName)} (${toPrintable(toPath(filename))}:${lineNumber}:${columnNumber})`;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ParseArgsConfig } from 'node:util';
 import type { CaptureReader } from '../capture/capture-reader';
 import { createUsageError } from '../errors';
-import type { StackView } from '../stack-trace';
+import { UNPRINTABLE, type StackView } from '../stack-trace';
 
 /** Options as parsed; every verb has `json` and `native`. */
 export type CommandValues = Record<string, string | boolean | undefined>;
@@ -40,7 +40,15 @@ export function readCount(values: CommandValues, name: string): number {
   throw createUsageError(`Expected --${name} to be a whole number, got '${value}'.`);
 }
 
-/** A value as JSON text. */
+/** A value as JSON text, for terminals too: they act upon more characters than JSON escapes. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, null, 2);
+  return JSON.stringify(value, null, 2).replace(UNPRINTABLE, (character) => {
+    const code = character.charCodeAt(0).toString(16).padStart(4, '0');
+    return character === '\n' ? character : `\\u${code}`;
+  });
+}
+
+/** What a text leaves out, as its last line. */
+export function tellHidden(hidden: number, noun: string, option: string): string {
+  return hidden > 0 ? `\n...and ${hidden} more ${noun}: --${option}=0 shows all` : '';
 }

@@ -1,6 +1,12 @@
 import type { AllocationRecord } from '../capture/capture-reader';
 import { formatMemorySize } from '../memory-size';
-import { displayPath, shortenName, visibleFrames, type StackView } from '../stack-trace';
+import {
+  displayPath,
+  shortenName,
+  toPrintable,
+  visibleFrames,
+  type StackView,
+} from '../stack-trace';
 
 /** One function in the table: with all it calls, and by itself. */
 export interface TableRow {
@@ -50,7 +56,7 @@ export function formatTable(table: TableRow[], totalBytes: number): string {
   const percent = (bytes: number): string =>
     `${(totalBytes > 0 ? (bytes / totalBytes) * 100 : 0).toFixed(2)}%`;
   const cells = table.map((row) => [
-    `${shortenName(row.functionName)} at ${row.filename}`,
+    `${shortenName(row.functionName)} at ${toPrintable(row.filename)}`,
     formatMemorySize(row.totalBytes),
     percent(row.totalBytes),
     formatMemorySize(row.ownBytes),
@@ -58,7 +64,7 @@ export function formatTable(table: TableRow[], totalBytes: number): string {
     String(row.ownCount),
   ]);
   const widths = HEADINGS.map((heading, column) =>
-    Math.max(heading.length, ...cells.map((row) => row[column]!.length)),
+    cells.reduce((width, row) => Math.max(width, row[column]!.length), heading.length),
   );
   const rule = (left: string, line: string, middle: string, right: string): string =>
     left + widths.map((width) => line.repeat(width + 2)).join(middle) + right;

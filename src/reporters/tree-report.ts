@@ -1,6 +1,13 @@
+import type { Frame } from '../call-stack';
 import type { AllocationRecord } from '../capture/capture-reader';
 import { formatMemorySize } from '../memory-size';
-import { displayPath, shortenName, visibleFrames, type StackView } from '../stack-trace';
+import {
+  displayPath,
+  shortenName,
+  toPrintable,
+  visibleFrames,
+  type StackView,
+} from '../stack-trace';
 
 /** One call, with the calls it made. */
 export interface TreeNode {
@@ -13,70 +20,93 @@ export interface TreeNode {
   children: TreeNode[];
 }
 
-/** Merges call stacks into a tree, callers above what they call. */
-export function createTree(rows: AllocationRecord[], view: StackView): TreeNode {
-  const root = createNode('<root>', '', 0);
-  for (const { bytes, count, stack } of rows) {
-    let node = root;
-    add(node, bytes, count);
-    for (const { functionName, filename, lineNumber } of visibleFrames(stack, view).reverse()) {
-      node = findChild(node, functionName, displayPath(filename, view.cwd), lineNumber);
-      add(node, bytes, count);
+/** A node that grows. */
+interface Branch {
+  node: TreeNode;
+  branches: Map<string, Branch>;
+}
+
+/** No tracker records more, and each takes a line as long as it is deep. */
+const MAX_DEPTH = 1000;
+
+/**
+ * Merges call stacks into a tree, callers above what they call.
+ *
+ * @param rows all there are: the root has their sum
+ * @param shown how many of them are merged
+ */
+export function createTree(
+  rows: AllocationRecord[],
+  view: StackView,
+  shown = rows.length,
+): TreeNode {
+  const root = createBranch('<root>', '', 0);
+  const all = [root];
+  for (const [index, { bytes, count, stack }] of rows.entries()) {
+    add(root.node, bytes, count);
+    const frames = index < shown ? visibleFrames(stack, view).slice(0, MAX_DEPTH) : [];
+    let branch = root;
+    for (const frame of frames.reverse()) {
+      branch = findBranch(branch, frame, view, all);
+      add(branch.node, bytes, count);
     }
   }
-  sortChildren(root);
-  return root;
+  for (const { node, branches } of all) {
+    node.children = [...branches.values()].map((branch) => branch.node);
+    node.children.sort((a, b) => b.bytes - a.bytes);
+  }
+  return root.node;
 }
 
 /** The tree as text. */
 export function formatTree(root: TreeNode): string {
-  return formatNode(root, root.bytes, '', '').join('\n');
+  const lines: string[] = [];
+  // Not a function that calls itself: stacks may be deeper than its own could be.
+  const waiting = [{ node: root, first: '', rest: '' }];
+  for (let next = waiting.pop(); next; next = waiting.pop()) {
+    const { node, first, rest } = next;
+    lines.push(first + formatNode(node, root.bytes));
+    for (const child of node.children.toReversed()) {
+      const isLast = child === node.children.at(-1);
+      waiting.push({
+        node: child,
+        first: `${rest}${isLast ? '└── ' : '├── '}`,
+        rest: `${rest}${isLast ? '    ' : '│   '}`,
+      });
+    }
+  }
+  return lines.join('\n');
 }
 
-function formatNode(node: TreeNode, total: number, first: string, rest: string): string[] {
+function formatNode(node: TreeNode, total: number): string {
   const { functionName, filename, lineNumber, bytes, children } = node;
   const icon = children.length > 0 ? '📂' : '📄';
   const percent = total > 0 ? ((bytes / total) * 100).toFixed(2) : '0.00';
-  const place = filename && `  ${filename}:${lineNumber}`;
-  const name = shortenName(functionName);
-  const line = `${first}${icon} ${formatMemorySize(bytes)} (${percent} %) ${name}${place}`;
-  const last = children.length - 1;
-  const below = children.flatMap((child, index) =>
-    index === last
-      ? formatNode(child, total, `${rest}└── `, `${rest}    `)
-      : formatNode(child, total, `${rest}├── `, `${rest}│   `),
-  );
-  return [line, ...below];
+  const place = filename && `  ${toPrintable(filename)}:${lineNumber}`;
+  return `${icon} ${formatMemorySize(bytes)} (${percent} %) ${shortenName(functionName)}${place}`;
 }
 
-function createNode(functionName: string, filename: string, lineNumber: number): TreeNode {
-  return { functionName, filename, lineNumber, bytes: 0, count: 0, children: [] };
-}
-
-function findChild(
-  node: TreeNode,
-  functionName: string,
-  filename: string,
-  lineNumber: number,
-): TreeNode {
-  const known = node.children.find(
-    (child) =>
-      child.functionName === functionName &&
-      child.lineNumber === lineNumber &&
-      child.filename === filename,
-  );
+function findBranch(
+  { branches }: Branch,
+  { functionName, filename, lineNumber }: Frame,
+  { cwd }: StackView,
+  all: Branch[],
+): Branch {
+  const key = `${functionName}\0${filename}\0${lineNumber}`;
+  const known = branches.get(key);
   if (known) return known;
-  const child = createNode(functionName, filename, lineNumber);
-  node.children.push(child);
-  return child;
+  const branch = createBranch(functionName, displayPath(filename, cwd), lineNumber);
+  branches.set(key, branch);
+  all.push(branch);
+  return branch;
+}
+
+function createBranch(functionName: string, filename: string, lineNumber: number): Branch {
+  const node = { functionName, filename, lineNumber, bytes: 0, count: 0, children: [] };
+  return { node, branches: new Map() };
 }
 
 function add(node: TreeNode, bytes: number, count: number): void {
   node.bytes += bytes;
   node.count += count;
-}
-
-function sortChildren(node: TreeNode): void {
-  node.children.sort((a, b) => b.bytes - a.bytes);
-  node.children.forEach(sortChildren);
 }

@@ -16,6 +16,11 @@ const cwd = '/app';
 const ownFile = resolve(__dirname, '../../dist/mocha/wrapped-body.js');
 const mocha = 'run:/app/node_modules/mocha/lib/runnable.js:368';
 const timers = 'processImmediate:node:internal/timers:483';
+const evil = {
+  ...frame('f:/app/a.js:1'),
+  functionName: '\x1b[31mevil\n::error::injected\u009b\u202e',
+  filename: '/app/\x1b]0;\x07\r\u2028.js',
+};
 const names = (frames: { functionName: string }[]) => frames.map((each) => each.functionName);
 
 describe('visibleFrames', function () {
@@ -122,6 +127,23 @@ describe('formatting frames', function () {
   it('prints a frame as V8 does in a stack', function () {
     assert.equal(formatStackLine(frame('f:/app/a.js:41')), '    at f (/app/a.js:41:7)');
   });
+
+  it('cuts between characters, not within one', function () {
+    const name = `${'x'.repeat(78)}😀`;
+    assert.equal(shortenName(`${name}x`), `${name}x`);
+    assert.equal(shortenName(`${name}xy`), `${name}…`);
+  });
+
+  for (const printed of [
+    formatFrame(evil, cwd),
+    formatStackLine(evil),
+    shortenName(evil.functionName),
+  ]) {
+    it(`shows nothing that terminals or GitHub act upon: ${printed}`, function () {
+      assert.doesNotMatch(printed, /[\p{Cc}\u2028-\u202e\u2066-\u2069]/u);
+      assert.match(printed, /�\[31mevil�::error::injected/);
+    });
+  }
 });
 
 describe('stripOwnFrames', function () {

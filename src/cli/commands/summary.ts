@@ -1,5 +1,5 @@
 import { createTable, formatTable } from '../../reporters/table-report';
-import { LEAKS_HELP, readCount, readRows, toJson, type Command } from '../command';
+import { LEAKS_HELP, readCount, readRows, tellHidden, toJson, type Command } from '../command';
 
 /** `memray-mocha summary`: functions and the memory below them. */
 export const summary: Command = {
@@ -11,9 +11,10 @@ export const summary: Command = {
     const table = createTable(rows, view);
     const shown = table.slice(0, readCount(values, 'max-rows') || table.length);
     if (values.json) return toJson(shown);
-    return formatTable(
-      shown,
-      rows.reduce((sum, { bytes }) => sum + bytes, 0),
+    const totalBytes = rows.reduce((sum, { bytes }) => sum + bytes, 0);
+    return (
+      formatTable(shown, totalBytes) +
+      tellHidden(table.length - shown.length, 'functions', 'max-rows')
     );
   },
 };

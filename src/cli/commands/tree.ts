@@ -1,5 +1,5 @@
 import { createTree, formatTree } from '../../reporters/tree-report';
-import { LEAKS_HELP, readCount, readRows, toJson, type Command } from '../command';
+import { LEAKS_HELP, readCount, readRows, tellHidden, toJson, type Command } from '../command';
 
 /** `memray-mocha tree`: the largest call stacks, merged from their callers down. */
 export const tree: Command = {
@@ -8,10 +8,9 @@ export const tree: Command = {
   help: { leaks: LEAKS_HELP, 'biggest-allocs': 'call stacks shown, 0 for all (default 10)' },
   run(reader, values, view) {
     const rows = readRows(reader, values);
-    const root = createTree(
-      rows.slice(0, readCount(values, 'biggest-allocs') || rows.length),
-      view,
-    );
-    return values.json ? toJson(root) : formatTree(root);
+    const shown = readCount(values, 'biggest-allocs') || rows.length;
+    const root = createTree(rows, view, shown);
+    if (values.json) return toJson(root);
+    return formatTree(root) + tellHidden(rows.length - shown, 'call stacks', 'biggest-allocs');
   },
 };

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { main } from '../../../dist/cli/main';
+import type { TreeNode } from '../../../dist/reporters/tree-report';
 import { CaptureWriter, MALLOC } from '../../helpers/capture-writer';
 
 /** Runs the command line and gives what it printed. */
@@ -96,6 +97,48 @@ describe('memray-mocha on the command line', function () {
     // At the peak, and by size.
     assert.deepEqual(counts, [10, 4, 14]);
     assert.match(run('stats', '--help').out, /--num-largest .*0 for all/);
+  });
+
+  it('says how much more there is than it shows', function () {
+    const writer = new CaptureWriter().thread(1);
+    for (let i = 1; i <= 3; i++) {
+      const stack = writer.stack(0, writer.jsFrame(writer.code(`JS:f${i} /app/a.js:${i}:4`)));
+      writer.allocation(i * 4096, 100, MALLOC, stack);
+    }
+    const lines = join(folder, 'functions.bin');
+    writeFileSync(lines, writer.end().toBytes());
+    const lastLine = (...args: string[]) =>
+      run(...args, lines)
+        .out.split('\n')
+        .at(-1);
+    assert.equal(
+      lastLine('summary', '--max-rows=1'),
+      '...and 2 more functions: --max-rows=0 shows all',
+    );
+    assert.equal(
+      lastLine('tree', '--biggest-allocs=2'),
+      '...and 1 more call stacks: --biggest-allocs=0 shows all',
+    );
+    assert.match(run('tree', '--biggest-allocs=2', lines).out, /300\.0B \(100\.00 %\) <root>/);
+    for (const verb of ['summary', 'tree']) assert.doesNotMatch(run(verb, lines).out, /more/);
+  });
+
+  it('prints nothing that terminals or GitHub act upon, whatever names are', function () {
+    const writer = new CaptureWriter().thread(1);
+    const code = writer.code('JS:\x1b[31m\u009bevil\n::error::x /app/\x1b]0;\x07a.js:1:4');
+    writer.allocation(4096, 100, MALLOC, writer.stack(0, writer.jsFrame(code)));
+    const evil = join(folder, 'evil.bin');
+    writeFileSync(evil, writer.end().toBytes());
+    for (const verb of ['summary', 'tree', 'stats']) {
+      for (const args of [[], ['--json']]) {
+        const { out } = run(verb, ...args, evil);
+        assert.match(out, /evil/);
+        assert.doesNotMatch(out, /^::error/m);
+        assert.doesNotMatch(out.replace(/[\n\t]/g, ''), /\p{Cc}/u);
+      }
+    }
+    const tree = JSON.parse(run('tree', '--json', evil).out) as TreeNode;
+    assert.equal(tree.children[0]!.functionName, '\x1b[31m\u009bevil\n::error::x');
   });
 
   it('exits with 1 for a file that is none, or no capture', function () {

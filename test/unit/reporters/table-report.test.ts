@@ -37,6 +37,14 @@ describe('formatTable', function () {
     );
   });
 
+  it('is as long as it must be', function () {
+    const table = Array.from({ length: 150_000 }, (_, index) => ({
+      ...createTable(rows, view)[0]!,
+      filename: `${index}.js`,
+    }));
+    assert.equal(formatTable(table, 4096).split('\n').length, table.length + 4);
+  });
+
   it('is only headings for an empty capture', function () {
     assert.equal(formatTable([], 0).split('\n').length, 4);
   });

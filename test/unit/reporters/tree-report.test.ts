@@ -24,6 +24,26 @@ describe('the tree', function () {
     );
   });
 
+  it('shows the first call stacks, as parts of all', function () {
+    const rows = [row(3072, ['leaf:/app/a.js:1']), row(1024, ['other:/app/b.js:2'])];
+    assert.equal(
+      formatTree(createTree(rows, view, 1)),
+      ['📂 4.0KiB (100.00 %) <root>', '└── 📄 3.0KiB (75.00 %) leaf  a.js:1'].join('\n'),
+    );
+  });
+
+  it('shows of a call stack that no tracker would record the innermost calls', function () {
+    const frames = Array.from({ length: 20_000 }, (_, depth) => `f:/app/a.js:${depth + 1}`);
+    const lines = formatTree(createTree([row(16, frames)], view)).split('\n');
+    assert.equal(lines.length, 1001);
+    assert.match(lines.at(-1)!, / 📄 16\.0B \(100\.00 %\) f {2}a\.js:1$/);
+  });
+
+  it('of very many calls from one place is made, too', function () {
+    const rows = Array.from({ length: 300_000 }, (_, line) => row(1, [`f:/app/a.js:${line}`]));
+    assert.equal(createTree(rows, view).children.length, rows.length);
+  });
+
   it('is a root when nothing was allocated', function () {
     assert.equal(formatTree(createTree([], view)), '📄 0.0B (0.00 %) <root>');
   });
