@@ -1,4 +1,5 @@
 import type { CallStack, Frame } from '../call-stack';
+import { checkOptions } from '../check-options';
 import { createCaptureClosedError, createInvalidArgumentError } from '../errors';
 import { CaptureSummary } from './capture-summary';
 import { FileSource } from './file-source';
@@ -27,7 +28,7 @@ export interface AllocationRecord {
 /** Where a reader gets a capture's bytes from. */
 export interface CaptureSource {
   readonly sizeBytes: number;
-  /** Fills `target` from a byte on. Gives the number of bytes read, 0 at the end. */
+  /** Fills `target` from a byte on, as far as it can. Gives the number of bytes read, 0 at the end. */
   read(offset: number, target: Uint8Array): number;
   close?(): void;
 }
@@ -104,11 +105,12 @@ export class CaptureReader {
    * @throws MemrayMochaError when a path cannot be opened; TypeError for anything else
    */
   constructor(source: string | CaptureSource) {
-    if (
-      typeof source !== 'string' &&
-      typeof (source as Partial<CaptureSource>)?.read !== 'function'
-    ) {
-      throw createInvalidArgumentError('the capture', 'a path, or an object with `read`', source);
+    if (typeof source !== 'string' && !isSource(source)) {
+      throw createInvalidArgumentError(
+        'the capture',
+        'a path, or an object with `read` and `sizeBytes`',
+        source,
+      );
     }
     this.name = typeof source === 'string' ? source : 'The capture';
     this.source = typeof source === 'string' ? new FileSource(source) : source;
@@ -117,7 +119,7 @@ export class CaptureReader {
   /**
    * What the capture says about itself.
    *
-   * @throws MemrayMochaError when it cannot be read, like all that follows
+   * @throws MemrayMochaError when it cannot be read, like all that follows; these throw TypeError for wrong options
    */
   get metadata(): CaptureMetadata {
     return (this.summaries[0] ?? this.summarize({})).metadata;
@@ -125,6 +127,7 @@ export class CaptureReader {
 
   /** Totals. Only `currentThreadOnly` makes a difference here. */
   statistics(options: ReadOptions = {}): CaptureStatistics {
+    checkReadOptions(options);
     const mainThreadOnly = options.currentThreadOnly ?? false;
     const known = this.summaries.find(
       (summary) => summary.options.mainThreadOnly === mainThreadOnly,
@@ -157,6 +160,7 @@ export class CaptureReader {
 
   /** Reads the capture, once for each combination of options that makes a difference. */
   private summarize(readOptions: ReadOptions): CaptureSummary {
+    checkReadOptions(readOptions);
     if (this.closed) throw createCaptureClosedError(this.name);
     const options: ParserOptions = {
       mainThreadOnly: readOptions.currentThreadOnly ?? false,
@@ -169,4 +173,17 @@ export class CaptureReader {
     this.summaries.push(summary);
     return summary;
   }
+}
+
+function isSource(source: Partial<CaptureSource> | null): boolean {
+  const { read, sizeBytes } = source ?? {};
+  return typeof read === 'function' && Number.isFinite(sizeBytes) && sizeBytes! >= 0;
+}
+
+function checkReadOptions(options: ReadOptions): void {
+  checkOptions('CaptureReader', options, {
+    currentThreadOnly: 'boolean',
+    mergeThreads: 'boolean',
+    native: 'boolean',
+  });
 }

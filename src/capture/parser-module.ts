@@ -5,6 +5,7 @@ import {
   createCaptureTooLargeError,
   createCaptureVersionError,
   createCorruptCaptureError,
+  createInvalidArgumentError,
   createNotACaptureError,
   type MemrayMochaError,
 } from '../errors';
@@ -118,7 +119,7 @@ function feedAll(parser: ParserExports, source: CaptureSource): number {
   const address = parser.openInput(capacity);
   let target = new Uint8Array(parser.memory.buffer, address, capacity);
   for (let offset = 0; ;) {
-    const length = source.read(offset, target);
+    const length = readFrom(source, offset, target);
     if (length === 0) return 0;
     const failure = parser.feed(length);
     if (failure) return failure;
@@ -127,6 +128,16 @@ function feedAll(parser: ParserExports, source: CaptureSource): number {
     const { buffer } = parser.memory;
     if (target.buffer !== buffer) target = new Uint8Array(buffer, address, capacity);
   }
+}
+
+function readFrom(source: CaptureSource, offset: number, target: Uint8Array): number {
+  const length = source.read(offset, target);
+  if (Number.isInteger(length) && length >= 0 && length <= target.length) return length;
+  throw createInvalidArgumentError(
+    "what the capture's `read` gives",
+    `a whole number, 0 to ${target.length}`,
+    length,
+  );
 }
 
 function takeOutput(parser: ParserExports, options: ParserOptions): ParserOutput {

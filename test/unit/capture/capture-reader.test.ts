@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CaptureReader, type CaptureSource } from '../../../dist/capture/capture-reader';
+import {
+  CaptureReader,
+  type CaptureSource,
+  type ReadOptions,
+} from '../../../dist/capture/capture-reader';
 import { CaptureWriter, NATIVE_FRAMES } from '../../helpers/capture-writer';
 import { createSource } from '../../helpers/capture-source';
 
@@ -48,12 +52,43 @@ describe('CaptureReader', () => {
   after(() => fs.rmSync(folder, { recursive: true }));
 
   it('refuses what is neither a path nor gives bytes', () => {
-    for (const source of [undefined, 5, {}]) {
+    const read = () => 0;
+    for (const source of [undefined, null, 5, {}, { read }, { read, sizeBytes: NaN }]) {
       assert.throws(() => new CaptureReader(source as unknown as string), {
         code: 'ERR_MEMRAY_INVALID_ARGUMENT',
-        message: /^Expected the capture to be a path, or an object with `read`, got /,
+        message:
+          /^Expected the capture to be a path, or an object with `read` and `sizeBytes`, got /,
       });
     }
+  });
+
+  it('refuses a source that does not say how much it read', () => {
+    for (const length of [undefined, NaN, -1, 0.5, 2 ** 30]) {
+      const read = () => length as number;
+      assert.throws(() => new CaptureReader({ sizeBytes: 5, read }).metadata, {
+        code: 'ERR_MEMRAY_INVALID_ARGUMENT',
+        message: /^Expected what the capture's `read` gives to be a whole number, 0 to \d+, got /,
+      });
+    }
+  });
+
+  it('refuses options that there are not', () => {
+    const reader = new CaptureReader(path);
+    for (const options of [{ currentThreadonly: true }, { native: 1 }, 'x', null]) {
+      const wrong = options as ReadOptions;
+      for (const ask of [
+        () => reader.statistics(wrong),
+        () => reader.highWaterMark(wrong),
+        () => reader.leaks(wrong),
+        () => reader.allocations(wrong),
+      ]) {
+        assert.throws(ask, {
+          code: 'ERR_MEMRAY_INVALID_ARGUMENT',
+          message: /options? of CaptureReader to be /,
+        });
+      }
+    }
+    reader.close();
   });
 
   it('reads a file', () => {
