@@ -7,7 +7,7 @@ import { judgeMemory } from '../limits/memory-limit';
 import { sumByCallStack, type TextOptions, type Verdict } from '../limits/verdict';
 import { sumByLocation } from '../locations';
 import { shareFrame } from '../share-frame';
-import { displayPath, isOfHarnessOnly, withoutHarness } from '../stack-trace';
+import { displayPath, isOfHarnessOnly, isUsersOwn, withoutHarness } from '../stack-trace';
 import type { AllocationResult, LeakResult, TestResult } from '../test-result';
 import type { Limits } from './declarations';
 
@@ -58,6 +58,7 @@ export class Analysis {
       const left = reader.leaks({ currentThreadOnly, native });
       this.#leakRows = left.filter((row) => !isOfHarnessOnly(row.stack.frames) && !isOfV8(row));
     }
+    const ofTest = rows.filter(isOfTest);
     const statistics = reader.statistics();
     this.measurement = {
       peak: {
@@ -72,8 +73,8 @@ export class Analysis {
         bytes: statistics.allocationBytes,
         sizeHistogram: withoutTrailingZeros(statistics.sizeHistogram),
       },
-      topAllocations: rows.slice(0, KEPT_ROWS).map((row) => toResult(row, cwd)),
-      topLocations: sumByLocation(rows, options).slice(0, KEPT_LOCATIONS),
+      topAllocations: ofTest.slice(0, KEPT_ROWS).map((row) => toResult(row, cwd)),
+      topLocations: sumByLocation(ofTest, options).slice(0, KEPT_LOCATIONS),
       leaks: this.#listLeaks().slice(0, KEPT_ROWS),
     };
   }
@@ -111,6 +112,11 @@ export class Analysis {
       leaks && judgeLeaks(leaks, this.#leakRows, this.#options),
     ].filter((verdict) => verdict !== undefined);
   }
+}
+
+/** Whether the test allocated it, and not Mocha around it; nearly always the innermost call tells. */
+function isOfTest({ innermost, stack }: AllocationRecord): boolean {
+  return (innermost && isUsersOwn(innermost)) || !isOfHarnessOnly(stack.frames);
 }
 
 /** Whether the peak is what was left when garbage was collected. */

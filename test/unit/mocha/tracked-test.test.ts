@@ -104,6 +104,19 @@ describe('TrackedTest', function () {
     assert.equal(test.memray, result);
   });
 
+  it('does not list what Mocha allocates around the body', async function () {
+    const ofMocha = [
+      'clearTimeout:node:timers:1',
+      'resetTimeout:/app/node_modules/mocha/lib/runnable.js:9',
+    ];
+    const fake = createFakeTracker([row(2000, ofMocha), ...rows]);
+    const { result } = await run(() => {}, { fake });
+    assert.deepEqual(
+      [result!.topAllocations, result!.topLocations].map((list) => list.map(({ bytes }) => bytes)),
+      [[1000], [1000]],
+    );
+  });
+
   it('gives the test its function back when the body begins, so that a retry clones that', async function () {
     const body = function (this: Mocha.Context) {
       assert.equal(this.test!.fn, body);
