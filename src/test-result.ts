@@ -14,6 +14,7 @@ export interface Violation {
 
 /** Memory allocated by one call stack. Paths are relative to the working directory when inside it. */
 export interface AllocationResult {
+  /** Of the JS heap an estimate by samples, as the count: their sum need not be `peak.jsHeapBytes`. */
   bytes: number;
   count: number;
   heap: 'js' | 'native';
@@ -28,7 +29,7 @@ export interface LeakResult extends AllocationResult {
   grows?: boolean;
 }
 
-/** Memory allocated on one line of one function, at the peak. */
+/** Memory allocated on one line of one function, of the JS heap an estimate by samples. */
 export interface LocationResult {
   functionName: string;
   filename: string;

@@ -10,6 +10,7 @@ export type Heap = 'js' | 'native';
 
 /** What was allocated with one call stack, on one heap. */
 export interface AllocationRecord {
+  /** Of the JS heap an estimate by samples: their sum need not be `peakJsHeapBytes`. */
   bytes: number;
   /** Blocks, live ranges of mappings, and JS objects. */
   count: number;
