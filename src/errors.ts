@@ -136,16 +136,17 @@ export function createUnknownOptionError(source: string, nearest: string): Memra
   );
 }
 
-/** A folder or file that results should go to and cannot. */
+/** A folder or file that results should go to and cannot; `kind` is which of them is asked for. */
 export function createPathNotWritableError(
   source: string,
+  kind: 'folder' | 'file',
   path: string,
   cause: unknown,
 ): MemrayMochaError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return startUpError(
     'ERR_MEMRAY_PATH_NOT_WRITABLE',
-    `Cannot write to ${path}, which ${source} names: ${reason}. Name a folder that this user may create or write.`,
+    `Cannot write to ${path}, which ${source} names: ${reason}. Name a ${kind} that this user may create or write.`,
   );
 }
 

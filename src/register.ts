@@ -94,7 +94,7 @@ function writeJson(file: string, results: TestResult[]): void {
       closeSync(descriptor);
     }
   } catch (error) {
-    throw createPathNotWritableError('the option `json`', file, error);
+    throw createPathNotWritableError('the option `json`', 'file', file, error);
   }
 }
 
@@ -102,7 +102,7 @@ function writeJobSummary(file: string, results: TestResult[]): void {
   try {
     appendFileSync(file, formatJobSummary(results, run.options));
   } catch (error) {
-    throw createPathNotWritableError('GITHUB_STEP_SUMMARY', file, error);
+    throw createPathNotWritableError('GITHUB_STEP_SUMMARY', 'file', file, error);
   }
 }
 

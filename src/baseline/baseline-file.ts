@@ -51,14 +51,15 @@ export function writeBaseline(file: string, peaks: Peaks): void {
     writeFileSync(draft, `${JSON.stringify(contents, null, 2)}\n`);
     renameSync(draft, file);
   } catch (error) {
-    throw createPathNotWritableError('the option `baseline`', file, error);
+    throw createPathNotWritableError('the option `baseline`', 'file', file, error);
   }
 }
 
 function parse(contents: unknown): Map<string, number> {
-  const { version, peakBytes } = contents as Partial<Contents>;
+  const { version, peakBytes } = (contents ?? {}) as Partial<Contents>;
   if (version !== VERSION) throw new Error(`its version is ${String(version)}, not ${VERSION}`);
-  const peaks = Object.entries(peakBytes ?? {});
+  if (typeof peakBytes !== 'object' || peakBytes === null) throw new Error('it has no peakBytes');
+  const peaks = Object.entries(peakBytes);
   for (const [key, bytes] of peaks) {
     if (typeof bytes !== 'number') throw new Error(`the peak of ${key} is not a number`);
   }

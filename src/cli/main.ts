@@ -34,8 +34,8 @@ export interface Console {
  */
 export function main(args = process.argv.slice(2), console: Console = globalThis.console): number {
   const [verb = '', ...rest] = args;
+  const command = Object.hasOwn(COMMANDS, verb) ? COMMANDS[verb] : undefined;
   try {
-    const command = Object.hasOwn(COMMANDS, verb) ? COMMANDS[verb] : undefined;
     if (command) return runCommand(verb, command, rest, console);
     if (verb === '--help' || verb === '-h') {
       console.log(describeUsage());
@@ -50,7 +50,8 @@ export function main(args = process.argv.slice(2), console: Console = globalThis
   } catch (error) {
     const isUsage = (error as MemrayMochaError).code === 'ERR_MEMRAY_USAGE';
     if (!(error instanceof MemrayMochaError)) throw error;
-    console.error(isUsage ? `${error.message} See memray-mocha --help.` : error.message);
+    const help = command ? `memray-mocha ${verb} --help` : 'memray-mocha --help';
+    console.error(isUsage ? `${error.message} See ${help}.` : error.message);
     return isUsage ? EXIT_USAGE : EXIT_FAILED;
   }
 }
@@ -86,7 +87,7 @@ function parse(command: Command, args: string[]): { values: CommandValues; files
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
     return { values, files: positionals };
   } catch (error) {
-    throw createUsageError((error as Error).message);
+    throw createUsageError((error as Error).message.replace(/\.?$/, '.'));
   }
 }
 

@@ -23,6 +23,7 @@ function prepareFolder(option: string, path: string, folder: string): void {
       throw new Error('it is a folder');
     }
   } catch (error) {
-    throw createPathNotWritableError(`the option \`${option}\``, path, error);
+    const kind = path === folder ? 'folder' : 'file';
+    throw createPathNotWritableError(`the option \`${option}\``, kind, path, error);
   }
 }

@@ -45,7 +45,7 @@ export class WorkerFindings {
     try {
       this.#folder = mkdtempSync(join(tmpdir(), 'memray-mocha-'));
     } catch (error) {
-      throw createPathNotWritableError('TMPDIR, or the system,', tmpdir(), error);
+      throw createPathNotWritableError('TMPDIR, or the system,', 'folder', tmpdir(), error);
     }
     const handover: Handover = { parentPid: process.pid, folder: this.#folder, options };
     process.env[VARIABLE] = JSON.stringify(handover);

@@ -37,6 +37,7 @@ describe('a baseline file', function () {
     'another version': '{ "version": 2, "peakBytes": {} }',
     'a peak that is none': '{ "version": 1, "peakBytes": { "a.js > x": "1 MB" } }',
     'no object': 'null',
+    'a misspelt key': '{ "version": 1, "peakbytes": { "a.js > x": 1 } }',
   };
   for (const [what, text] of Object.entries(unreadable)) {
     it(`with ${what} cannot be read, and the error says what to do`, function () {
@@ -50,11 +51,18 @@ describe('a baseline file', function () {
     });
   }
 
+  it('that is null has no version', function () {
+    const wrong = join(folder, 'null.json');
+    writeFileSync(wrong, 'null');
+    assert.throws(() => readBaseline(wrong), { message: /: its version is undefined, not 1\./ });
+  });
+
   it('that cannot be written is named, with its option', function () {
     writeFileSync(join(folder, 'in'), '');
     assert.throws(() => writeBaseline(file, new Map()), {
       code: 'ERR_MEMRAY_PATH_NOT_WRITABLE',
-      message: /^Cannot write to .*baseline\.json, which the option `baseline` names: /,
+      message:
+        /^Cannot write to .*baseline\.json, which the option `baseline` names: .* Name a file that/,
     });
   });
 });

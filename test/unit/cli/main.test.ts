@@ -56,9 +56,10 @@ describe('memray-mocha on the command line', function () {
     [[], /^Expected a verb: one of summary, tree, stats\. See memray-mocha --help\.$/],
     [['flame', 'x'], /^There is no verb `flame`: use one of summary/],
     [['toString', 'x'], /^There is no verb `toString`/],
-    [['tree'], /^Expected one capture file, got 0\./],
+    [['tree'], /^Expected one capture file, got 0\. See memray-mocha tree --help\.$/],
     [['tree', 'a', 'b'], /^Expected one capture file, got 2\./],
-    [['tree', '--what', 'a'], /--what/],
+    [['tree', '--what', 'a'], /--what.*[^.]\. See memray-mocha tree --help\.$/s],
+    [['summary', '--max-rows'], /max-rows.* missing\. See memray-mocha summary --help\.$/],
     [['stats', '--num-largest=x'], /Expected one capture file/],
   ];
   for (const [args, message] of misuses) {

@@ -29,21 +29,27 @@ describe('prepareOutputPaths', function () {
   it('refuses a folder that is a file, a file that is a folder, and what cannot be made', function () {
     const file = join(folder, 'file');
     writeFileSync(file, '');
-    const cases: [Partial<Options>, string][] = [
-      [{ binPath: file }, `Cannot write to ${file}, which the option \`bin-path\` names:`],
-      [{ binPath: join(file, 'x') }, `Cannot write to ${join(file, 'x')}, which`],
+    const cases: [Partial<Options>, string, string][] = [
+      [
+        { binPath: file },
+        `Cannot write to ${file}, which the option \`bin-path\` names:`,
+        'folder',
+      ],
+      [{ binPath: join(file, 'x') }, `Cannot write to ${join(file, 'x')}, which`, 'folder'],
       [
         { json: folder },
         `Cannot write to ${folder}, which the option \`json\` names: it is a folder`,
+        'file',
       ],
-      [{ binPath: '/proc/a/b' }, 'Cannot write to /proc/a/b, which'],
+      [{ binPath: '/proc/a/b' }, 'Cannot write to /proc/a/b, which', 'folder'],
     ];
-    for (const [options, start] of cases) {
+    for (const [options, start, kind] of cases) {
       assert.throws(
         () => prepare(options),
         (error: Error & { code?: string }) => {
           assert.equal(error.code, 'ERR_MEMRAY_PATH_NOT_WRITABLE');
           assert.ok(error.message.startsWith(start), error.message);
+          assert.ok(error.message.includes(` Name a ${kind} that `), error.message);
           return true;
         },
       );
