@@ -20,6 +20,10 @@ export { limitLeakedObjects, limitLeaks, limitMemory, type LimitMethods } from '
 export type { MemrayOptions } from './mocha/options';
 export type { LeakedObject } from './objects/leaked-objects';
 export { Tracker, type TrackerOptions } from './native/tracker';
+export type { JsonResults } from './reporters/json-results';
+export type { Stats } from './reporters/stats-report';
+export type { TableRow } from './reporters/table-report';
+export type { TreeNode } from './reporters/tree-report';
 export type {
   AllocationResult,
   LeakResult,

@@ -10,8 +10,12 @@ import {
 import type {
   AllocationRecord,
   ErrorCode,
+  JsonResults,
   LimitMethods,
+  Stats,
+  TableRow,
   TestResult,
+  TreeNode,
   Violation,
 } from 'memray-mocha';
 
@@ -30,6 +34,13 @@ export const text: string = formatMemorySize(parseMemorySize('24 MB'));
 parseMemorySize(null);
 capture.close();
 new CaptureReader('a.bin').close();
+
+// What `--memray-json` writes, and `summary`, `tree` and `stats` print with `--json`.
+export const peaks = (results: JsonResults): number[] =>
+  results.tests.map(({ peak }) => peak.bytes);
+export const totals = (table: TableRow[]): number[] => table.map((row) => row.totalBytes);
+export const children = (root: TreeNode): string[] => root.children.map((each) => each.filename);
+export const largest = (stats: Stats): string | undefined => stats.topAtPeak[0]?.functionName;
 
 export function explain(error: unknown, result: TestResult): string {
   const limits: Partial<LimitMethods> = {};
