@@ -24,18 +24,26 @@ describe('memray-mocha on the command line', function () {
   before('write captures', function () {
     folder = mkdtempSync(join(tmpdir(), 'memray-mocha-test-'));
     file = join(folder, 'a.bin');
-    writeFileSync(file, new CaptureWriter().toBytes());
+    writeFileSync(file, new CaptureWriter().end().toBytes());
   });
   after(() => rmSync(folder, { recursive: true }));
 
   for (const verb of ['summary', 'tree', 'stats']) {
     it(`${verb} prints text, and JSON when asked`, function () {
       const text = run(verb, file);
-      assert.deepEqual([text.code, text.err === ''], [0, !text.err]);
+      assert.deepEqual([text.code, text.err], [0, '']);
       assert.notEqual(text.out, '');
       const json = run(verb, '--json', file);
       assert.equal(json.code, 0);
       JSON.parse(json.out);
+    });
+
+    it(`${verb} says on stderr that a capture was cut off, and prints what it has`, function () {
+      const cut = join(folder, 'cut.bin');
+      writeFileSync(cut, new CaptureWriter().thread(1).allocation(16, 5).toBytes());
+      const { code, out, err } = run(verb, '--json', cut);
+      assert.deepEqual([code, err], [0, `${cut} was cut off, as its process died: it ends early.`]);
+      JSON.parse(out);
     });
 
     it(`${verb} --help lists its options`, function () {
