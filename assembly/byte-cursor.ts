@@ -4,7 +4,7 @@
  * READ_AHEAD bytes readable behind it, and checks at each record's end.
  */
 import { VALUE_OUT_OF_RANGE, VARINT_TOO_LONG, RECORD_TOO_LONG, OK } from './error-codes';
-import { MAX_SIZE } from './records';
+import { MAX_SIZE, MAX_TEXT_LENGTH } from './records';
 
 /** How far behind a block's end its last, broken record may make a reader look. */
 export const READ_AHEAD: u32 = 256;
@@ -132,10 +132,10 @@ export function readDefinedNumber(last: u32): u32 {
   return number;
 }
 
-/** Reads the length of the bytes that follow, which must lie within the block. */
+/** Reads the length of the text that follows, which must lie within the block. */
 export function readLength(): u32 {
-  const length = readVarint();
-  if (position <= end && length <= <u64>(end - position)) return <u32>length;
+  const length = readVarintUpTo(MAX_TEXT_LENGTH);
+  if (position <= end && length <= <u32>(end - position)) return length;
   fail(RECORD_TOO_LONG, length);
   return 0;
 }

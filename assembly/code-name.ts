@@ -43,7 +43,7 @@ export function parseCodeName(name: Text, script: Text): void {
   openName(name);
   skipTierMark();
   parseLocation();
-  const cut = name.length >= MAX_CODE_NAME_LENGTH - 1;
+  const cut = name.length - (MAX_CODE_NAME_LENGTH - 1) <= 1;
   let space = script.length > 0 ? findScript(script, cut) : end;
   if (space == end && (location < end || cut)) space = findPath();
   fileText =

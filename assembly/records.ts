@@ -73,6 +73,8 @@ export const WEBASSEMBLY_CODE: u32 = 1;
 export const BUILTIN_CODE: u32 = 2;
 export const STATE_CODE: u32 = 3;
 
+/** The writer cuts all text here. */
+export const MAX_TEXT_LENGTH: u32 = 4096;
 /** V8 cuts the name of a code object here. */
 export const MAX_CODE_NAME_LENGTH: u32 = 512;
 

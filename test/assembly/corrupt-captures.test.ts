@@ -139,6 +139,17 @@ describe('a corrupt capture', () => {
     assert.deepEqual([rows.length, rows[0]!.bytes], [CROWD, 10]);
   });
 
+  it('never hangs the reader by names of code that are nearly the name of its script', () => {
+    const writer = new CaptureWriter().thread(1);
+    const name = writer.string(`${' '.repeat(4095)}a`);
+    const script = writer.script(`${' '.repeat(4095)}b`);
+    for (let code = 1; code <= 100_000; code++) {
+      writer.raw(0x06, name, script, 0, 0, 0);
+      writer.allocation(code * 16, 10, MALLOC, writer.stack(0, writer.jsFrame(code)));
+    }
+    assert.equal(read(writer.end()).highWaterMark().length, 1);
+  });
+
   it('never hangs the reader by addresses whose hashes it chose', () => {
     // Each is further by the inverse of the golden ratio: multiplied with that, they follow one another.
     const step = [0xfa, 0xcc, 0xbb, 0x93, 0xb3, 0xf8, 0xc1, 0xde, 0x23];
@@ -218,6 +229,7 @@ describe('a corrupt capture', () => {
       (writer) => writer.symbol(writer.jsFrame(writer.code('JS:f')), 'f'),
     ],
     ['a string that is not defined', /number 9\b/, (writer) => writer.raw(0x05, 9, 0)],
+    ['a text longer than texts are', /number 4097\b/, (writer) => writer.string('x'.repeat(4097))],
     ['a text longer than its block', /ends behind its block/, (writer) => writer.raw(0x04, 5, 65)],
     ['a record longer than its block', /ends behind its block/, (writer) => writer.raw(0x08, 1)],
     [
