@@ -2,6 +2,7 @@ import { checkOptions } from '../check-options';
 import { createInvalidArgumentError } from '../errors';
 import { formatMemorySize } from '../memory-size';
 import type { LeakedObject } from '../objects/leaked-objects';
+import { toPrintable } from '../stack-trace';
 import type { TextOptions, Verdict } from './verdict';
 
 const SHORT_LIST = 10;
@@ -86,8 +87,8 @@ export function judgeLeakedObjects(
 function listGroups(groups: Group[], verbosity: number): string[] {
   const shown = verbosity >= 2 ? groups : groups.slice(0, SHORT_LIST);
   const lines = shown.flatMap(({ name, count, sizeBytes, retainers }) => [
-    `    - ${count} ${name} (${formatMemorySize(sizeBytes)}${count > 1 ? ' in all' : ''}) held by:`,
-    `        ${retainers.join(' -> ') || '<unknown>'}`,
+    `    - ${count} ${toPrintable(name)} (${formatMemorySize(sizeBytes)}${count > 1 ? ' in all' : ''}) held by:`,
+    `        ${toPrintable(retainers.join(' -> ')) || '<unknown>'}`,
   ]);
   const hidden = groups.length - shown.length;
   if (hidden > 0) lines.push(`    ...and ${hidden} more`);

@@ -49,6 +49,20 @@ describe('a limit of leaked objects', () => {
     });
   });
 
+  it('shows nothing that terminals or GitHub act upon', () => {
+    const evil: LeakedObject = {
+      constructorName: '\x1b[31mEvil',
+      sizeBytes: 8,
+      retainers: ['(global)["a\n::error::injected"]'],
+    };
+    const verdict = judgeLeakedObjects(createLeakedObjectsLimit(), [evil], { verbosity: 0 });
+    const { message } = verdict!.violation;
+    assert.match(
+      message,
+      /- 1 �\[31mEvil \(8\.0B\) held by:\n +\(global\)\["a�::error::injected"\]/,
+    );
+  });
+
   it('asks the filter of each object, and is kept when all are ignored', () => {
     const asked: string[] = [];
     const limit = createLeakedObjectsLimit({
