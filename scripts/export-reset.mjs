@@ -1,6 +1,7 @@
 // A transform of the AssemblyScript compiler. It exports a function `reset`, after which an
-// instance is as new, but for what its hashes are mixed with: so one instance can read many captures, one after the other, where a new one
-// for each costs more than to read what a small test did, and V8 lets go of it late.
+// instance is as new, but for what its hashes are mixed with: so one instance can read many
+// captures, one after the other, where a new one for each costs more than to read what a small
+// test did, and V8 lets go of it late.
 
 /** @typedef {typeof import('binaryen').default} Binaryen */
 

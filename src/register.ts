@@ -84,11 +84,11 @@ function attempt(step: () => void): void {
 }
 
 function writeJson(file: string, results: TestResult[]): void {
+  const pieces = formatJsonResults(results, findVersions());
   try {
     makeFolder(dirname(file));
     const descriptor = openSync(file, 'w');
     try {
-      const pieces = formatJsonResults(results, findVersions());
       for (const piece of pieces) writeFileSync(descriptor, piece);
     } finally {
       closeSync(descriptor);

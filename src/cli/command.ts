@@ -49,6 +49,6 @@ export function toJson(value: unknown): string {
 }
 
 /** What a text leaves out, as its last line. */
-export function tellHidden(hidden: number, noun: string, option: string): string {
-  return hidden > 0 ? `\n...and ${hidden} more ${noun}: --${option}=0 shows all` : '';
+export function tellHidden(hidden: number, option: string): string {
+  return hidden > 0 ? `\n...and ${hidden} more: --${option}=0 shows all` : '';
 }

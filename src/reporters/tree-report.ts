@@ -14,6 +14,7 @@ export interface TreeNode {
   functionName: string;
   filename: string;
   lineNumber: number;
+  /** Of the root those of all call stacks, also of those that the tree leaves out; so is its count. */
   bytes: number;
   count: number;
   /** Largest first. */

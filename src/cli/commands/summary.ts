@@ -12,9 +12,6 @@ export const summary: Command = {
     const shown = table.slice(0, readCount(values, 'max-rows') || table.length);
     if (values.json) return toJson(shown);
     const totalBytes = rows.reduce((sum, { bytes }) => sum + bytes, 0);
-    return (
-      formatTable(shown, totalBytes) +
-      tellHidden(table.length - shown.length, 'functions', 'max-rows')
-    );
+    return formatTable(shown, totalBytes) + tellHidden(table.length - shown.length, 'max-rows');
   },
 };

@@ -11,6 +11,6 @@ export const tree: Command = {
     const shown = readCount(values, 'biggest-allocs') || rows.length;
     const root = createTree(rows, view, shown);
     if (values.json) return toJson(root);
-    return formatTree(root) + tellHidden(rows.length - shown, 'call stacks', 'biggest-allocs');
+    return formatTree(root) + tellHidden(rows.length - shown, 'biggest-allocs');
   },
 };

@@ -120,13 +120,10 @@ describe('memray-mocha on the command line', function () {
       run(...args, lines)
         .out.split('\n')
         .at(-1);
-    assert.equal(
-      lastLine('summary', '--max-rows=1'),
-      '...and 2 more functions: --max-rows=0 shows all',
-    );
+    assert.equal(lastLine('summary', '--max-rows=1'), '...and 2 more: --max-rows=0 shows all');
     assert.equal(
       lastLine('tree', '--biggest-allocs=2'),
-      '...and 1 more call stacks: --biggest-allocs=0 shows all',
+      '...and 1 more: --biggest-allocs=0 shows all',
     );
     assert.match(run('tree', '--biggest-allocs=2', lines).out, /300\.0B \(100\.00 %\) <root>/);
     for (const verb of ['summary', 'tree']) assert.doesNotMatch(run(verb, lines).out, /more/);
