@@ -72,19 +72,29 @@ void EndCollection() {
   if (state.listener) state.listener->AfterCollection();
 }
 
+void OnBegin(v8::Isolate*, v8::GCType, v8::GCCallbackFlags) {
+  BeginCollection();
+}
+
+void OnEnd(v8::Isolate*, v8::GCType, v8::GCCallbackFlags) {
+  state.is_in_callback = true;
+  EndCollection();
+  state.is_in_callback = false;
+}
+
 void Follow(v8::Isolate* isolate) {
   if (state.isolate == isolate) return;
   state = {.isolate = isolate};
-  isolate->AddGCPrologueCallback(
-      [](v8::Isolate*, v8::GCType, v8::GCCallbackFlags) { BeginCollection(); },
-      kCollections);
-  isolate->AddGCEpilogueCallback(
-      [](v8::Isolate*, v8::GCType, v8::GCCallbackFlags) {
-        state.is_in_callback = true;
-        EndCollection();
-        state.is_in_callback = false;
-      },
-      kCollections);
+  isolate->AddGCPrologueCallback(OnBegin, kCollections);
+  isolate->AddGCEpilogueCallback(OnEnd, kCollections);
+}
+
+/// Node still collects when it takes an isolate down: then V8 cannot be asked.
+void Unfollow() {
+  if (!state.isolate) return;
+  state.isolate->RemoveGCPrologueCallback(OnBegin);
+  state.isolate->RemoveGCEpilogueCallback(OnEnd);
+  state.isolate = nullptr;
 }
 
 }  // namespace
@@ -118,14 +128,19 @@ bool IsInContext(v8::Isolate* isolate) { return isolate->InContext(); }
 
 void FollowCollections(void (*callback)()) {
   v8::Isolate::GetCurrent()->AddGCEpilogueCallback(
-      [](v8::Isolate*, v8::GCType, v8::GCCallbackFlags, void* data) {
+      [](v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* data) {
+        // Node takes it down, and has left it for that.
+        if (v8::Isolate::TryGetCurrent() != isolate) return;
         reinterpret_cast<void (*)()>(data)();
       },
       reinterpret_cast<void*>(callback), kCollections);
 }
 
 void SetCollectionListener(CollectionListener* listener) {
-  Follow(v8::Isolate::GetCurrent());
+  if (listener)
+    Follow(v8::Isolate::GetCurrent());
+  else
+    Unfollow();
   state.listener = listener;
 }
 

@@ -34,11 +34,12 @@ class CollectionListener {
   ~CollectionListener() = default;
 };
 
-/// Sets the listener of this thread's isolate; nullptr for none.
+/// Sets the listener of this thread's isolate; nullptr for none, as it must be
+/// when the isolate ends.
 void SetCollectionListener(CollectionListener* listener);
 
 /// @return whether this thread's isolate collects garbage right now, as far as
-/// it was asked for AllocatedBytes before.
+/// it has a listener.
 bool IsCollecting();
 
 /// @return whether this thread is in Collect: V8 allocates there before and
@@ -46,7 +47,7 @@ bool IsCollecting();
 bool IsInCollect();
 
 /// @return the bytes that this thread's isolate has allocated on its heap since
-/// this was first asked.
+/// this was first asked after it had no listener.
 uint64_t AllocatedBytes();
 
 /// @return the isolate of this thread; nullptr when it has none.
