@@ -1,5 +1,7 @@
 #include "recording_mutex.h"
 
+#include <mutex>
+
 #include "peak_meter.h"
 #include "recording.h"
 #include "recursion_guard.h"
@@ -8,14 +10,17 @@ namespace memray_mocha {
 
 void RecordingMutex::lock() {
   const RecursionGuard guard;
-  mutex_.lock();
+  std::unique_lock lock(mutex_);
   TakeEvents();
+  lock.release();
 }
 
 bool RecordingMutex::try_lock() {
   const RecursionGuard guard;
-  if (!mutex_.try_lock()) return false;
+  std::unique_lock lock(mutex_, std::try_to_lock);
+  if (!lock) return false;
   TakeEvents();
+  lock.release();
   return true;
 }
 

@@ -14,6 +14,8 @@
 #include <cstring>
 #include <vector>
 
+#include "cancellation_guard.h"
+
 namespace memray_mocha {
 namespace {
 
@@ -74,6 +76,7 @@ std::string Demangle(const char* name) {
 class MappedFile {
  public:
   explicit MappedFile(const std::string& path) {
+    const CancellationGuard guard;
     const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (file < 0) return;
     struct stat status;

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "cancellation_guard.h"
+
 namespace memray_mocha {
 
 FileSink::FileSink(const std::string& path)
@@ -21,6 +23,7 @@ FileSink::FileSink(int file, const std::string& path)
 }
 
 std::unique_ptr<FileSink> FileSink::Temporary(const std::string& directory) {
+  const CancellationGuard guard;
   std::string path = directory + "/memray-mocha-XXXXXX";
   const int file = ::mkostemp(path.data(), O_CLOEXEC);
   if (file >= 0) ::unlink(path.c_str());
@@ -32,6 +35,7 @@ FileSink::~FileSink() {
 }
 
 void FileSink::Write(const void* data, size_t size_bytes) {
+  const CancellationGuard guard;
   const char* rest = static_cast<const char*>(data);
   while (size_bytes > 0 && error_.empty()) {
     const ssize_t written = ::write(file_, rest, size_bytes);

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "test/cancelled_thread.h"
 #include "test/library/test_library.h"
 
 namespace memray_mocha::test {
@@ -50,6 +51,12 @@ TEST("NativeSymbols: a function of a library without .symtab") {
       AddressOf(reinterpret_cast<char*>(::dlsym(RTLD_DEFAULT, "qsort"))), true);
   EXPECT(symbol.function.find("qsort") != std::string::npos);
   EXPECT(symbol.module.find("libc") != std::string::npos);
+}
+
+TEST("NativeSymbols: a thread is not cancelled while it reads a file") {
+  EXPECT(IsDoneWhenCancelled([] {
+    NativeSymbols::FindVariable("missing", AddressOf(&StaticFunction));
+  }));
 }
 
 TEST("NativeSymbols: the module alone, when that is all that is asked for") {

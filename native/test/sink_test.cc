@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "test/cancelled_thread.h"
 #include "test/test_runner.h"
 
 namespace memray_mocha::test {
@@ -89,6 +90,17 @@ TEST("FileSink: a full disk is an error, and later writes are harmless") {
   sink.Write("y", 1);
   EXPECT_EQUAL(sink.error(), error);
   EXPECT_EQUAL(sink.size_bytes(), 0u);
+}
+
+TEST("FileSink: a thread is not cancelled while it makes or writes a file") {
+  const TemporaryFolder folder;
+  std::unique_ptr<FileSink> sink;
+  EXPECT(IsDoneWhenCancelled([&] {
+    sink = FileSink::Temporary(folder.path);
+    sink->Write("x", 1);
+  }));
+  EXPECT_EQUAL(sink->error(), "");
+  EXPECT_EQUAL(sink->size_bytes(), 1u);
 }
 
 TEST("SpillingSink: small captures never touch the disk") {
