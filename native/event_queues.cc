@@ -3,6 +3,8 @@
 namespace memray_mocha {
 
 void EventQueues::Add(EventQueue* queue) {
+  // First, and for all: to take events then needs no memory.
+  taken_.reserve(queues_.size() + 1);
   queues_.push_back({queue});
   queue->turns_ = &turns_;
 }
@@ -18,6 +20,7 @@ void EventQueues::ForgetThreads() {
 
 /// Finds which events to take: those of the turns so far.
 void EventQueues::FindEnds() {
+  taken_.clear();
   // Who goes on pushing has to take a turn after that.
   const uint64_t last_turn = turns_.fetch_add(1, std::memory_order_relaxed);
   // A thread may be about to push one in an earlier turn still. That can wait

@@ -24,7 +24,7 @@ class EventQueues {
 
   /// Empties all queues of what happened before, and maybe some more.
   /// @param apply called with each event and the number of its thread, none
-  /// before one that happened before it.
+  /// before one that happened before it. When it throws, that event is lost.
   /// @param prepare called with each event before that.
   template <typename Apply, typename Prepare>
   void TakeAll(Apply apply, Prepare prepare) {
@@ -65,7 +65,9 @@ class EventQueues {
   void FindEnds();
 
   std::vector<Known> queues_;
-  std::vector<Known*> taken_;  // those with something to take
+  /// Those with something to take. Not empty only if an event could not be
+  /// applied.
+  std::vector<Known*> taken_;
   /// The last turn that was taken; the first one is nobody's. Alone in its
   /// cache line, since all threads look at it all the time.
   alignas(64) std::atomic<uint64_t> turns_{1};

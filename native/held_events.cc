@@ -50,8 +50,8 @@ HeldEvents::Peak HeldEvents::FindPeak(uint64_t js_bytes) {
 }
 
 void HeldEvents::Grow() {
-  capacity_ = std::max(2 * count_, kInitialEvents);
-  memory_.resize(capacity_);
+  memory_.resize(std::max(2 * count_, kInitialEvents));
+  capacity_ = memory_.size();
 }
 
 /// Marks the allocations and the objects that the collector ended.

@@ -64,6 +64,7 @@ void Recording::Enter(ThreadState* thread) {
 }
 
 std::optional<uint32_t> Recording::StackOf(ThreadState* thread) {
+  if (is_out_of_memory_) return {};
   Enter(thread);
   return recorder_.Record(thread);
 }
@@ -154,6 +155,7 @@ void Recording::EndObject(const MemoryEvent& event) {
 }
 
 void Recording::SetWorkerHeap(ThreadState* thread, uint64_t used_bytes) {
+  if (is_out_of_memory_) return;
   Enter(thread);
   ThreadState::WorkerHeap& known = thread->worker_heap;
   if (known.capture != id) known = {id, used_bytes, 0};
@@ -276,6 +278,7 @@ void Recording::ReleaseEvents() {
 }
 
 uint32_t Recording::FindSampleStack(ThreadState* thread, bool is_program) {
+  if (is_out_of_memory_) return Sample::kNoStack;
   return is_program ? recorder_.Record(thread).value_or(Sample::kNoStack)
                     : recorder_.CompilerStack();
 }
@@ -334,6 +337,7 @@ void Recording::ForgetSamples() {
 
 void Recording::SetLiveByFunction(
     const std::vector<object_sampler::FunctionNode>& nodes) {
+  if (is_out_of_memory_) return;
   const auto stacks = recorder_.RecordFunctions(nodes);
   std::map<uint32_t, SampledMemory> sums;
   for (size_t i = 0; i < nodes.size(); ++i) {
@@ -346,6 +350,10 @@ void Recording::SetLiveByFunction(
 }
 
 std::unique_ptr<Sink> Recording::Finish(const FindOriginals& find_originals) {
+  if (is_out_of_memory_) {
+    sink_->SetError("Could not record what was allocated: out of memory.");
+    return std::move(sink_);
+  }
   recorder_.WriteSymbols(JsCallStacks::OfThisThread(), find_originals);
   writer_.Finish(std::chrono::duration_cast<std::chrono::milliseconds>(
                      Clock::now() - started_at)

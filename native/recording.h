@@ -105,6 +105,9 @@ class Recording {
   const uint64_t id;
   const Clock::time_point started_at = Clock::now();
   const std::string& error() const { return sink_->error(); }
+  /// There is no memory for what was to be recorded. It goes on as far as it
+  /// has to, and is an error when it is finished.
+  void RunOutOfMemory() { is_out_of_memory_ = true; }
   /// Numbers this thread when it is new to the capture.
   void Enter(ThreadState* thread);
 
@@ -169,6 +172,8 @@ class Recording {
   RecordWriter writer_;
   StackRecorder recorder_;
   uint32_t threads_ = 0;
+  /// Nothing is asked of what may be half done then.
+  bool is_out_of_memory_ = false;
 
   LiveBlocks live_;
   std::map<uintptr_t, uintptr_t> mappings_;  // begin to end

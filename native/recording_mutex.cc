@@ -1,6 +1,6 @@
 #include "recording_mutex.h"
 
-#include <mutex>
+#include <new>
 
 #include "peak_meter.h"
 #include "recording.h"
@@ -10,21 +10,28 @@ namespace memray_mocha {
 
 void RecordingMutex::lock() {
   const RecursionGuard guard;
-  std::unique_lock lock(mutex_);
+  mutex_.lock();
   TakeEvents();
-  lock.release();
 }
 
 bool RecordingMutex::try_lock() {
   const RecursionGuard guard;
-  std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock) return false;
+  if (!mutex_.try_lock()) return false;
   TakeEvents();
-  lock.release();
   return true;
 }
 
 void RecordingMutex::TakeEvents() {
+  try {
+    ApplyEvents();
+  } catch (const std::bad_alloc&) {
+    recording_->RunOutOfMemory();
+    Guard(nullptr, nullptr);
+    ApplyEvents();  // the rest is lost
+  }
+}
+
+void RecordingMutex::ApplyEvents() {
   // Without a meter nobody asks what is live.
   if (!meter_) {
     queues_.TakeAll(

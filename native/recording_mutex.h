@@ -33,6 +33,7 @@ class RecordingMutex {
 
  private:
   void TakeEvents();
+  void ApplyEvents();
 
   SpinningMutex mutex_;
   EventQueues queues_;

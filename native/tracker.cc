@@ -370,6 +370,13 @@ void Tracker::OnUnmapping(uintptr_t address, size_t size_bytes) {
 
 void Tracker::OnLibrary() { UnwindRule::ForgetAll(); }
 
+void Tracker::OnOutOfMemory() {
+  std::lock_guard lock(mutex_.without_events());
+  allocation_listener = nullptr;
+  if (recording_) recording_->RunOutOfMemory();
+  mutex_.Guard(nullptr, nullptr);
+}
+
 void* Tracker::Provide(size_t size_bytes, uintptr_t caller) {
   const SamplerSites* sites = settings_.sampler;
   if (!sites || (caller != sites->sample && caller != sites->entry) ||

@@ -103,6 +103,7 @@ class Tracker final : public AllocationListener, public BlockProvider {
   void OnUnmapping(uintptr_t address, size_t size_bytes) override;
   void OnLibrary() override;
   void OnHeapPage() override;
+  void OnOutOfMemory() override;
 
   /// Blocks for what V8's sampler notes of each sample.
   void* Provide(size_t size_bytes, uintptr_t caller) override;

@@ -20,6 +20,8 @@ class Sink {
   virtual uint64_t size_bytes() const = 0;
   /// @return what went wrong, a sentence; empty when nothing did.
   const std::string& error() const { return error_; }
+  /// For who writes and cannot say all.
+  void SetError(const std::string& error) { error_ = error; }
 
  protected:
   std::string error_;

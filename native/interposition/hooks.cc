@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstdint>
+#include <new>
 
 #include "interposition/block_provider.h"
 #include "interposition/installer.h"
@@ -16,21 +17,37 @@
 namespace memray_mocha::hooks {
 namespace {
 
+[[gnu::cold]] void TellOutOfMemory() {
+  if (AllocationListener* listener = allocation_listener)
+    listener->OnOutOfMemory();
+}
+
+/// Runs what is the tracker's work. The program must not see that it ran: errno
+/// stays as it was, and where memory runs out the program may know what to do,
+/// but not what to do about an exception of malloc.
+template <typename Work>
+[[gnu::always_inline]] inline void RunUnseen(Work work) {
+  const int saved_errno = errno;
+  {
+    const RecursionGuard guard;
+    try {
+      work();
+    } catch (const std::bad_alloc&) {
+      TellOutOfMemory();
+    }
+  }
+  errno = saved_errno;
+}
+
 /// Runs `report` with the listener in force, if there is one and this thread is
-/// not working for the tracker itself. The program must not see that it ran:
-/// errno stays as it was.
+/// not working for the tracker itself.
 template <typename Report>
 [[gnu::always_inline]] inline void Notify(Report report) {
   AllocationListener* listener =
       allocation_listener.load(std::memory_order_acquire);
   if (listener == nullptr || RecursionGuard::IsActive()) [[likely]]
     return;
-  const int saved_errno = errno;
-  {
-    RecursionGuard guard;
-    report(listener);
-  }
-  errno = saved_errno;
+  RunUnseen([=] { report(listener); });
 }
 
 uintptr_t Value(const void* address) {
@@ -89,13 +106,8 @@ template <typename Allocate>
   BlockProvider* provider = block_provider.load(std::memory_order_acquire);
   if (provider == nullptr || RecursionGuard::IsActive()) [[likely]]
     return nullptr;
-  const int saved_errno = errno;
-  void* block;
-  {
-    RecursionGuard guard;
-    block = provider->Provide(size, Value(caller));
-  }
-  errno = saved_errno;
+  void* block = nullptr;
+  RunUnseen([&] { block = provider->Provide(size, Value(caller)); });
   return block;
 }
 
@@ -104,12 +116,7 @@ template <typename Allocate>
 [[gnu::always_inline]] inline bool TakeBack(void* address) {
   if (!BlockProvider::IsProvided(address)) [[likely]]
     return false;
-  const int saved_errno = errno;
-  {
-    RecursionGuard guard;
-    BlockProvider::Owner()->TakeBack(address);
-  }
-  errno = saved_errno;
+  RunUnseen([=] { BlockProvider::Owner()->TakeBack(address); });
   return true;
 }
 
@@ -141,18 +148,15 @@ void* NotifyMapping(void* result, const void* hint, size_t size, int protection,
     Notify([](AllocationListener* listener) { listener->OnHeapPage(); });
     return result;
   }
-  const int saved_errno = errno;
   const Reservations::Range range = RangeOf(result, size);
-  {
-    RecursionGuard guard;
+  RunUnseen([=] {
     if (protection != PROT_NONE) {
       ReservationLedger().Remove(range);
     } else if (!(flags & MAP_FIXED) ||
                !ReservationLedger().MakeInaccessible(range)) {
       ReservationLedger().Add(range);
     }
-  }
-  errno = saved_errno;
+  });
   Notify([=](AllocationListener* listener) {
     if (protection == PROT_NONE) {
       listener->OnUnmapping(range.begin, range.size_bytes());
@@ -166,13 +170,8 @@ void* NotifyMapping(void* result, const void* hint, size_t size, int protection,
 
 void NotifyUnmapping(void* address, size_t size) {
   if (RecursionGuard::IsActive()) return;
-  const int saved_errno = errno;
   const Reservations::Range range = RangeOf(address, size);
-  {
-    RecursionGuard guard;
-    ReservationLedger().Remove(range);
-  }
-  errno = saved_errno;
+  RunUnseen([=] { ReservationLedger().Remove(range); });
   Notify([=](AllocationListener* listener) {
     listener->OnUnmapping(range.begin, range.size_bytes());
   });
@@ -313,14 +312,13 @@ int mprotect(void* address, size_t size, int protection) {
   if (result != 0 || RecursionGuard::IsActive()) return result;
   const void* caller = __builtin_return_address(0);
   Reservations::Range changed = RangeOf(address, size);
-  {
-    RecursionGuard guard;
+  RunUnseen([&] {
     if (protection != PROT_NONE) {
       changed = ReservationLedger().MakeAccessible(changed);
     } else if (!ReservationLedger().MakeInaccessible(changed)) {
       changed = {0, 0};
     }
-  }
+  });
   if (changed.IsEmpty()) return result;
   Notify([=](AllocationListener* listener) {
     if (protection == PROT_NONE) {
@@ -338,7 +336,7 @@ void* dlopen(const char* filename, int flags) {
       installer::OpenLibrary(filename, flags, __builtin_return_address(0));
   // Not in a forked child, where nobody may ever give its lock back.
   if (library && !RecursionGuard::IsActive()) {
-    installer::Install();
+    RunUnseen([] { installer::Install(); });
     Notify([](AllocationListener* listener) { listener->OnLibrary(); });
   }
   return library;

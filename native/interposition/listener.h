@@ -12,8 +12,8 @@ namespace memray_mocha {
 /// Told of every allocation and deallocation of the process while it is set.
 ///
 /// Called on whichever thread allocates, with the RecursionGuard held, so an
-/// implementation may allocate. It must not throw, and must not touch V8's
-/// heap.
+/// implementation may allocate. It must not throw anything but std::bad_alloc,
+/// and must not touch V8's heap.
 class AllocationListener {
  public:
   /// A block now exists. Called after the allocator returned it.
@@ -32,6 +32,8 @@ class AllocationListener {
   virtual void OnLibrary() {}
   /// V8 has mapped a page of this thread's isolate's heap.
   virtual void OnHeapPage() {}
+  /// One of these has thrown std::bad_alloc: what it was told is lost.
+  virtual void OnOutOfMemory() {}
 
  protected:
   ~AllocationListener() = default;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <new>
 #include <string>
 #include <thread>
 #include <vector>
@@ -52,6 +53,31 @@ TEST("event queues: give the events of several queues in their order, once") {
   second.Push(AllocationAt(48), SIZE_MAX);
   queues.Remove(&first);
   EXPECT_EQUAL(TakeAll(&queues), "0:48");
+}
+
+TEST("event queues: lose an event that cannot be applied, and no other") {
+  EventQueues queues;
+  EventQueue first;
+  EventQueue second;
+  queues.Add(&first);
+  queues.Add(&second);
+  for (const uintptr_t address : {16, 32}) {
+    first.Push(AllocationAt(address), SIZE_MAX);
+    second.Push(AllocationAt(2 * address), SIZE_MAX);
+  }
+  for (int failures = 0; failures < 2; ++failures) {
+    bool has_thrown = false;
+    try {
+      queues.TakeAll(
+          [](const MemoryEvent&, uint32_t) { throw std::bad_alloc(); },
+          PrepareNothing);
+    } catch (const std::bad_alloc&) {
+      has_thrown = true;
+    }
+    EXPECT(has_thrown);
+  }
+  EXPECT_EQUAL(TakeAll(&queues), "0:32 0:64");
+  EXPECT_EQUAL(TakeAll(&queues), "");
 }
 
 TEST("event queues: one is to be emptied some time before it is full") {

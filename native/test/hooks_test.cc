@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <thread>
 
 #include "interposition/block_provider.h"
@@ -657,6 +658,45 @@ TEST("Hooks: what is not provided is the allocator's") {
     library->Call<void>("call_delete", other_size);
     library->Call<void>("call_delete", of_tracker);
     EXPECT_EQUAL(provider.taken_back, 0);
+  }
+}
+
+/// Has no memory for anything.
+class FailingListener final : public AllocationListener {
+ public:
+  void OnAllocation(uintptr_t, size_t, Allocator, uintptr_t) override {
+    Fail();
+  }
+  void OnDeallocation(uintptr_t) override { Fail(); }
+  void OnMapping(uintptr_t, size_t, Allocator, uintptr_t) override { Fail(); }
+  void OnUnmapping(uintptr_t, size_t) override { Fail(); }
+  void OnOutOfMemory() override { ++failures; }
+
+  int failures = 0;
+
+ private:
+  static void Fail() {
+    errno = ENOMEM;
+    throw std::bad_alloc();
+  }
+};
+
+TEST("Hooks: a listener that has no memory is told so, and the program not") {
+  FOR_EACH_LIBRARY(library) {
+    const auto allocate = library->Find<void*(size_t)>("call_malloc");
+    const auto free = library->Find<void(void*)>("call_free");
+    FailingListener listener;
+    installer::Install();
+    allocation_listener = &listener;
+    errno = 0;
+    void* address = allocate(24);
+    const int error = errno;
+    free(address);
+    allocation_listener = nullptr;
+    EXPECT(address);
+    EXPECT_EQUAL(error, 0);
+    EXPECT_EQUAL(listener.failures, 2);
+    EXPECT(!RecursionGuard::IsActive());
   }
 }
 

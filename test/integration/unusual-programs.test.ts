@@ -1,0 +1,26 @@
+// What programs do to a process that few do: it goes on as without the plugin.
+import assert from 'node:assert/strict';
+import { buildFixtureAddon, fixtureAddon } from '../helpers/fixture-addon';
+import { withProject } from '../helpers/mocha-project';
+
+const setting = `
+  const assert = require('node:assert/strict');
+  const addon = require(${JSON.stringify(fixtureAddon)});`;
+
+describe('a program', function () {
+  before(buildFixtureAddon);
+
+  it('that goes on where malloc has no memory does so, and is told what was not measured', function () {
+    const source = `${setting}
+      it('exhausts', () => assert.ok(addon.exhaust(100e6, 1e6) > 0));
+      it('is limited', () => addon.exhaust(100e6, 1e6)).limitMemory('1 GB');
+      it('next', () => { addon.allocate(3e6); addon.release(); });`;
+    for (const args of [[], ['--memray-native']]) {
+      const { stdout, stderr, result } = withProject(source, (project) => project.measure(args));
+      const reason = 'Error: Could not record what was allocated: out of memory.';
+      assert.ok(stdout.includes(`Could not measure a.test.js > exhausts: ${reason}`), stdout + stderr);
+      assert.match(stdout, /2 passing[^]*1 failing[^]*is limited:\s+Error: Could not record/);
+      assert.ok(result('next').peak.bytes >= 3e6);
+    }
+  });
+});
