@@ -22,9 +22,6 @@ class RecursionGuard {
   /// @return what it was before.
   static bool Set(bool active) { return std::exchange(active_, active); }
 
-  /// Leaves the current thread to itself for good.
-  static void ActivateForever() { active_ = true; }
-
  private:
   [[gnu::tls_model("initial-exec")]] static inline thread_local bool active_ =
       false;

@@ -8,6 +8,7 @@
 #include "call_stack/unwind_rule.h"
 #include "capture/sink.h"
 #include "event_queue.h"
+#include "interposition/hook_switches.h"
 #include "interposition/installer.h"
 #include "js_heap/heap.h"
 #include "js_heap/object_sampler.h"
@@ -53,21 +54,13 @@ bool IsCollector(const ThreadState& thread) {
   return heap::IsCollecting() || thread.is_v8_helper;
 }
 
+/// A forked child shares neither the tracker's lock nor its file: it goes
+/// untracked.
+bool IsInChild() { return !hook_switches.is_on; }
+
 }  // namespace
 
-Tracker::Tracker() {
-  pthread_atfork(nullptr, nullptr, [] { Get().StopInChild(); });
-  ThreadState::at_end = EndThread;
-}
-
-/// A forked child shares neither the tracker's lock nor its file: it goes
-/// untracked. Its hooks must not take a lock either that another thread held.
-void Tracker::StopInChild() {
-  allocation_listener = nullptr;
-  block_provider = nullptr;
-  is_in_child_ = true;
-  RecursionGuard::ActivateForever();
-}
+Tracker::Tracker() { ThreadState::at_end = EndThread; }
 
 Tracker& Tracker::Get() {
   static Tracker& tracker = *new Tracker;
@@ -191,6 +184,11 @@ void Tracker::Mark() {
 }
 
 std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
+  if (IsInChild()) {
+    auto capture = std::make_unique<SpillingSink>("");
+    capture->SetError("Could not record what a forked child allocated.");
+    return capture;
+  }
   if (meter_) {
     meter_->LookAtEnd();
     meter_->UpdateLive();
@@ -346,6 +344,7 @@ void Tracker::LookAtWorkerHeap() {
 }
 
 void Tracker::EndThread(ThreadState* thread) {
+  if (IsInChild()) return;
   Tracker& tracker = Get();
   std::lock_guard lock(tracker.mutex_);
   if (tracker.recording_) tracker.recording_->EndWorkerHeap(thread);
@@ -399,7 +398,7 @@ void* Tracker::Provide(size_t size_bytes, uintptr_t caller) {
 void Tracker::TakeBack(void* block) {
   // V8 frees its samples where it took them. Were it ever different, some
   // memory would be lost, and nothing else.
-  if (is_in_child_ || pthread_self() != sampling_thread_) return;
+  if (IsInChild() || pthread_self() != sampling_thread_) return;
   const Sample* sample = sample_memory_->FindSample(block);
   if (sample && recording_) {
     recording_->RemoveSample(sample);
@@ -452,7 +451,7 @@ void Tracker::RequestLook(std::unique_lock<RecordingMutex> lock) {
 
 void Tracker::Look(v8::Isolate*, void* recording_id) {
   Tracker& tracker = Get();
-  if (!tracker.recording_ ||
+  if (IsInChild() || !tracker.recording_ ||
       tracker.recording_->id != reinterpret_cast<uint64_t>(recording_id))
     return;
   {

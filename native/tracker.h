@@ -113,7 +113,6 @@ class Tracker final : public AllocationListener, public BlockProvider {
   Tracker();
   ~Tracker() = delete;
 
-  void StopInChild();
   /// Takes the call stack of this thread, which has just allocated.
   /// @return nullptr when V8 allocates for itself.
   ThreadState* TakeCallStack(uintptr_t caller, bool with_native_frames) const;
@@ -152,7 +151,6 @@ class Tracker final : public AllocationListener, public BlockProvider {
   // Of the thread that samples.
   SampleMemory* sample_memory_ = nullptr;
   pthread_t sampling_thread_;
-  bool is_in_child_ = false;
   uint64_t unseen_js_bytes_ = 0;
 };
 

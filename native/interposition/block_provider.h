@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "interposition/hook_switches.h"
+
 namespace memray_mocha {
 
 /// Gives blocks in place of the allocator's to some callers of operator new.
@@ -42,7 +44,8 @@ class BlockProvider {
 };
 
 /// The provider in force, or nullptr: then operator new does not ask.
-inline std::atomic<BlockProvider*> block_provider{nullptr};
+inline constexpr std::atomic<BlockProvider*>& block_provider =
+    hook_switches.provider;
 
 }  // namespace memray_mocha
 

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "interposition/hook_switches.h"
 #include "interposition/hooks.h"
 #include "interposition/installer.h"
 #include "recursion_guard.h"
@@ -290,6 +291,7 @@ void Install() {
   const RecursionGuard guard;
   // Now, for the dynamic linker cannot be asked while it is walked.
   RealFunction(kHooks[0]);
+  hook_switches.TurnOn();
   State& state = GetState();
   std::lock_guard lock(state.mutex);
   // dlpi_adds and dlpi_subs are the same on every call of one iteration.

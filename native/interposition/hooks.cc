@@ -1,11 +1,15 @@
 #include "interposition/hooks.h"
 
+#include <pthread.h>
+
 #include <cerrno>
 #include <cstdarg>
 #include <cstdint>
+#include <mutex>
 #include <new>
 
 #include "interposition/block_provider.h"
+#include "interposition/hook_switches.h"
 #include "interposition/installer.h"
 #include "interposition/listener.h"
 #include "interposition/reservations.h"
@@ -14,7 +18,19 @@
 // The calls to ::malloc and so on in this file are the real ones: the installer
 // never patches the module it is in.
 
-namespace memray_mocha::hooks {
+namespace memray_mocha {
+
+void HookSwitches::TurnOn() {
+  static std::once_flag is_prepared;
+  std::call_once(is_prepared, [this] {
+    if (::madvise(this, sizeof *this, MADV_WIPEONFORK) == 0) return;
+    // Before Linux 4.14. Then it works for fork() only.
+    pthread_atfork(nullptr, nullptr, [] { new (&hook_switches) HookSwitches; });
+  });
+  is_on = true;
+}
+
+namespace hooks {
 namespace {
 
 [[gnu::cold]] void TellOutOfMemory() {
@@ -48,6 +64,12 @@ template <typename Report>
   if (listener == nullptr || RecursionGuard::IsActive()) [[likely]]
     return;
   RunUnseen([=] { report(listener); });
+}
+
+/// Whether to keep account of what this thread does now, listener or not.
+bool IsOfProgram() {
+  return hook_switches.is_on.load(std::memory_order_relaxed) &&
+         !RecursionGuard::IsActive();
 }
 
 uintptr_t Value(const void* address) {
@@ -143,7 +165,7 @@ bool IsPageOfV8Heap(const void* hint, int flags, const void* caller) {
 
 void* NotifyMapping(void* result, const void* hint, size_t size, int protection,
                     int flags, const void* caller) {
-  if (result == MAP_FAILED || RecursionGuard::IsActive()) return result;
+  if (result == MAP_FAILED || !IsOfProgram()) return result;
   if (IsPageOfV8Heap(hint, flags, caller)) {
     Notify([](AllocationListener* listener) { listener->OnHeapPage(); });
     return result;
@@ -169,7 +191,7 @@ void* NotifyMapping(void* result, const void* hint, size_t size, int protection,
 }
 
 void NotifyUnmapping(void* address, size_t size) {
-  if (RecursionGuard::IsActive()) return;
+  if (!IsOfProgram()) return;
   const Reservations::Range range = RangeOf(address, size);
   RunUnseen([=] { ReservationLedger().Remove(range); });
   Notify([=](AllocationListener* listener) {
@@ -309,7 +331,7 @@ void* mremap(void* address, size_t old_size, size_t new_size, int flags,
 
 int mprotect(void* address, size_t size, int protection) {
   const int result = ::mprotect(address, size, protection);
-  if (result != 0 || RecursionGuard::IsActive()) return result;
+  if (result != 0 || !IsOfProgram()) return result;
   const void* caller = __builtin_return_address(0);
   Reservations::Range changed = RangeOf(address, size);
   RunUnseen([&] {
@@ -334,12 +356,12 @@ int mprotect(void* address, size_t size, int protection) {
 void* dlopen(const char* filename, int flags) {
   void* library =
       installer::OpenLibrary(filename, flags, __builtin_return_address(0));
-  // Not in a forked child, where nobody may ever give its lock back.
-  if (library && !RecursionGuard::IsActive()) {
+  if (library && IsOfProgram()) {
     RunUnseen([] { installer::Install(); });
     Notify([](AllocationListener* listener) { listener->OnLibrary(); });
   }
   return library;
 }
 
-}  // namespace memray_mocha::hooks
+}  // namespace hooks
+}  // namespace memray_mocha

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "allocator.h"
+#include "interposition/hook_switches.h"
 
 namespace memray_mocha {
 
@@ -41,7 +42,8 @@ class AllocationListener {
 
 /// The listener in force, or nullptr: then every hook is one load, one
 /// predictable branch and a jump to the allocator.
-inline std::atomic<AllocationListener*> allocation_listener{nullptr};
+inline constexpr std::atomic<AllocationListener*>& allocation_listener =
+    hook_switches.listener;
 
 }  // namespace memray_mocha
 

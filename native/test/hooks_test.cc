@@ -1,6 +1,7 @@
 #include "interposition/hooks.h"
 
 #include <malloc.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <thread>
 
 #include "interposition/block_provider.h"
+#include "interposition/hook_switches.h"
 #include "recursion_guard.h"
 #include "sample_memory.h"
 #include "test/library/test_library.h"
@@ -700,21 +702,30 @@ TEST("Hooks: a listener that has no memory is told so, and the program not") {
   }
 }
 
-TEST("Hooks: a forked child goes on without trouble") {
-  FOR_EACH_LIBRARY(library) {
-    RecordingListener listener;
-    installer::Install();
-    allocation_listener = &listener;
-    const pid_t child = ::fork();
-    if (child == 0) {
-      library->Call<void>("call_free",
-                          library->Call<void*>("call_malloc", size_t{24}));
-      ::_exit(0);
+/// In a forked child.
+/// @return whether hooks tell nobody, and take no lock.
+bool IsLeftAlone(const TestLibrary& library, const Events& events) {
+  library.Call<void>("call_free",
+                     library.Call<void*>("call_malloc", size_t{24}));
+  return events.empty() && !hook_switches.is_on && !allocation_listener &&
+         !block_provider;
+}
+
+TEST("Hooks: a forked child goes on without trouble, however it is forked") {
+  for (const bool by_system_call : {false, true}) {
+    FOR_EACH_LIBRARY(library) {
+      RecordingListener listener;
+      installer::Install();
+      allocation_listener = &listener;
+      const auto child =
+          static_cast<pid_t>(by_system_call ? ::syscall(SYS_fork) : ::fork());
+      if (child == 0) ::_exit(IsLeftAlone(*library, listener.events) ? 0 : 1);
+      allocation_listener = nullptr;
+      int status = -1;
+      ::waitpid(child, &status, 0);
+      EXPECT_EQUAL(status, 0);
+      EXPECT(hook_switches.is_on);
     }
-    allocation_listener = nullptr;
-    int status = -1;
-    ::waitpid(child, &status, 0);
-    EXPECT_EQUAL(status, 0);
   }
 }
 
