@@ -363,5 +363,12 @@ void* dlopen(const char* filename, int flags) {
   return library;
 }
 
+int dlclose(void* library) {
+  const int result = ::dlclose(library);
+  // At once: the constructors of one that is loaded in its place may allocate.
+  Notify([](AllocationListener* listener) { listener->OnLibrary(); });
+  return result;
+}
+
 }  // namespace hooks
 }  // namespace memray_mocha

@@ -53,7 +53,8 @@ void* _ZnamRKSt9nothrow_t(size_t size, const void* tag);
     (void* address, size_t old_size, size_t new_size, int flags,              \
      void* new_address))                                                      \
   V(int, mprotect, (void* address, size_t size, int protection))              \
-  V(void*, dlopen, (const char* filename, int flags))
+  V(void*, dlopen, (const char* filename, int flags))                         \
+  V(int, dlclose, (void* library))
 
 namespace memray_mocha::hooks {
 

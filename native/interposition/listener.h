@@ -29,7 +29,7 @@ class AllocationListener {
                          Allocator allocator, uintptr_t caller) = 0;
   /// The pages of [address, address + size) no longer are.
   virtual void OnUnmapping(uintptr_t address, size_t size_bytes) = 0;
-  /// A library is loaded, maybe where another one was.
+  /// A library is loaded, maybe where another one was, or unloaded.
   virtual void OnLibrary() {}
   /// V8 has mapped a page of this thread's isolate's heap.
   virtual void OnHeapPage() {}

@@ -268,6 +268,21 @@ TEST("Installer: libraries come and go 200 times") {
   EXPECT(SeesMalloc(opener));
 }
 
+TEST("Installer: a listener is told when libraries come and go") {
+  const TestLibrary opener("memray_mocha_test_now");
+  const std::string path = TestLibrary::PathOf("memray_mocha_test_late");
+  installer::Install();
+  RecordingListener listener;
+  allocation_listener = &listener;
+  void* late = opener.Call<void*>("call_dlopen", path.c_str());
+  const int after_dlopen = listener.library_changes;
+  const int error = opener.Call<int>("call_dlclose", late);
+  allocation_listener = nullptr;
+  EXPECT_EQUAL(after_dlopen, 1);
+  EXPECT_EQUAL(error, 0);
+  EXPECT_EQUAL(listener.library_changes, 2);
+}
+
 TEST("Installer: the platform is supported") {
   EXPECT_EQUAL(installer::UnsupportedReason(), "");
 }

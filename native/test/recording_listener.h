@@ -71,8 +71,10 @@ class RecordingListener final : public AllocationListener {
   void OnUnmapping(uintptr_t address, size_t size) override {
     events.push_back({Event::kUnmapping, address, size, {}});
   }
+  void OnLibrary() override { ++library_changes; }
 
   Events events;
+  int library_changes = 0;
 };
 
 /// @return what a listener is told while `action` runs with the hooks in place.

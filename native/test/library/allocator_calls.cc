@@ -79,6 +79,7 @@ EXPORT int call_mprotect(void* address, size_t size, int protection) {
   return mprotect(address, size, protection);
 }
 EXPORT void* call_dlopen(const char* file) { return dlopen(file, RTLD_LAZY); }
+EXPORT int call_dlclose(void* library) { return dlclose(library); }
 
 // Pointers in data, as OpenSSL and libuv keep them: R_X86_64_64 relocations.
 using Allocate = void* (*)(size_t);
