@@ -78,6 +78,8 @@
       'native/test/test_runner.cc',
       'native/test/x64_instruction_test.cc',
     ],
+    # The installer reads from its own slots what the hooks call.
+    'ldflags_of_hooks': ['-Wl,-z,now'],
     'cflags_of_test_libraries': [
       # Every call stays a call, from where it stands.
       '-fno-builtin',
@@ -110,7 +112,7 @@
           'sources': ['<@(core_sources)', '<@(addon_sources)'],
           'libraries': ['-ldl', '-lpthread'],
           # Node unloads what only a worker had loaded when that ends. The hooks must stay.
-          'ldflags': ['-Wl,-z,nodelete'],
+          'ldflags': ['-Wl,-z,nodelete', '<@(ldflags_of_hooks)'],
         }, {
           'sources': ['<@(unsupported_sources)'],
         }],
@@ -125,8 +127,10 @@
           'target_name': 'memray_mocha_tests',
           'type': 'executable',
           'sources': ['<@(core_sources)', '<@(test_sources)'],
+          'ldflags': ['<@(ldflags_of_hooks)'],
           'libraries': ['-ldl', '-lpthread'],
           'dependencies': [
+            'memray_mocha_test_deep',
             'memray_mocha_test_late',
             'memray_mocha_test_lazy',
             'memray_mocha_test_now',
@@ -155,6 +159,19 @@
         {
           'target_name': 'memray_mocha_test_late',
           'sources': ['native/test/library/late.cc'],
+        },
+        {
+          # To be opened with RTLD_DEEPBIND.
+          'target_name': 'memray_mocha_test_deep',
+          'sources': ['native/test/library/late.cc'],
+          'ldflags': ['-Wl,-z,now', '<@(ldflags_of_test_libraries)'],
+          'libraries': ['<(PRODUCT_DIR)/memray_mocha_test_own_allocator.node'],
+          'dependencies': ['memray_mocha_test_own_allocator'],
+        },
+        {
+          'target_name': 'memray_mocha_test_own_allocator',
+          'sources': ['native/test/library/own_allocator.cc'],
+          'cflags_cc!': ['-fvisibility=hidden'],
         },
         {
           'target_name': 'memray_mocha_test_weak',

@@ -68,6 +68,9 @@ void* RealFunction(const Hook& hook) {
   return functions[&hook - kHooks];
 }
 
+/// Whether it gives or takes a block of the allocator.
+bool IsOfBlocks(const Hook& hook) { return &hook < FindHook("mmap"); }
+
 struct Slot {
   void** address;
   void* original;
@@ -237,10 +240,51 @@ bool IsOfDynamicLinker(const dl_phdr_info& module) {
          name.find("linux-vdso") != name.npos;
 }
 
+/// @return what the hook itself calls, to which the dynamic linker has bound
+/// this module; nullptr when it is not bound to any. Where the program has the
+/// function's address in its code, another one is found by name.
+void* CalledFunction(const Hook& hook) {
+  static const std::array<void*, kHookCount> functions = [] {
+    std::array<void*, kHookCount> found{};
+    ForEachModule([&](const dl_phdr_info& module) {
+      if (!Contains(module, &state_marker)) return false;
+      DynamicSection(module).ForEachHookedSlot(
+          [&](void** slot, const Hook& hook, bool is_variable) {
+            if (!is_variable) found[&hook - kHooks] = *slot;
+          });
+      return true;
+    });
+    return found;
+  }();
+  return functions[&hook - kHooks];
+}
+
+/// Whether a slot leads to the function that the hook calls, or is not bound
+/// yet: then it leads to where it is bound, in the module itself.
+bool IsReal(const dl_phdr_info& module, const void* value, const Hook& hook) {
+  const void* called = CalledFunction(hook);
+  return !called || value == called || value == RealFunction(hook) ||
+         Contains(module, value);
+}
+
 /// Nothing is put into a slot that is empty, because the function is missing,
 /// or into a variable in which the program has an allocator of its own by now.
-bool IsPatchable(const void* value, const Hook& hook, bool is_variable) {
-  return value && (!is_variable || value == RealFunction(hook));
+bool IsPatchable(const dl_phdr_info& module, const void* value,
+                 const Hook& hook, bool is_variable) {
+  return value && (is_variable ? value == RealFunction(hook)
+                               : IsReal(module, value, hook));
+}
+
+/// Whether blocks of a module come from another allocator than the one that
+/// hooks call, as they do where it was opened with RTLD_DEEPBIND.
+bool HasOwnAllocator(const dl_phdr_info& module) {
+  bool is_found = false;
+  DynamicSection(module).ForEachHookedSlot(
+      [&](void** slot, const Hook& hook, bool is_variable) {
+        is_found |= !is_variable && IsOfBlocks(hook) && *slot &&
+                    *slot != hook.function && !IsReal(module, *slot, hook);
+      });
+  return is_found;
 }
 
 void Write(const dl_phdr_info& module, const std::vector<Slot>& values) {
@@ -255,13 +299,14 @@ void Write(const dl_phdr_info& module, const std::vector<Slot>& values) {
 ///     may have been another.
 Module Patch(const dl_phdr_info& module, const Module* known) {
   Module patched{module.dlpi_addr, {}};
+  if (HasOwnAllocator(module)) return patched;
   std::vector<Slot> hooked;
   DynamicSection(module).ForEachHookedSlot(
       [&](void** slot, const Hook& hook, bool is_variable) {
         if (*slot == hook.function) {
           void* original = known ? known->OriginalOf(slot) : nullptr;
           if (original) patched.slots.push_back({slot, original});
-        } else if (IsPatchable(*slot, hook, is_variable)) {
+        } else if (IsPatchable(module, *slot, hook, is_variable)) {
           patched.slots.push_back({slot, *slot});
           hooked.push_back({slot, hook.function});
         }
@@ -291,6 +336,7 @@ void Install() {
   const RecursionGuard guard;
   // Now, for the dynamic linker cannot be asked while it is walked.
   RealFunction(kHooks[0]);
+  CalledFunction(kHooks[0]);
   hook_switches.TurnOn();
   State& state = GetState();
   std::lock_guard lock(state.mutex);

@@ -180,6 +180,19 @@ TEST(
   }
 }
 
+TEST("Installer: a library with an allocator of its own is left alone") {
+  installer::Uninstall();
+  const TestLibrary library("memray_mocha_test_deep", RTLD_NOW | RTLD_DEEPBIND);
+  auto* call = library.Find<void*(size_t)>("call_malloc_late");
+  void* own = call(24);
+  const Bytes before = DataOf(library);
+  installer::Install();
+  EXPECT(DataOf(library) == before);
+  EXPECT_EQUAL(call(24), own);
+  // And only that one.
+  EXPECT(SeesMalloc(TestLibrary("memray_mocha_test_late"), "call_malloc_late"));
+}
+
 TEST("Installer: a library that is loaded later is seen, opened by its path") {
   const TestLibrary opener("memray_mocha_test_now");
   installer::Install();
