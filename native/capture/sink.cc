@@ -1,6 +1,7 @@
 #include "capture/sink.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +12,20 @@
 #include "cancellation_guard.h"
 
 namespace memray_mocha {
+namespace {
+
+/// Moves a descriptor to where no program comes that opens some files: one that
+/// closes a descriptor twice, or all that it did not expect, else closes ours
+/// or, worse, has its next file in the place of it.
+int MoveUp(int file) {
+  constexpr int kLeast = 900;  // of the 1024 that are the least to be allowed
+  const int moved = ::fcntl(file, F_DUPFD_CLOEXEC, kLeast);
+  if (moved < 0) return file;
+  ::close(file);
+  return moved;
+}
+
+}  // namespace
 
 FileSink::FileSink(const std::string& path)
     : FileSink(
@@ -19,7 +34,15 @@ FileSink::FileSink(const std::string& path)
 
 FileSink::FileSink(int file, const std::string& path)
     : file_(file), path_(path) {
-  if (file_ < 0) Fail("create");
+  if (file_ < 0) {
+    Fail("create");
+    return;
+  }
+  file_ = MoveUp(file_);
+  struct stat status {};
+  ::fstat(file_, &status);
+  device_ = status.st_dev;
+  inode_ = status.st_ino;
 }
 
 std::unique_ptr<FileSink> FileSink::Temporary(const std::string& directory) {
@@ -31,11 +54,12 @@ std::unique_ptr<FileSink> FileSink::Temporary(const std::string& directory) {
 }
 
 FileSink::~FileSink() {
-  if (file_ >= 0) ::close(file_);
+  if (HasFile()) ::close(file_);
 }
 
 void FileSink::Write(const void* data, size_t size_bytes) {
   const CancellationGuard guard;
+  if (!HasFile()) return;
   const char* rest = static_cast<const char*>(data);
   while (size_bytes > 0 && error_.empty()) {
     const ssize_t written = ::write(file_, rest, size_bytes);
@@ -50,6 +74,7 @@ void FileSink::Write(const void* data, size_t size_bytes) {
 }
 
 size_t FileSink::Read(uint64_t offset, void* target, size_t size_bytes) {
+  if (!HasFile()) return 0;
   size_t total = 0;
   while (total < size_bytes) {
     const ssize_t count = ::pread(file_, static_cast<char*>(target) + total,
@@ -60,6 +85,21 @@ size_t FileSink::Read(uint64_t offset, void* target, size_t size_bytes) {
     total += count;
   }
   return total;
+}
+
+/// @return whether the descriptor is of the file still.
+bool FileSink::HasFile() {
+  struct stat status;
+  if (::fstat(file_, &status) == 0 && status.st_dev == device_ &&
+      status.st_ino == inode_) {
+    return true;
+  }
+  file_ = -1;
+  if (error_.empty()) {
+    error_ = "Could not use the capture file " + path_ +
+             ": the program has closed its descriptor.";
+  }
+  return false;
 }
 
 void FileSink::Fail(const std::string& what) {

@@ -1,6 +1,8 @@
 #ifndef NATIVE_CAPTURE_SINK_H_
 #define NATIVE_CAPTURE_SINK_H_
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -42,8 +44,12 @@ class FileSink final : public Sink {
  private:
   FileSink(int file, const std::string& path);
   void Fail(const std::string& what);
+  bool HasFile();
 
   int file_;
+  // Of the file, to know it again.
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
   std::string path_;
   uint64_t size_bytes_ = 0;
 };

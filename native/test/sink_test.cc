@@ -1,5 +1,6 @@
 #include "capture/sink.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <unistd.h>
 
@@ -90,6 +91,55 @@ TEST("FileSink: a full disk is an error, and later writes are harmless") {
   sink.Write("y", 1);
   EXPECT_EQUAL(sink.error(), error);
   EXPECT_EQUAL(sink.size_bytes(), 0u);
+}
+
+/// @return the descriptor by which this process has that file open; -1 for
+/// none.
+int DescriptorOf(const std::string& path) {
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    std::error_code error;
+    if (fs::read_symlink(entry, error) == path)
+      return std::stoi(entry.path().filename());
+  }
+  return -1;
+}
+
+int LowestFreeDescriptor() {
+  const int lowest = ::dup(STDOUT_FILENO);
+  ::close(lowest);
+  return lowest;
+}
+
+TEST("FileSink: its descriptor is not the one that the program gets next") {
+  const TemporaryFolder folder;
+  const int lowest = LowestFreeDescriptor();
+  const FileSink sink(folder.path + "/capture.bin");
+  EXPECT_EQUAL(LowestFreeDescriptor(), lowest);
+}
+
+TEST("FileSink: a file that the program has in place of it stays as it is") {
+  const TemporaryFolder folder;
+  const std::string path = folder.path + "/capture.bin";
+  const std::string other = folder.path + "/other.txt";
+  const int file = ::open(other.c_str(), O_RDWR | O_CREAT, 0600);
+  int taken;
+  {
+    FileSink sink(path);
+    sink.Write("x", 1);
+    taken = DescriptorOf(path);
+    EXPECT(taken >= 0);
+    ::dup2(file, taken);
+    sink.Write("y", 1);
+    const std::string error = "Could not use the capture file " + path +
+                              ": the program has closed its descriptor.";
+    EXPECT_EQUAL(sink.error(), error);
+    char byte;
+    EXPECT_EQUAL(sink.Read(0, &byte, 1), 0u);
+    EXPECT_EQUAL(sink.size_bytes(), 1u);
+  }
+  EXPECT_EQUAL(fs::file_size(other), 0u);
+  EXPECT_EQUAL(::close(taken), 0);
+  ::close(file);
 }
 
 TEST("FileSink: a thread is not cancelled while it makes or writes a file") {
