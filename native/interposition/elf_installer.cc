@@ -15,6 +15,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "interposition/hook_switches.h"
@@ -339,21 +340,25 @@ void Install() {
   CalledFunction(kHooks[0]);
   hook_switches.TurnOn();
   State& state = GetState();
-  std::lock_guard lock(state.mutex);
-  // dlpi_adds and dlpi_subs are the same on every call of one iteration.
-  uint64_t additions = 0, removals = 0;
+  // Taken with the dynamic linker's lock, and not before: a program that opens
+  // a library in a callback of dl_iterate_phdr has that already.
+  std::unique_lock lock(state.mutex, std::defer_lock);
+  bool is_known_valid = false;
+  std::vector<Module> known;
   ForEachModule([&](const dl_phdr_info& module) {
-    additions = module.dlpi_adds;
-    removals = module.dlpi_subs;
-    return true;
-  });
-  if (additions == state.additions && removals == state.removals) return;
-  // After a dlclose an address we know may be another module's: look at all
-  // anew.
-  const bool is_known_valid = removals == state.removals;
-  std::vector<Module> known = std::move(state.modules);
-  state.modules.clear();
-  ForEachModule([&](const dl_phdr_info& module) {
+    if (!lock.owns_lock()) {
+      lock.lock();
+      // The same on every call of one iteration.
+      const uint64_t additions = module.dlpi_adds, removals = module.dlpi_subs;
+      if (additions == state.additions && removals == state.removals)
+        return true;
+      // After a dlclose an address we know may be another module's: look at all
+      // anew.
+      is_known_valid = removals == state.removals;
+      known = std::exchange(state.modules, {});
+      state.additions = additions;
+      state.removals = removals;
+    }
     if (IsOfDynamicLinker(module) || Contains(module, &state_marker))
       return false;
     const auto found = std::find_if(
@@ -367,15 +372,14 @@ void Install() {
         Patch(module, found == known.end() ? nullptr : &*found));
     return false;
   });
-  state.additions = additions;
-  state.removals = removals;
 }
 
 void Uninstall() {
   const RecursionGuard guard;
   State& state = GetState();
-  std::lock_guard lock(state.mutex);
+  std::unique_lock lock(state.mutex, std::defer_lock);
   ForEachModule([&](const dl_phdr_info& module) {
+    if (!lock.owns_lock()) lock.lock();
     for (const Module& patched : state.modules) {
       if (patched.base == module.dlpi_addr) Restore(module, patched);
     }
