@@ -11,6 +11,11 @@ namespace memray_mocha {
 /// Takes the native call stacks of one thread, by rules read from the unwind
 /// tables once for each address.
 ///
+/// A stack has to end in what the tables, or that there are none, tell to be
+/// its end, as every unwinder expects it. One that a program has made by hand,
+/// and begun in the midst of a function that has a caller, is read beyond:
+/// nothing cheap tells where the memory of any stack ends.
+///
 /// A call stack has its outer frames in common with the one before, most often.
 /// To follow them takes one rule and one load after the other. So each step of
 /// the last walk is kept, with the words of the stack that it read: where the
