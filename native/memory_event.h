@@ -34,7 +34,11 @@ struct MemoryEvent {
   uint32_t stack = 0;
   /// Of an object, that of its Sample.
   uintptr_t address;
-  size_t size_bytes = 0;
+  union {
+    size_t size_bytes = 0;
+    /// Of a deallocation: where it was called from.
+    uintptr_t caller;
+  };
   /// Tells the order of the events of all threads: see EventQueue.
   uint64_t turn = 0;
 };

@@ -26,6 +26,9 @@ std::unique_ptr<Sink> MakeSink(const TrackingOptions& options) {
 
 constexpr uint32_t kFirstThread = 1;
 
+/// So large is nothing else that V8's helper threads free of the program's.
+constexpr uint64_t kMinBufferBytes = 4096;
+
 CaptureHeader MakeHeader(const TrackingOptions& options) {
   uint16_t flags = 0;
   if (options.native) flags |= records::kFlagNative;
@@ -75,7 +78,7 @@ void Recording::Apply(const MemoryEvent& event, uint32_t thread) {
     case EventKind::kAllocation:
       return Allocate(event, thread);
     case EventKind::kDeallocation:
-      return Deallocate(event);
+      return Deallocate(event, thread);
     case EventKind::kMapping:
       return Map(event, thread);
     case EventKind::kUnmapping:
@@ -105,12 +108,18 @@ void Recording::Allocate(const MemoryEvent& event, uint32_t thread) {
        .added_bytes = static_cast<int64_t>(live_.bytes() - before)});
 }
 
-void Recording::Deallocate(const MemoryEvent& event) {
+void Recording::Deallocate(const MemoryEvent& event, uint32_t thread) {
   if (!sampler_) return writer_.WriteDeallocation(event.address);
   const LiveBlocks::Block block = live_.Erase(event.address);
   if (block.address == 0) return;  // from before, or not the program's
+  // Both helper threads and the main thread free the memory of dead
+  // ArrayBuffers, the latter at times that V8 does not tell of.
+  if (event.by_collector && thread != kFirstThread &&
+      block.bytes >= kMinBufferBytes)
+    buffer_freer_ = event.caller;
+  const bool by_collector = event.by_collector || event.caller == buffer_freer_;
   Put({.kind = EventKind::kDeallocation,
-       .is_garbage = event.by_collector && !block.is_of_other_thread,
+       .is_garbage = by_collector && !block.is_of_other_thread,
        .address = event.address,
        .added_bytes = -static_cast<int64_t>(block.bytes)});
 }

@@ -147,7 +147,7 @@ class Recording {
   static constexpr size_t kMaxHeldEvents = size_t{1} << 17;
 
   void Allocate(const MemoryEvent& event, uint32_t thread);
-  void Deallocate(const MemoryEvent& event);
+  void Deallocate(const MemoryEvent& event, uint32_t thread);
   void Map(const MemoryEvent& event, uint32_t thread);
   void Unmap(const MemoryEvent& event);
   void AddObject(const MemoryEvent& event);
@@ -175,6 +175,9 @@ class Recording {
   /// Nothing is asked of what may be half done then.
   bool is_out_of_memory_ = false;
 
+  /// Where V8 frees the memory of ArrayBuffers, in every recording; 0 while
+  /// that is not known. Under the lock.
+  static inline uintptr_t buffer_freer_ = 0;
   LiveBlocks live_;
   std::map<uintptr_t, uintptr_t> mappings_;  // begin to end
   uint64_t mapped_bytes_ = 0;

@@ -37,7 +37,7 @@ class OperatorNewCounter final : public AllocationListener {
     if (allocator == Allocator::kOperatorNew && pthread_self() == thread_)
       calls[{caller, size_bytes}].push_back(address);
   }
-  void OnDeallocation(uintptr_t address) override {
+  void OnDeallocation(uintptr_t address, uintptr_t) override {
     if (pthread_self() == thread_) freed.insert(address);
   }
   void OnMapping(uintptr_t, size_t, Allocator, uintptr_t) override {}

@@ -351,11 +351,12 @@ void Tracker::EndThread(ThreadState* thread) {
   tracker.mutex_.queues().Remove(&thread->queue);
 }
 
-void Tracker::OnDeallocation(uintptr_t address) {
+void Tracker::OnDeallocation(uintptr_t address, uintptr_t caller) {
   ThreadState& thread = ThreadState::Get();
   Push(&thread, {.kind = EventKind::kDeallocation,
                  .by_collector = settings_.sampler && IsCollector(thread),
-                 .address = address});
+                 .address = address,
+                 .caller = caller});
 }
 
 void Tracker::OnUnmapping(uintptr_t address, size_t size_bytes) {

@@ -97,7 +97,7 @@ class Tracker final : public AllocationListener, public BlockProvider {
 
   void OnAllocation(uintptr_t address, size_t size_bytes, Allocator allocator,
                     uintptr_t caller) override;
-  void OnDeallocation(uintptr_t address) override;
+  void OnDeallocation(uintptr_t address, uintptr_t caller) override;
   void OnMapping(uintptr_t address, size_t size_bytes, Allocator allocator,
                  uintptr_t caller) override;
   void OnUnmapping(uintptr_t address, size_t size_bytes) override;

@@ -88,9 +88,10 @@ uintptr_t Value(const void* address) {
 
 /// Reported before the real deallocation: afterwards the address may be another
 /// thread's.
-[[gnu::always_inline]] inline void NotifyDeallocation(const void* address) {
+[[gnu::always_inline]] inline void NotifyDeallocation(const void* address,
+                                                      const void* caller) {
   Notify([=](AllocationListener* listener) {
-    if (address) listener->OnDeallocation(Value(address));
+    if (address) listener->OnDeallocation(Value(address), Value(caller));
   });
 }
 
@@ -104,7 +105,7 @@ template <typename Reallocate>
                                                        Allocator allocator,
                                                        const void* caller,
                                                        Reallocate reallocate) {
-  NotifyDeallocation(address);
+  NotifyDeallocation(address, caller);
   void* result = reallocate();
   if (!result && address && size != 0) {
     NotifyAllocation(address, malloc_usable_size(address), allocator, caller);
@@ -228,18 +229,18 @@ void* reallocarray(void* address, size_t count, size_t size) {
 
 void free(void* address) {
   if (TakeBack(address)) return;
-  NotifyDeallocation(address);
+  NotifyDeallocation(address, __builtin_return_address(0));
   ::free(address);
 }
 
 void free_sized(void* address, size_t size) {
   if (TakeBack(address)) return;
-  NotifyDeallocation(address);
+  NotifyDeallocation(address, __builtin_return_address(0));
   ::free_sized(address, size);
 }
 
 void free_aligned_sized(void* address, size_t alignment, size_t size) {
-  NotifyDeallocation(address);
+  NotifyDeallocation(address, __builtin_return_address(0));
   ::free_aligned_sized(address, alignment, size);
 }
 

@@ -23,7 +23,7 @@ class AllocationListener {
                             Allocator allocator, uintptr_t caller) = 0;
   /// A block is about to go. Called before the allocator gets it back: after
   /// that another thread could be given, and report, the same address.
-  virtual void OnDeallocation(uintptr_t address) = 0;
+  virtual void OnDeallocation(uintptr_t address, uintptr_t caller) = 0;
   /// The pages of [address, address + size) are now accessible memory.
   virtual void OnMapping(uintptr_t address, size_t size_bytes,
                          Allocator allocator, uintptr_t caller) = 0;

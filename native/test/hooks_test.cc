@@ -289,7 +289,7 @@ class SpoilingListener final : public AllocationListener {
   void OnAllocation(uintptr_t, size_t, Allocator, uintptr_t) override {
     errno = EIO;
   }
-  void OnDeallocation(uintptr_t) override { errno = EIO; }
+  void OnDeallocation(uintptr_t, uintptr_t) override { errno = EIO; }
   void OnMapping(uintptr_t, size_t, Allocator, uintptr_t) override {
     errno = EIO;
   }
@@ -519,7 +519,7 @@ class CountingListener final : public AllocationListener {
     ++allocations;
     bytes += size;
   }
-  void OnDeallocation(uintptr_t) override { ++deallocations; }
+  void OnDeallocation(uintptr_t, uintptr_t) override { ++deallocations; }
   void OnMapping(uintptr_t, size_t, Allocator, uintptr_t) override {}
   void OnUnmapping(uintptr_t, size_t) override {}
 
@@ -669,7 +669,7 @@ class FailingListener final : public AllocationListener {
   void OnAllocation(uintptr_t, size_t, Allocator, uintptr_t) override {
     Fail();
   }
-  void OnDeallocation(uintptr_t) override { Fail(); }
+  void OnDeallocation(uintptr_t, uintptr_t) override { Fail(); }
   void OnMapping(uintptr_t, size_t, Allocator, uintptr_t) override { Fail(); }
   void OnUnmapping(uintptr_t, size_t) override { Fail(); }
   void OnOutOfMemory() override { ++failures; }

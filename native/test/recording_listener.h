@@ -61,7 +61,7 @@ class RecordingListener final : public AllocationListener {
                     uintptr_t caller) override {
     events.push_back({Event::kAllocation, address, size, allocator, caller});
   }
-  void OnDeallocation(uintptr_t address) override {
+  void OnDeallocation(uintptr_t address, uintptr_t) override {
     events.push_back({Event::kDeallocation, address, 0, {}});
   }
   void OnMapping(uintptr_t address, size_t size, Allocator allocator,
