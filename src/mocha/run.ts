@@ -111,7 +111,7 @@ export class Run {
     this.baseline.begin(runner.suite);
     const stop = (test: unknown, error?: unknown): void => {
       // A test that is over may fail once more, for a second call of its `done`.
-      if (this.#current?.test === test) this.#current?.tracked.stop(error);
+      if (this.#current?.test === test) this.#attempt(() => this.#current?.tracked.stop(error));
       stripOwnFrames(error);
     };
     // Before the reporter hears of it: that shows the error's stack, and the peak.
@@ -122,6 +122,15 @@ export class Run {
       this.#finish();
       this.#current = { test, tracked: new TrackedTest(test, this.#tracking) };
     });
+  }
+
+  /** Mocha does not go on where a listener throws. */
+  #attempt(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#tracking.noteUnmeasured(this.#current?.test.title ?? '', error);
+    }
   }
 
   /** After the last test. */
@@ -142,9 +151,11 @@ export class Run {
   }
 
   #finish(): void {
-    const result = this.#current?.tracked.finish();
+    this.#attempt(() => {
+      const result = this.#current?.tracked.finish();
+      if (result) this.#send({ result });
+    });
     this.#current = undefined;
-    if (result) this.#send({ result });
   }
 
   /** Tests of the same name are possible, in other workers too: each keeps its own file. */

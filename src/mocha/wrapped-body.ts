@@ -85,9 +85,12 @@ function follow(promise: PromiseLike<unknown>, end: BodyEnd, runAgain: RunAgain)
     promise.then(
       () => resolve(new Promise((settle) => settle(conclude(end, 'promise', runAgain)))),
       (reason: Error) => {
-        end.failed();
-        stripOwnFrames(reason);
-        reject(reason);
+        try {
+          end.failed();
+        } finally {
+          stripOwnFrames(reason);
+          reject(reason);
+        }
       },
     );
   });
@@ -130,9 +133,12 @@ function watch(
       return;
     }
     if (error) {
-      end.failed();
-      stripOwnFrames(error);
-      done(error);
+      try {
+        end.failed();
+      } finally {
+        stripOwnFrames(error);
+        done(error);
+      }
       return;
     }
     try {

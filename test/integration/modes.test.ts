@@ -511,6 +511,42 @@ describe('a test that ends badly', function () {
   }
 });
 
+describe('a run is not cut off', function () {
+  const allocating = `function (done) {
+    this.timeout(30);
+    for (let i = 0; i < 10_000; i++) new ArrayBuffer(16);`;
+  const oddities: Record<string, string> = {
+    'a stack that is no text': `async () => { throw Object.assign(new Error('odd'), { stack: { frames: [] } }); }`,
+    'a stack that is prepared as no text': `async () => {
+      Error.prepareStackTrace = (_, frames) => ({ frames });
+      throw new Error('odd');
+    }`,
+    'a message that is no text, in a later run': `async function () {
+      this.limitLeaks('10 MB', { repeat: 3 });
+      if (++runs === 2) throw Object.assign(new Error(), { message: { odd: 1 } });
+    }`,
+    'a timeout whose stack is no text': `${allocating} Error.prepareStackTrace = (_, frames) => frames; }`,
+    'a timeout that cannot be explained': `${allocating}
+      require('node:vm').runInThisContext = () => { throw new Error('stub'); };
+    }`,
+  };
+  for (const [oddity, body] of Object.entries(oddities)) {
+    it(`by ${oddity}`, function () {
+      const source = `
+        let runs = 0;
+        afterEach(() => { delete Error.prepareStackTrace; });
+        it('odd', ${body});
+        it('second', () => { throw new Error('second'); });`;
+      withProject(source, (project) => {
+        const { code, stdout } = project.run(['--reporter', 'json']);
+        const { failures } = JSON.parse(stdout) as JsonReport;
+        const titles = failures.map(({ fullTitle }) => fullTitle);
+        assert.deepEqual([code, titles], [2, ['odd', 'second']]);
+      });
+    });
+  }
+});
+
 describe('analysis', function () {
   it('counts neither in the duration nor in the timeout of a test', function () {
     const source = `

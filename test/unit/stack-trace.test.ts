@@ -137,4 +137,16 @@ describe('stripOwnFrames', function () {
     frozen.stack = `Error\n    at call (${ownFile}:1:2)`;
     for (const value of [Object.freeze(frozen), 'text', undefined]) stripOwnFrames(value);
   });
+
+  it('copes with an error that has something else for a stack, or throws when it is looked at', function () {
+    const fail = () => assert.fail('it was looked at');
+    const errors = [
+      Object.assign(new Error('mine'), { stack: { frames: [] } }),
+      Object.assign(new Error('mine'), { stack: Symbol('stack') }),
+      Object.defineProperty(new Error('mine'), 'stack', { get: fail }),
+      Object.defineProperty(new Error('mine'), 'cause', { get: fail }),
+      new Proxy(new Error('mine'), { getPrototypeOf: fail }),
+    ];
+    for (const error of errors) assert.doesNotThrow(() => stripOwnFrames(error));
+  });
 });

@@ -178,6 +178,17 @@ describe('wrapBody', function () {
       assert.deepEqual(events, ['begin', 'failed', 'done']);
     });
 
+    it('passes an error on whatever happens at its end', function () {
+      const calls: unknown[] = [];
+      const { wrapped } = wrap((done) => done!(mine), {
+        failed() {
+          throw new Error('ours');
+        },
+      });
+      assert.throws(() => wrapped.call(context, (error) => calls.push(error)), /ours/);
+      assert.deepEqual(calls, [mine]);
+    });
+
     it('passes a verdict on, at once or later', async function () {
       const throwing = await run((done) => done!(), {
         succeeded() {
