@@ -24,6 +24,14 @@ let isInCall = false;
 /** What Mocha gave up waiting for, and may go on behind its back. */
 let givenUp: Runnable | undefined;
 
+/** What is to be done right before Mocha calls the function of these. */
+const preparations = new WeakMap<Runnable, () => void>();
+
+/** Has `prepare` called once, right before Mocha reads the function of `runnable` to call it. */
+export function prepareCall(runnable: Runnable, prepare: () => void): void {
+  preparations.set(runnable, prepare);
+}
+
 /** Keeps in mind what Mocha runs, for limits that are declared without a `this`. */
 export function watchRunnables(running: typeof Mocha): void {
   mocha = running;
@@ -37,6 +45,8 @@ export function watchRunnables(running: typeof Mocha): void {
 }
 
 function begin(runnable: Runnable): void {
+  preparations.get(runnable)?.();
+  preparations.delete(runnable);
   if (begun && mayGoOn(begun)) givenUp = begun;
   begun = runnable;
   isInCall = true;

@@ -9,6 +9,7 @@ import { HeapSnapshot, type SnapshotJson } from '../objects/heap-snapshot';
 import { findLeakedObjects, type LeakedObject } from '../objects/leaked-objects';
 import { displayPath, isHarnessFile } from '../stack-trace';
 import type { TestResult } from '../test-result';
+import { prepareCall } from './active-place';
 import { Analysis } from './analysis';
 import type { BaselineKeeper } from './baseline-keeper';
 import { BodyClock } from './body-clock';
@@ -66,8 +67,9 @@ const SAMPLES_AT_LIMIT = 4096;
  */
 export class TrackedTest {
   readonly #test: Mocha.Test;
-  readonly #body: Mocha.Func | undefined;
   readonly #tracking: Tracking;
+  /** While the test has a wrapped one in its place. */
+  #body: Mocha.Func | undefined;
   #clock: BodyClock | undefined;
   #tracker: InstanceType<TrackerClass> | undefined;
   /** There while objects that are made are told from those before. */
@@ -85,9 +87,8 @@ export class TrackedTest {
   constructor(test: Mocha.Test, tracking: Tracking) {
     this.#test = test;
     this.#tracking = tracking;
-    if (typeof test.fn !== 'function') return;
-    this.#body = test.fn as Mocha.Func;
-    test.fn = wrapBody(test.fn as Body, () => this.#begin()) as Mocha.Func;
+    // Not now: hooks and other plug-ins see the function as it is, and may put theirs in its place.
+    prepareCall(test, () => this.#wrapBody());
   }
 
   /** Asked for only where a test is tracked: others cost as little as can be. */
@@ -133,9 +134,17 @@ export class TrackedTest {
     result.durationMs = duration ?? 0;
   }
 
+  #wrapBody(): void {
+    const { fn } = this.#test;
+    if (typeof fn !== 'function') return;
+    this.#body = fn as Mocha.Func;
+    this.#test.fn = wrapBody(fn as Body, () => this.#begin()) as Mocha.Func;
+  }
+
   /** As soon as the body runs: a retry clones the test with the function it has then. */
   #restoreBody(): void {
     if (this.#body) this.#test.fn = this.#body;
+    this.#body = undefined;
   }
 
   #findLimits(): Limits {

@@ -511,6 +511,31 @@ describe('a test that ends badly', function () {
   }
 });
 
+describe('a plug-in that has Mocha run generators', function () {
+  it('still sees them, and so do hooks', function () {
+    const source = `
+      const { Runnable } = require('${mochaModule}');
+      const { run } = Runnable.prototype;
+      // As co-mocha does.
+      Runnable.prototype.run = function (callback) {
+        const { fn } = this;
+        if (fn.constructor.name === 'GeneratorFunction') this.fn = async () => { for (const each of fn()) await each; };
+        run.call(this, callback);
+      };
+      function* failing() { yield Promise.reject(new Error('mine')); }
+      beforeEach(function () {
+        if (this.currentTest.fn.name !== 'failing') throw new Error(this.currentTest.fn.toString());
+      });
+      it('fails', failing);`;
+    withProject(source, (project) => {
+      const args = ['--reporter', 'json'];
+      const { code, failures } = outcome(project.run(args));
+      assert.deepEqual([code, failures], [1, ['fails']]);
+      assert.deepEqual(outcome(project.run(args)), outcome(project.runPlain(args)));
+    });
+  });
+});
+
 describe('a run is not cut off', function () {
   const allocating = `function (done) {
     this.timeout(30);

@@ -104,6 +104,26 @@ describe('TrackedTest', function () {
     assert.equal(test.memray, result);
   });
 
+  it('leaves the test its function, which others may replace, until Mocha calls it', async function () {
+    const seen: unknown[] = [];
+    const body = function* () {};
+    const { result } = await run(body, {
+      prepare: (test) => {
+        const { run: original } = test as Mocha.Test & { run(callback: () => void): void };
+        // As co-mocha does.
+        Object.assign(test, {
+          run(this: Mocha.Test, callback: () => void) {
+            seen.push(this.fn);
+            this.fn = () => seen.push('run');
+            original.call(this, callback);
+          },
+        });
+      },
+    });
+    assert.deepEqual(seen, [body, 'run']);
+    assert.equal(result!.peak.bytes, 1000);
+  });
+
   it('gives the test its function back when the body begins, so that a retry clones that', async function () {
     const body = function (this: Mocha.Context) {
       assert.equal(this.test!.fn, body);
@@ -402,15 +422,12 @@ describe('TrackedTest', function () {
       const { test } = await run(() => promise, {
         options,
         prepare: (each) => {
-          // Mocha calls what the test has when it runs.
-          const { run: original } = each as Mocha.Test & { run(callback: () => void): void };
-          Object.assign(each, {
-            run(this: Mocha.Test, callback: () => void) {
-              const wrapped = this.fn as () => unknown;
-              this.fn = function (this: Mocha.Context) {
-                return (returned = wrapped.call(this));
-              } as Mocha.Func;
-              original.call(this, callback);
+          let { fn } = each as { fn: unknown };
+          Object.defineProperty(each, 'fn', {
+            get: () => fn,
+            // What Mocha calls is what the test has when it runs.
+            set: (wrapped: () => unknown) => {
+              fn = () => (returned = wrapped());
             },
           });
         },
