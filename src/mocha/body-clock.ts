@@ -8,7 +8,6 @@ interface TimedRunnable {
   timer?: unknown;
   timeout(): number;
   resetTimeout(): void;
-  clearTimeout(): void;
 }
 
 /**
@@ -35,11 +34,13 @@ export class BodyClock {
     });
   }
 
-  /** From here on time is ours: Mocha's timeout stands still. */
+  /**
+   * From here on time is ours. Mocha's timer stays as it is: a test that has failed may still run,
+   * and nothing else ends it then.
+   */
   pause(): void {
     if (this.#pausedAt !== undefined) return;
     this.#pausedAt = hrtime.bigint();
-    this.#test.clearTimeout();
     // Mocha arms its timer when it is handed a promise; while we analyse it must not.
     this.#test.resetTimeout = () => {};
   }

@@ -293,6 +293,7 @@ export class TrackedTest {
    */
   async #collectGarbage(): Promise<void> {
     this.#clock?.pause();
+    this.#test.clearTimeout();
     for (let round = 0; round < 2; round++) {
       await nextTurn();
       if (this.#tracker) this.#tracking.Tracker.collectGarbage();

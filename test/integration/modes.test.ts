@@ -42,6 +42,8 @@ const everyEnd = `
     it('times out', function (done) { this.timeout(20); });
     it('times out by a promise', function () { this.timeout(20); return new Promise(() => {}); });
     it('is too slow', function () { this.timeout(20); const end = Date.now() + 60; while (Date.now() < end); });
+    it('emits an error of its own', function (done) { this.test.emit('error', new Error('emitted')); setTimeout(done, 1); });
+    it('emits an error and times out', function (done) { this.timeout(20); this.test.emit('error', new Error('emitted')); });
     it('is uncaught', (done) => { setTimeout(() => { throw new Error('uncaught'); }, 1); });
     it('is retried', function () { this.retries(2); assert.ok(attempt++ === 1); });
     it('is retried in vain', function () { this.retries(1); throw new Error('again'); });
