@@ -53,6 +53,11 @@ export class BodyClock {
     delete (this.#test as Partial<TimedRunnable>).resetTimeout;
   }
 
+  /** Whether Mocha has measured how long the test took, and gone on. */
+  get hasEnded(): boolean {
+    return this.#duration !== undefined;
+  }
+
   /** Whether the test has taken longer than its timeout: Mocha fails it when it ends. */
   get isOverdue(): boolean {
     const timeoutMs = this.#test.timeout();

@@ -245,10 +245,14 @@ export class TrackedTest {
       this.#stop();
       throw error;
     }
-    if (this.#isOver || this.#clock!.isOverdue) return this.#stop();
-    this.#run = '';
-    await this.#collectGarbage();
-    this.#stop(limits);
+    if (!this.#isOver && !this.#clock!.isOverdue) {
+      this.#run = '';
+      await this.#collectGarbage();
+      this.#stop(limits);
+    }
+    this.#stop();
+    // Mocha has gone on without this body, and must not hear of it again.
+    if (this.#clock!.hasEnded) return new Promise(() => {});
   }
 
   /**
@@ -272,9 +276,7 @@ export class TrackedTest {
       }
       this.#clock!.resume();
     }
-    // Mocha has gone on without this body, and must not hear of it again.
-    if (this.#isOver) return new Promise(() => {});
-    if (this.#clock!.isOverdue) return false;
+    if (this.#isOver || this.#clock!.isOverdue) return false;
     this.#runs = Math.max(measured + 1, 1);
     this.#run = name;
     this.#test.resetTimeout();

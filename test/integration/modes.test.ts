@@ -557,6 +557,17 @@ describe('a run is not cut off', function () {
       require('node:vm').runInThisContext = () => { throw new Error('stub'); };
     }`,
   };
+  it('by an error that comes when a leak limit has the end of its test wait, and has one failure', function () {
+    const source = `
+      it('odd', () => { setImmediate(() => { throw new Error('late'); }); });
+      it('next', (done) => { setTimeout(done, 20); });`;
+    withProject(source, (project) => {
+      const args = ['--memray-limit-leaks=1GB', '--reporter', 'json'];
+      const { code, failures, passes } = outcome(project.run(args));
+      assert.deepEqual([code, failures, passes], [1, ['odd'], ['next']]);
+    });
+  });
+
   for (const [oddity, body] of Object.entries(oddities)) {
     it(`by ${oddity}`, function () {
       const source = `

@@ -307,6 +307,30 @@ describe('TrackedTest', function () {
     assert.deepEqual([runs, test.state, events.length], [3, 'failed', seen]);
   });
 
+  it('does not tell Mocha of its end when that has gone on while garbage was collected', async function () {
+    const told: unknown[] = [];
+    const { error } = await run(
+      function () {
+        this.limitLeaks(5000);
+        setImmediate(() => this.runnable().callback!(new Error('uncaught')));
+      },
+      { prepare: (test) => test.on('error', (error) => told.push(error)) },
+    );
+    await wait(5);
+    assert.deepEqual([String(error), told], ['Error: uncaught', []]);
+  });
+
+  it('tells Mocha of its end when that still waits, though the test has failed', async function () {
+    for (const repeat of [1, 3]) {
+      const { error } = await run(function () {
+        this.limitLeaks(5000, { repeat });
+        // As Mocha does when the test emits an error.
+        setImmediate(() => (this.test!.state = 'failed'));
+      });
+      assert.equal(error, undefined);
+    }
+  });
+
   it('lets a later run skip the test', async function () {
     let runs = 0;
     const { error, result } = await run(function () {
