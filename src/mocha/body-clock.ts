@@ -1,4 +1,5 @@
 import type Mocha from 'mocha';
+import { defineOwn } from './own-property';
 
 // Tests may fake these.
 const { hrtime } = process;
@@ -23,7 +24,7 @@ export class BodyClock {
 
   constructor(test: Mocha.Test) {
     this.#test = test;
-    Object.defineProperty(test, 'duration', {
+    defineOwn(test, 'duration', {
       configurable: true,
       enumerable: true,
       get: () => this.#duration,
@@ -67,7 +68,7 @@ export class BodyClock {
   /** Gives the test back a plain `duration`. */
   remove(): void {
     this.resume();
-    Object.defineProperty(this.#test, 'duration', {
+    defineOwn(this.#test, 'duration', {
       configurable: true,
       enumerable: true,
       writable: true,

@@ -14,8 +14,9 @@ import { Analysis } from './analysis';
 import type { BaselineKeeper } from './baseline-keeper';
 import { BodyClock } from './body-clock';
 import { markUntracked } from './context';
-import { findLimits, unwatchBody, watchBody, type Limits } from './declarations';
+import { findLimits, NO_LIMITS, unwatchBody, watchBody, type Limits } from './declarations';
 import type { Options } from './options';
+import { defineOwn } from './own-property';
 import { nameRun, repeatBody } from './repeated-body';
 import { identifyTest, type TestId } from './test-id';
 import { explainTimeout } from './tracking-cost';
@@ -323,7 +324,7 @@ export class TrackedTest {
     }
   }
 
-  #analyze(tracker: InstanceType<TrackerClass>, judged: Limits = {}): void {
+  #analyze(tracker: InstanceType<TrackerClass>, judged = NO_LIMITS): void {
     const { options, cwd } = this.#tracking;
     const capture = this.#capture && displayPath(this.#capture, cwd);
     const reader = tracker.stop();
@@ -394,8 +395,8 @@ function sampleIntervalFor(limitBytes: number): number {
 
 /** Puts the result on the test, where reporters find it, also those in the parent of a worker. */
 function showResult(test: Mocha.Test, memray: TestResult): void {
-  Object.defineProperty(test, 'memray', { value: memray, configurable: true });
-  Object.defineProperty(test, 'serialize', { value: serialize, configurable: true });
+  defineOwn(test, 'memray', { value: memray, configurable: true });
+  defineOwn(test, 'serialize', { value: serialize, configurable: true });
 }
 
 /** What Mocha's workers send to their parent. */

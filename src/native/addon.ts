@@ -17,7 +17,7 @@ export interface TrackingOptions {
   isGcExposed: boolean;
   /** Where this package's JavaScript is, with a slash at the end: what that allocates is not recorded. */
   ownDirectory: string;
-  metadata: Record<string, string>;
+  metadata: readonly (readonly [key: string, value: string])[];
 }
 
 /** A finished capture of the native part's. */

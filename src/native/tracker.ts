@@ -212,13 +212,13 @@ function isGcExposed(): boolean {
   return IS_GC_ASKED_FOR || typeof globalThis.gc === 'function';
 }
 
-function describeProcess(): Record<string, string> {
-  return {
+function describeProcess(): [key: string, value: string][] {
+  return Object.entries({
     node: process.version,
     v8: process.versions.v8,
     arch: process.arch,
     platform: process.platform,
     commandLine: [process.execPath, ...process.execArgv, ...process.argv.slice(1)].join(' '),
     cwd: process.cwd(),
-  };
+  });
 }

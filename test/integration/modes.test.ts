@@ -538,6 +538,32 @@ describe('a plug-in that has Mocha run generators', function () {
   });
 });
 
+describe('a test that gives all objects a property', function () {
+  const names = ['lazy', 'get', 'set', 'value', 'writable'];
+  const ofLimits = ['memory', 'increase', 'leaks', 'leakedObjects'];
+  for (const args of [[], ['--memray-limit-memory=1GB'], ['--memray-limit-leaks=1GB']]) {
+    it(`${['passes', ...args].join(' ')}, whatever its name`, function () {
+      const source = `
+        for (const name of ${JSON.stringify([...names, ...ofLimits])}) {
+          describe(name, () => {
+            const get = () => { throw new Error(name + ' was asked for'); };
+            const property = name === 'lazy' ? { get } : { value: 1, writable: true };
+            beforeEach(() => {
+              Object.defineProperty(Object.prototype, name, { ...property, enumerable: true, configurable: true });
+            });
+            afterEach(() => { delete Object.prototype[name]; });
+            it('passes', () => {});
+          });
+        }`;
+      withProject(source, (project) => {
+        const { code, stdout, stderr, tests } = project.measure(args);
+        assert.deepEqual([code, stderr], [0, ''], stdout);
+        assert.equal(tests.length, names.length + ofLimits.length);
+      });
+    });
+  }
+});
+
 describe('a run is not cut off', function () {
   const allocating = `function (done) {
     this.timeout(30);
