@@ -2,7 +2,8 @@ import type Mocha from 'mocha';
 import { defineOwn } from './own-property';
 
 // Tests may fake these.
-const { hrtime } = process;
+const now = process.hrtime.bigint.bind(process.hrtime);
+const { max, round } = Math;
 
 interface TimedRunnable {
   duration?: number | undefined;
@@ -17,7 +18,7 @@ interface TimedRunnable {
  */
 export class BodyClock {
   readonly #test: TimedRunnable;
-  readonly #startedAt = hrtime.bigint();
+  readonly #startedAt = now();
   #ownMs = 0;
   #pausedAt: bigint | undefined;
   #duration: number | undefined;
@@ -30,7 +31,7 @@ export class BodyClock {
       get: () => this.#duration,
       set: (durationMs: number | undefined) => {
         this.#duration =
-          durationMs === undefined ? undefined : Math.max(0, Math.round(durationMs - this.#ownMs));
+          durationMs === undefined ? undefined : max(0, round(durationMs - this.#ownMs));
       },
     });
   }
@@ -41,7 +42,7 @@ export class BodyClock {
    */
   pause(): void {
     if (this.#pausedAt !== undefined) return;
-    this.#pausedAt = hrtime.bigint();
+    this.#pausedAt = now();
     // Mocha arms its timer when it is handed a promise; while we analyse it must not.
     this.#test.resetTimeout = () => {};
   }
@@ -49,7 +50,7 @@ export class BodyClock {
   /** From here on time is the test's again. */
   resume(): void {
     if (this.#pausedAt === undefined) return;
-    this.#ownMs += toMs(hrtime.bigint() - this.#pausedAt);
+    this.#ownMs += toMs(now() - this.#pausedAt);
     this.#pausedAt = undefined;
     delete (this.#test as Partial<TimedRunnable>).resetTimeout;
   }
@@ -62,7 +63,7 @@ export class BodyClock {
   /** Whether the test has taken longer than its timeout: Mocha fails it when it ends. */
   get isOverdue(): boolean {
     const timeoutMs = this.#test.timeout();
-    return timeoutMs > 0 && toMs(hrtime.bigint() - this.#startedAt) - this.#ownMs > timeoutMs + 1;
+    return timeoutMs > 0 && toMs(now() - this.#startedAt) - this.#ownMs > timeoutMs + 1;
   }
 
   /** Gives the test back a plain `duration`. */

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { sep } from 'node:path';
 import type Mocha from 'mocha';
 import { createLeakLimit } from '../limits/leak-limit';
 import { createMemoryLimit } from '../limits/memory-limit';
@@ -166,6 +166,6 @@ export class Run {
     for (let twin = 2; !this.#claimCapture(name); twin++) {
       name = nameCaptureFile(binPrefix, `${id} (${twin})`, attempt);
     }
-    return join(binPath, name);
+    return binPath + sep + name;
   }
 }

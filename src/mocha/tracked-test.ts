@@ -71,6 +71,8 @@ export class TrackedTest {
   readonly #tracking: Tracking;
   /** While the test has a wrapped one in its place. */
   #body: Mocha.Func | undefined;
+  /** Of a test that is tracked, from when its body begins: that may replace what names it. */
+  #name: TestId | undefined;
   #clock: BodyClock | undefined;
   #tracker: InstanceType<TrackerClass> | undefined;
   /** There while objects that are made are told from those before. */
@@ -90,11 +92,6 @@ export class TrackedTest {
     this.#tracking = tracking;
     // Not now: hooks and other plug-ins see the function as it is, and may put theirs in its place.
     prepareCall(test, () => this.#wrapBody());
-  }
-
-  /** Asked for only where a test is tracked: others cost as little as can be. */
-  get #name(): TestId {
-    return identifyTest(this.#test, this.#tracking.cwd);
   }
 
   /**
@@ -159,6 +156,7 @@ export class TrackedTest {
       markUntracked(this.#test);
       return undefined;
     }
+    this.#name = identifyTest(this.#test, this.#tracking.cwd);
     this.#clock = new BodyClock(this.#test);
     const isArmed = Boolean((this.#test as { timer?: unknown }).timer);
     this.#clock.pause();
@@ -166,7 +164,7 @@ export class TrackedTest {
       this.#start(limits);
     } catch (error) {
       if (hasLimit(limits) || MENTIONS_LIMIT.test(this.#test.body)) throw error;
-      this.#tracking.noteUnmeasured(this.#name.id, error);
+      this.#tracking.noteUnmeasured(this.#name!.id, error);
     } finally {
       this.#clock.resume();
     }
@@ -185,7 +183,7 @@ export class TrackedTest {
 
   #start(limits: Limits): void {
     const { options } = this.#tracking;
-    this.#capture ??= this.#tracking.reserveCapture(this.#name.id, currentRetry(this.#test));
+    this.#capture ??= this.#tracking.reserveCapture(this.#name!.id, currentRetry(this.#test));
     this.#native =
       options.native || limits.leaks !== undefined || MENTIONS_LEAK_LIMIT.test(this.#test.body);
     this.#forgetObjects();
@@ -313,12 +311,12 @@ export class TrackedTest {
     const tracker = this.#tracker;
     if (!tracker) return;
     this.#tracker = undefined;
-    this.#clock?.pause();
     try {
+      this.#clock?.pause();
       this.#analyze(tracker, judged);
     } catch (error) {
       if (judged && hasLimit(judged)) throw error;
-      this.#tracking.noteUnmeasured(this.#name.id, error);
+      this.#tracking.noteUnmeasured(this.#name!.id, error);
     } finally {
       this.#clock?.resume();
     }
@@ -326,8 +324,9 @@ export class TrackedTest {
 
   #analyze(tracker: InstanceType<TrackerClass>, judged = NO_LIMITS): void {
     const { options, cwd } = this.#tracking;
-    const capture = this.#capture && displayPath(this.#capture, cwd);
+    // First of all: what else fails must not leave the tracker running, so that no other can.
     const reader = tracker.stop();
+    const capture = this.#capture && displayPath(this.#capture, cwd);
     try {
       const leaked = judged.leakedObjects && this.#findLeakedObjects();
       const analysis = new Analysis(reader, judged, {
@@ -336,7 +335,7 @@ export class TrackedTest {
         capture,
         seesGarbage: tracker.measuresJsHeap,
       });
-      const { id, file, titlePath } = this.#name;
+      const { id, file, titlePath } = this.#name!;
       const { peak, allocations, topAllocations, topLocations, leaks } = analysis.measurement;
       // Not spread: that would give each result a hidden class of its own, larger than itself.
       const result: TestResult = {

@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { createPathNotWritableError } from '../errors';
 import type { TestResult } from '../test-result';
 import type { BaselineFinding } from './baseline-keeper';
@@ -100,7 +100,7 @@ export function openFindings(folder: string): (finding: Finding) => void {
 /** A worker's, too: whether no other one has claimed the name. */
 export function claimName(folder: string, name: string): boolean {
   try {
-    closeSync(openSync(join(folder, name), 'wx'));
+    closeSync(openSync(folder + sep + name, 'wx'));
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'EEXIST';

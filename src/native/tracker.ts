@@ -26,18 +26,28 @@ export interface TrackerOptions {
   sampleIntervalBytes?: number;
 }
 
-// Tests fake it.
+// Tests fake these.
 const emitWarning = process.emitWarning.bind(process);
+const { resolve } = path;
 
 const DEFAULT_SAMPLE_INTERVAL_BYTES = 32 * 1024;
 
-// Found out once: the environment is slow to ask, and each test starts a tracker.
+// Found out once: the environment is slow to ask, each test starts a tracker, and tests may change
+// what there is to find, or be in a folder that is gone.
 const TEMPORARY_DIRECTORY = os.tmpdir();
 const OWN_DIRECTORY = path.join(__dirname, '..', path.sep);
 /** Whether the program was started with this Node option, in either spelling. */
 const IS_GC_ASKED_FOR = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((flag) =>
   /--expose[-_]gc\b/.test(flag),
 );
+const METADATA = Object.entries({
+  node: process.version,
+  v8: process.versions.v8,
+  arch: process.arch,
+  platform: process.platform,
+  commandLine: [process.execPath, ...process.execArgv, ...process.argv.slice(1)].join(' '),
+  cwd: process.cwd(),
+});
 
 /**
  * Records every allocation of the process between `start()` and `stop()`, as `memray.Tracker` does.
@@ -92,7 +102,7 @@ export class Tracker {
       traceJs: 'boolean',
       sampleIntervalBytes: 'number',
     });
-    this.#path = options.path ? path.resolve(options.path) : '';
+    this.#path = options.path ? resolve(options.path) : '';
     this.#native = options.native ?? false;
     this.#traceJs = options.traceJs ?? false;
     this.#sampleIntervalBytes = findSampleInterval(options);
@@ -115,7 +125,7 @@ export class Tracker {
       jsSampleIntervalBytes: this.#sampleIntervalBytes,
       isGcExposed: isGcExposed(),
       ownDirectory: OWN_DIRECTORY,
-      metadata: describeProcess(),
+      metadata: METADATA,
     });
     Tracker.#active = this;
   }
@@ -210,15 +220,4 @@ function loadSupportedAddon(): Addon {
 
 function isGcExposed(): boolean {
   return IS_GC_ASKED_FOR || typeof globalThis.gc === 'function';
-}
-
-function describeProcess(): [key: string, value: string][] {
-  return Object.entries({
-    node: process.version,
-    v8: process.versions.v8,
-    arch: process.arch,
-    platform: process.platform,
-    commandLine: [process.execPath, ...process.execArgv, ...process.argv.slice(1)].join(' '),
-    cwd: process.cwd(),
-  });
 }

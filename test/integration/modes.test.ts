@@ -538,6 +538,68 @@ describe('a plug-in that has Mocha run generators', function () {
   });
 });
 
+describe("a test that replaces Node's functions", function () {
+  const bodies = {
+    plain: '() => {}',
+    async: 'async () => {}',
+    limited: `function () { this.limitMemory('1 GB'); }`,
+    failing: `() => { throw new Error('mine'); }`,
+  };
+
+  it('has their calls to itself, and is measured', function () {
+    const source = `
+      const replaced = [
+        [require('node:path'), ['resolve', 'relative', 'isAbsolute', 'join', 'normalize']],
+        [require('node:url'), ['fileURLToPath']],
+        [process, ['cwd']],
+        [process.hrtime, ['bigint']],
+        [Math, ['round']],
+      ];
+      for (const [object, names] of replaced) {
+        for (const name of names) {
+          describe(name, () => {
+            const original = object[name];
+            let calls = 0;
+            beforeEach(() => {
+              object[name] = () => { calls++; throw new Error(name + ' is replaced'); };
+            });
+            afterEach(() => {
+              object[name] = original;
+              if (calls > 0) throw new Error(name + ' was called');
+            });
+            ${Object.entries(bodies)
+              .map(([title, body]) => `it('${title}', ${body});`)
+              .join('\n')}
+          });
+        }
+      }`;
+    withProject(source, (project) => {
+      const args = ['--memray-bin-path=captures', '--reporter', 'json'];
+      const run = project.measure(args);
+      const { failures } = JSON.parse(run.stdout) as JsonReport;
+      const messages = new Set(failures.map(({ err }) => err.message));
+      assert.deepEqual([...messages], ['mine']);
+      assert.equal(run.tests.length, 9 * 4);
+    });
+  });
+
+  it('or the folder it is in leaves the next one right', function () {
+    const source = `
+      const fs = require('node:fs');
+      it('leaves nowhere to be', () => {
+        fs.mkdirSync('gone');
+        process.chdir('gone');
+        fs.rmdirSync('../gone');
+      });
+      it('is limited', function () { this.limitMemory('1 GB'); });`;
+    withProject(source, (project) => {
+      const { code, stdout, result } = project.measure(['--reporter', 'json']);
+      assert.equal(code, 0, stdout);
+      assert.equal(result('is limited').state, 'passed');
+    });
+  });
+});
+
 describe('a test that gives all objects a property', function () {
   const names = ['lazy', 'get', 'set', 'value', 'writable'];
   const ofLimits = ['memory', 'increase', 'leaks', 'leakedObjects'];
