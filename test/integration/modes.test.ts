@@ -21,6 +21,10 @@ const everyEnd = `
     it('returns a value', () => 42);
     it('resolves', async () => { await wait(1); });
     it('resolves a thenable', () => ({ then(resolve) { setTimeout(resolve, 1); } }));
+    it('resolves a thenable twice', () => ({ then(resolve) { resolve(); resolve(); } }));
+    it('resolves and rejects a thenable', () => ({ then(resolve, reject) { resolve(); setImmediate(() => reject(new Error('second'))); } }));
+    it('throws as a thenable', () => ({ then() { throw new Error('from then'); } }));
+    it('throws as a thenable that has resolved', () => ({ then(resolve) { resolve(); throw new Error('from then'); } }));
     it('calls done', (done) => { setTimeout(done, 1); });
     it('calls done at once', (done) => { done(); });
     it('throws', () => { throw new Error('thrown'); });
@@ -164,17 +168,20 @@ describe('every mode of Mocha', function () {
     });
   });
 
-  it('with an uncaught error that Mocha lets through', function () {
-    const source = `it('throws', () => { throw new Error('through'); }); it('next', () => {});`;
-    withProject(source, (project) => {
-      const [expected, actual] = [
-        project.runPlain(['--allow-uncaught']),
-        project.run(['--allow-uncaught']),
-      ];
-      assert.equal(actual.code, expected.code);
-      assert.match(actual.stderr, /Error: through/);
+  for (const [what, body] of [
+    ['an uncaught error', `() => { throw new Error('through'); }`],
+    ['what a thenable throws', `() => ({ then() { throw new Error('through'); } })`],
+  ]) {
+    it(`with ${what} that Mocha lets through`, function () {
+      const source = `it('throws', ${body}); it('next', () => {});`;
+      withProject(source, (project) => {
+        const args = ['--allow-uncaught'];
+        const [expected, actual] = [project.runPlain(args), project.run(args)];
+        assert.equal(actual.code, expected.code);
+        assert.match(actual.stderr, /Error: through/);
+      });
     });
-  });
+  }
 
   it('with ES modules', function () {
     withProject(
