@@ -65,7 +65,6 @@ export class Run {
         return isNew;
       };
       prepareOutputPaths(this.options);
-      process.once('exit', () => this.dispose());
     }
     this.baseline = new BaselineKeeper(this.options, this.cwd, (finding) =>
       this.#send({ baseline: finding }),
@@ -144,7 +143,7 @@ export class Run {
     };
   }
 
-  /** At the end of a run. */
+  /** At the end of a run, or of the process. */
   dispose(): void {
     this.#workers?.dispose();
     this.#workers = undefined;

@@ -164,7 +164,7 @@ export class TrackedTest {
       this.#start(limits);
     } catch (error) {
       if (hasLimit(limits) || MENTIONS_LIMIT.test(this.#test.body)) throw error;
-      this.#tracking.noteUnmeasured(this.#name!.id, error);
+      this.#tracking.noteUnmeasured(this.#name.id, error);
     } finally {
       this.#clock.resume();
     }

@@ -28,7 +28,7 @@ export interface TrackerOptions {
 
 // Tests fake these.
 const emitWarning = process.emitWarning.bind(process);
-const { resolve } = path;
+const resolve = path.resolve.bind(path);
 
 const DEFAULT_SAMPLE_INTERVAL_BYTES = 32 * 1024;
 
