@@ -236,11 +236,11 @@ export function createTrackerActiveError(): MemrayMochaError {
   );
 }
 
-/** A tracker that is stopped without running. */
+/** A tracker that is told something, or stopped, and does not run. */
 export function createTrackerNotActiveError(): MemrayMochaError {
   return new MemrayMochaError(
     'ERR_MEMRAY_TRACKER_NOT_ACTIVE',
-    'This tracker is not running. Call `start()` before `stop()`, and each once.',
+    'This tracker is not running. Call `start()` first and `stop()` last, each once.',
   );
 }
 

@@ -389,7 +389,8 @@ function nextTurn(): Promise<void> {
 }
 
 function sampleIntervalFor(limitBytes: number): number {
-  return Math.max(1, Math.floor(limitBytes / SAMPLES_AT_LIMIT));
+  const intervalBytes = Math.floor(limitBytes / SAMPLES_AT_LIMIT);
+  return Math.min(Math.max(1, intervalBytes), Number.MAX_SAFE_INTEGER);
 }
 
 /** Puts the result on the test, where reporters find it, also those in the parent of a worker. */

@@ -102,6 +102,13 @@ export class Tracker {
       traceJs: 'boolean',
       sampleIntervalBytes: 'number',
     });
+    if (options.path?.includes('\0')) {
+      throw createInvalidArgumentError(
+        'the `path` option of Tracker',
+        'a path, which has no null characters',
+        options.path,
+      );
+    }
     this.#path = options.path ? resolve(options.path) : '';
     this.#native = options.native ?? false;
     this.#traceJs = options.traceJs ?? false;
@@ -138,22 +145,40 @@ export class Tracker {
   /**
    * Has the peak confirmed, by collecting garbage, where all that is allocated reaches this many
    * bytes, and nowhere below: what is at stake with a limit. 0 lifts it.
+   *
+   * @throws TypeError when `limitBytes` is no such number; MemrayMochaError
+   * `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run
    */
   setMemoryLimit(limitBytes: number): void {
-    loadAddon().setMemoryLimit(limitBytes);
+    if (!Number.isFinite(limitBytes) || limitBytes < 0) {
+      throw createInvalidArgumentError(
+        'the limit of `setMemoryLimit`',
+        'a number of bytes, at least 0',
+        limitBytes,
+      );
+    }
+    this.#findAddon().setMemoryLimit(limitBytes);
   }
 
-  /** Samples the JS heap more closely from here on, when that is closer than so far. */
+  /**
+   * Samples the JS heap more closely from here on, when that is closer than so far.
+   *
+   * @throws TypeError when `intervalBytes` is no whole number of at least 1; MemrayMochaError
+   * `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run
+   */
   setSampleInterval(intervalBytes: number): void {
-    loadAddon().setSampleInterval(intervalBytes);
+    checkSampleInterval('the interval of `setSampleInterval`', intervalBytes);
+    this.#findAddon().setSampleInterval(intervalBytes);
   }
 
   /**
    * Has {@link CaptureReader.leaks} tell, as `bytesAtMark`, what was live now already; the last
    * mark counts.
+   *
+   * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run
    */
   mark(): void {
-    loadAddon().mark();
+    this.#findAddon().mark();
   }
 
   /**
@@ -162,9 +187,8 @@ export class Tracker {
    * when the capture could not be written in full
    */
   stop(): CaptureReader {
-    if (Tracker.#active !== this) throw createTrackerNotActiveError();
+    const addon = this.#findAddon();
     Tracker.#active = undefined;
-    const addon = loadAddon();
     const capture = addon.stopTracking((scriptId, places) =>
       Tracker.#sourceMaps.findOriginals(scriptId, places),
     );
@@ -172,6 +196,12 @@ export class Tracker {
       emitWarning(message, { code });
     }
     return new CaptureReader(new AddonSource(addon, capture));
+  }
+
+  /** What this tracker runs in: the native part would do what it is told to with any that runs. */
+  #findAddon(): Addon {
+    if (Tracker.#active !== this) throw createTrackerNotActiveError();
+    return loadAddon();
   }
 }
 
@@ -201,15 +231,16 @@ function findSampleInterval({
   traceJs,
   sampleIntervalBytes = DEFAULT_SAMPLE_INTERVAL_BYTES,
 }: TrackerOptions): number {
-  if (!Number.isSafeInteger(sampleIntervalBytes) || sampleIntervalBytes < 1) {
-    throw createInvalidArgumentError(
-      'the `sampleIntervalBytes` option of Tracker',
-      'a whole number of bytes, at least 1',
-      sampleIntervalBytes,
-    );
-  }
+  checkSampleInterval('the `sampleIntervalBytes` option of Tracker', sampleIntervalBytes);
   if (traceJs) return 1;
   return jsHeap ? sampleIntervalBytes : 0;
+}
+
+/** V8 ends the process where there is nothing between two samples. */
+function checkSampleInterval(name: string, bytes: number): void {
+  if (!Number.isSafeInteger(bytes) || bytes < 1) {
+    throw createInvalidArgumentError(name, 'a whole number of bytes, at least 1', bytes);
+  }
 }
 
 function loadSupportedAddon(): Addon {
