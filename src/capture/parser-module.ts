@@ -17,6 +17,9 @@ declare const WebAssembly: {
   RuntimeError: new () => Error;
 };
 
+/** Whether there is WebAssembly, without which no capture can be read. */
+export const canParse = typeof WebAssembly === 'object';
+
 /** How a capture is to be summed up. */
 export interface ParserOptions {
   mainThreadOnly: boolean;

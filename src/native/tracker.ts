@@ -1,6 +1,7 @@
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { CaptureReader, type CaptureSource } from '../capture/capture-reader';
+import { canParse } from '../capture/parser-module';
 import { SourceMaps } from '../capture/source-maps';
 import { checkOptions } from '../check-options';
 import {
@@ -30,6 +31,8 @@ export interface TrackerOptions {
 const emitWarning = process.emitWarning.bind(process);
 const resolve = path.resolve.bind(path);
 
+const NO_WEBASSEMBLY =
+  'V8 has no WebAssembly, by which results are read: start Node without --jitless and --lite-mode.';
 const DEFAULT_SAMPLE_INTERVAL_BYTES = 32 * 1024;
 
 // Found out once: the environment is slow to ask, each test starts a tracker, and tests may change
@@ -69,7 +72,7 @@ export class Tracker {
 
   /** Why memory cannot be tracked here, in a sentence; empty when it can. */
   static get unsupportedReason(): string {
-    return loadAddon().unsupportedReason;
+    return canParse ? loadAddon().unsupportedReason : NO_WEBASSEMBLY;
   }
 
   /**
@@ -244,9 +247,9 @@ function checkSampleInterval(name: string, bytes: number): void {
 }
 
 function loadSupportedAddon(): Addon {
-  const addon = loadAddon();
-  if (addon.unsupportedReason) throw createUnsupportedError(addon.unsupportedReason);
-  return addon;
+  const { unsupportedReason } = Tracker;
+  if (unsupportedReason) throw createUnsupportedError(unsupportedReason);
+  return loadAddon();
 }
 
 function isGcExposed(): boolean {
