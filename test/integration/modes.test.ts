@@ -326,6 +326,18 @@ describe('a run with --parallel', function () {
     });
   });
 
+  it('is not measured, and says so, where there is no folder for temporary files', function () {
+    withProject(files, (project) => {
+      const env = { TMPDIR: join(project.folder, 'missing') };
+      const { code, stdout, stderr, tests } = project.measure(['--parallel', '--jobs', '2'], env);
+      assert.equal(code, 0, stdout);
+      assert.match(stdout, /6 passing/);
+      assert.match(stderr, /Cannot write to .*missing, which TMPDIR, .* no limit fails\./);
+      assert.equal(stderr.match(/no limit fails/g)!.length, 1);
+      assert.deepEqual([tests, /MEMRAY REPORT/.test(stdout)], [[], false]);
+    });
+  });
+
   it('leaves no folder behind', function () {
     withProject(files, (project) => {
       project.run(['--parallel'], { TMPDIR: project.folder });
