@@ -1,9 +1,11 @@
 import { sep } from 'node:path';
 import url from 'node:url';
+import { types } from 'node:util';
 import type { CallStack, Frame } from './call-stack';
 
-// Tests may replace it.
+// Tests may replace these.
 const { fileURLToPath } = url;
+const { isNativeError } = types;
 
 /** How call stacks are shown to people. */
 export interface StackView {
@@ -84,13 +86,18 @@ export function formatStackLine(frame: Frame): string {
 export function stripOwnFrames(error: unknown): void {
   const seen = new Set<unknown>();
   try {
-    for (let each = error; each instanceof Error && !seen.has(each); each = each.cause) {
+    for (let each = error; isError(each) && !seen.has(each); each = each.cause) {
       seen.add(each);
       stripStack(each);
     }
   } catch {
     // Mocha has to hear of an error, whatever the error throws when it is looked at.
   }
+}
+
+/** Whether of this realm, of which a DOMException is, or of another, as `node:vm` makes them. */
+function isError(value: unknown): value is Error {
+  return isNativeError(value) || value instanceof Error;
 }
 
 function stripStack(error: Error): void {

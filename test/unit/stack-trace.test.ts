@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { runInNewContext } from 'node:vm';
 import { resolve } from 'node:path';
 import {
   displayPath,
@@ -130,6 +131,13 @@ describe('stripOwnFrames', function () {
     error.stack = `Error: own\n    at f (/app/a.js:1:1)\n    at call (${ownFile}:1:2)\n    at g (/app/b.js:1:1)`;
     stripOwnFrames(error);
     assert.equal(error.stack, 'Error: own\n    at f (/app/a.js:1:1)\n    at g (/app/b.js:1:1)');
+  });
+
+  it('takes lines out of an error of another realm too', function () {
+    const error = runInNewContext('new Error("theirs")') as Error;
+    error.stack = `Error: theirs\n    at call (${ownFile}:1:2)\n    at g (/app/b.js:1:1)`;
+    stripOwnFrames(error);
+    assert.equal(error.stack, 'Error: theirs\n    at g (/app/b.js:1:1)');
   });
 
   it('leaves alone what is no error, and copes with a frozen one', function () {
