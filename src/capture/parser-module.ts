@@ -14,6 +14,7 @@ import type { Failure, ParserConstants, ParserExports, ParserNumbers } from './p
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object;
   Instance: new (module: object) => { exports: object };
+  Global: new () => { value: number | bigint };
   RuntimeError: new () => Error;
 };
 
@@ -99,7 +100,9 @@ function instantiate(): ParserExports {
   parserModule ??= new WebAssembly.Module(parserBytes);
   const parser = new WebAssembly.Instance(parserModule).exports as ParserExports;
   usualMemoryBytes = parser.memory.buffer.byteLength;
-  const names = Object.entries(parser).flatMap(([name, value]) => (hasValue(value) ? [name] : []));
+  const names = Object.entries(parser).flatMap(([name, value]) =>
+    value instanceof WebAssembly.Global ? [name] : [],
+  );
   numberNames = names.filter((name) => !isConstant(name));
   constants = readNumbers(parser, names.filter(isConstant)) as ParserConstants;
   return parser;
@@ -171,10 +174,6 @@ function takeNumbers(parser: ParserExports): ParserNumbers {
 function readNumbers(parser: ParserExports, names: readonly string[]): Record<string, number> {
   const exported = parser as unknown as Record<string, { value: number | bigint }>;
   return Object.fromEntries(names.map((name) => [name, Number(exported[name]!.value)]));
-}
-
-function hasValue(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'value' in value;
 }
 
 function isConstant(name: string): boolean {
