@@ -24,12 +24,12 @@ let isInCall = false;
 /** What Mocha gave up waiting for, and may go on behind its back. */
 let givenUp: Runnable | undefined;
 
-/** What is to be done right before Mocha calls the function of these. */
-const preparations = new WeakMap<Runnable, () => void>();
+/** What is to be done right before Mocha calls a function. */
+let preparation: { runnable: Runnable; prepare: () => void } | undefined;
 
-/** Has `prepare` called once, right before Mocha reads the function of `runnable` to call it. */
+/** Has `prepare` called once, right before Mocha reads the function of `runnable`, the next test, to call it. */
 export function prepareCall(runnable: Runnable, prepare: () => void): void {
-  preparations.set(runnable, prepare);
+  preparation = { runnable, prepare };
 }
 
 /** Keeps in mind what Mocha runs, for limits that are declared without a `this`. */
@@ -45,8 +45,10 @@ export function watchRunnables(running: typeof Mocha): void {
 }
 
 function begin(runnable: Runnable): void {
-  preparations.get(runnable)?.();
-  preparations.delete(runnable);
+  if (preparation?.runnable === runnable) {
+    preparation.prepare();
+    preparation = undefined;
+  }
   if (begun && mayGoOn(begun)) givenUp = begun;
   begun = runnable;
   isInCall = true;

@@ -31,6 +31,9 @@ export const NO_LIMITS: Limits = {
   leakedObjects: undefined,
 };
 
+// Tests may replace it.
+const { hasOwn } = Object;
+
 /** Holds for tests of which nothing else declares this kind. */
 let onRun: Declarations = {};
 // Mocha shares `this` between tests, so what is declared is kept by test and suite instead.
@@ -106,7 +109,7 @@ function findInnermost<Kind extends keyof Declarations>(
   places: (Declarations | undefined)[],
   kind: Kind,
 ): Exclude<Declarations[Kind], TypeError> {
-  const declared = places.find((place) => place && Object.hasOwn(place, kind))?.[kind];
+  const declared = places.find((place) => place && hasOwn(place, kind))?.[kind];
   if (declared instanceof TypeError) throw declared;
   return declared as Exclude<Declarations[Kind], TypeError>;
 }

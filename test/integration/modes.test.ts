@@ -573,6 +573,8 @@ describe("a test that replaces Node's functions", function () {
         [process, ['cwd']],
         [process.hrtime, ['bigint']],
         [Math, ['round']],
+        [Object, ['hasOwn']],
+        [WeakMap.prototype, ['delete']],
       ];
       for (const [object, names] of replaced) {
         for (const name of names) {
@@ -598,7 +600,7 @@ describe("a test that replaces Node's functions", function () {
       const { failures } = JSON.parse(run.stdout) as JsonReport;
       const messages = new Set(failures.map(({ err }) => err.message));
       assert.deepEqual([...messages], ['mine']);
-      assert.equal(run.tests.length, 9 * 4);
+      assert.equal(run.tests.length, 11 * 4);
     });
   });
 
