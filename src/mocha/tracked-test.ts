@@ -244,12 +244,13 @@ export class TrackedTest {
       this.#stop();
       throw error;
     }
-    if (!this.#isOver && !this.#clock!.isOverdue) {
+    if (this.#isOver || this.#clock!.isOverdue) {
+      this.#stop();
+    } else {
       this.#run = '';
       await this.#collectGarbage();
       this.#stop(limits);
     }
-    this.#stop();
     // Mocha has gone on without this body, and must not hear of it again.
     if (this.#clock!.hasEnded) return new Promise(() => {});
   }
