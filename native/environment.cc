@@ -23,11 +23,13 @@ TrackingOptions ReadOptions(const Napi::Object& options) {
       GetString(options, "ownDirectory"),
       options.Get("isGcExposed").ToBoolean(),
       {}};
-  const auto metadata = options.Get("metadata").As<Napi::Object>();
-  const Napi::Array keys = metadata.GetPropertyNames();
-  for (uint32_t i = 0; i < keys.Length(); ++i) {
-    const std::string key = keys.Get(i).ToString().Utf8Value();
-    result.metadata.emplace_back(key, GetString(metadata, key.c_str()));
+  // A list: names of an object's properties would include those that tests give
+  // to all objects.
+  const auto metadata = options.Get("metadata").As<Napi::Array>();
+  for (uint32_t i = 0; i < metadata.Length(); ++i) {
+    const auto entry = metadata.Get(i).As<Napi::Array>();
+    result.metadata.emplace_back(entry.Get(0u).ToString().Utf8Value(),
+                                 entry.Get(1u).ToString().Utf8Value());
   }
   return result;
 }

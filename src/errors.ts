@@ -237,11 +237,11 @@ export function createTrackerActiveError(): MemrayMochaError {
   );
 }
 
-/** A tracker that is stopped without running. */
+/** A tracker that is told something, or stopped, and does not run. */
 export function createTrackerNotActiveError(): MemrayMochaError {
   return new MemrayMochaError(
     'ERR_MEMRAY_TRACKER_NOT_ACTIVE',
-    'This tracker is not running. Call `start()` before `stop()`, and each once.',
+    'This tracker is not running. Call `start()` first and `stop()` last, each once.',
   );
 }
 
@@ -275,8 +275,7 @@ export function createAddonNotFoundError(
       `Cannot load the native part of memray-mocha for ${node}: ${binary}: ${reason.replace(/\.$/, '')}. In its folder: ${there}.`,
       '  1. If Node was changed since the install, or install scripts were off: npm rebuild memray-mocha',
       '  2. That compiles it, with python3, make and g++ (Debian: apt-get install build-essential python3).',
-      "  3. Node's permission model allows it only with --allow-addons.",
-      '  4. To run the tests without it: MEMRAY=off',
+      '  3. To run the tests without it: MEMRAY=off',
     ].join('\n'),
   );
 }

@@ -5,7 +5,7 @@ import type Mocha from 'mocha';
 import { createPathNotWritableError } from './errors';
 import { makeFolder } from './make-folder';
 import { joinEveryRun } from './mocha/every-run';
-import { chooseOutput } from './mocha/output';
+import { chooseOutput, print } from './mocha/output';
 import { findWriter, isAnnotating } from './mocha/reporter-class';
 import { Run } from './mocha/run';
 import { Tracker } from './native/tracker';
@@ -17,6 +17,7 @@ import type { TestResult } from './test-result';
 // Tests may change these, and leave them so.
 const { appendFileSync, closeSync, openSync, readFileSync, writeFileSync } = fs;
 const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env;
+const { stderr } = process;
 
 const run = new Run();
 /** The one whose run has begun and not ended. */
@@ -38,10 +39,12 @@ joinEveryRun(run.mocha, {
 // A test may end the process.
 process.prependOnceListener('exit', () => {
   if (ongoing) publish(ongoing);
+  run.dispose();
 });
 
 if (run.options.memray !== 'off' && !run.isWorker && !Tracker.supported) {
-  process.stderr.write(
+  print(
+    stderr,
     `memray-mocha cannot see memory here: ${Tracker.unsupportedReason} Tests run as usual, and no limit fails.\n`,
   );
 }
@@ -49,6 +52,10 @@ if (run.options.memray !== 'off' && !run.isWorker && !Tracker.supported) {
 /** Publishes the results of a run, after the reporter's last line. */
 function publish(mocha: Mocha): void {
   ongoing = undefined;
+  attempt(() => publishResults(mocha));
+}
+
+function publishResults(mocha: Mocha): void {
   const { results, unmeasured, baseline } = run.collect();
   run.dispose();
   const { json, hideSummary } = run.options;
@@ -58,16 +65,16 @@ function publish(mocha: Mocha): void {
   const { stream, colors, width } = chooseOutput(writer, run.mocha);
   if (!hideSummary) {
     kleur.enabled = colors;
-    stream.write(reportSummary(results, { ...run.options, width, unmeasured }));
+    print(stream, reportSummary(results, { ...run.options, width, unmeasured }));
   }
   attempt(() => {
     const notes = run.baseline.save(baseline);
-    if (!hideSummary) for (const note of notes) stream.write(`${note}\n`);
+    if (!hideSummary) for (const note of notes) print(stream, `${note}\n`);
   });
   // Runs of --watch are for who sits before them.
   if ((mocha.options as { watch?: boolean }).watch) return;
   if (GITHUB_ACTIONS === 'true' && !isAnnotating(writer, run.mocha)) {
-    stream.write(formatAnnotations(results, { cwd: run.cwd, readSource }));
+    print(stream, formatAnnotations(results, { cwd: run.cwd, readSource }));
   }
   if (GITHUB_STEP_SUMMARY && !hideSummary) {
     attempt(() => writeJobSummary(GITHUB_STEP_SUMMARY, results));
@@ -79,7 +86,7 @@ function attempt(step: () => void): void {
   try {
     step();
   } catch (error) {
-    process.stderr.write(`${String(error)}\n`);
+    print(stderr, `${String(error)}\n`);
   }
 }
 

@@ -16,8 +16,12 @@ import type { Failure, ParserConstants, ParserExports, ParserNumbers } from './p
 declare const WebAssembly: {
   Module: new (bytes: Uint8Array) => object;
   Instance: new (module: object) => { exports: object };
+  Global: new () => { value: number | bigint };
   RuntimeError: new () => Error;
 };
+
+/** Whether there is WebAssembly, without which no capture can be read. */
+export const canParse = typeof WebAssembly === 'object';
 
 /** How a capture is to be summed up. */
 export interface ParserOptions {
@@ -101,7 +105,9 @@ function instantiate(): ParserExports {
   const parser = new WebAssembly.Instance(parserModule).exports as ParserExports;
   parser.reset(seed);
   usualMemoryBytes = parser.memory.buffer.byteLength;
-  const names = Object.entries(parser).flatMap(([name, value]) => (hasValue(value) ? [name] : []));
+  const names = Object.entries(parser).flatMap(([name, value]) =>
+    value instanceof WebAssembly.Global ? [name] : [],
+  );
   numberNames = names.filter((name) => !isConstant(name));
   constants = readNumbers(parser, names.filter(isConstant)) as ParserConstants;
   return parser;
@@ -183,10 +189,6 @@ function takeNumbers(parser: ParserExports): ParserNumbers {
 function readNumbers(parser: ParserExports, names: readonly string[]): Record<string, number> {
   const exported = parser as unknown as Record<string, { value: number | bigint }>;
   return Object.fromEntries(names.map((name) => [name, Number(exported[name]!.value)]));
-}
-
-function hasValue(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'value' in value;
 }
 
 function isConstant(name: string): boolean {

@@ -24,6 +24,14 @@ let isInCall = false;
 /** What Mocha gave up waiting for, and may go on behind its back. */
 let givenUp: Runnable | undefined;
 
+/** What is to be done right before Mocha calls a function. */
+let preparation: { runnable: Runnable; prepare: () => void } | undefined;
+
+/** Has `prepare` called once, right before Mocha reads the function of `runnable`, the next test, to call it. */
+export function prepareCall(runnable: Runnable, prepare: () => void): void {
+  preparation = { runnable, prepare };
+}
+
 /** Keeps in mind what Mocha runs, for limits that are declared without a `this`. */
 export function watchRunnables(running: typeof Mocha): void {
   mocha = running;
@@ -37,6 +45,10 @@ export function watchRunnables(running: typeof Mocha): void {
 }
 
 function begin(runnable: Runnable): void {
+  if (preparation?.runnable === runnable) {
+    preparation.prepare();
+    preparation = undefined;
+  }
   if (begun && mayGoOn(begun)) givenUp = begun;
   begun = runnable;
   isInCall = true;

@@ -1,14 +1,15 @@
 import type Mocha from 'mocha';
+import { defineOwn } from './own-property';
 
 // Tests may fake these.
-const { hrtime } = process;
+const now = process.hrtime.bigint.bind(process.hrtime);
+const { max, round } = Math;
 
 interface TimedRunnable {
   duration?: number | undefined;
   timer?: unknown;
   timeout(): number;
   resetTimeout(): void;
-  clearTimeout(): void;
 }
 
 /**
@@ -17,29 +18,31 @@ interface TimedRunnable {
  */
 export class BodyClock {
   readonly #test: TimedRunnable;
-  readonly #startedAt = hrtime.bigint();
+  readonly #startedAt = now();
   #ownMs = 0;
   #pausedAt: bigint | undefined;
   #duration: number | undefined;
 
   constructor(test: Mocha.Test) {
     this.#test = test;
-    Object.defineProperty(test, 'duration', {
+    defineOwn(test, 'duration', {
       configurable: true,
       enumerable: true,
       get: () => this.#duration,
       set: (durationMs: number | undefined) => {
         this.#duration =
-          durationMs === undefined ? undefined : Math.max(0, Math.round(durationMs - this.#ownMs));
+          durationMs === undefined ? undefined : max(0, round(durationMs - this.#ownMs));
       },
     });
   }
 
-  /** From here on time is ours: Mocha's timeout stands still. */
+  /**
+   * From here on time is ours. Mocha's timer stays as it is: a test that has failed may still run,
+   * and nothing else ends it then.
+   */
   pause(): void {
     if (this.#pausedAt !== undefined) return;
-    this.#pausedAt = hrtime.bigint();
-    this.#test.clearTimeout();
+    this.#pausedAt = now();
     // Mocha arms its timer when it is handed a promise; while we analyse it must not.
     this.#test.resetTimeout = () => {};
   }
@@ -47,21 +50,26 @@ export class BodyClock {
   /** From here on time is the test's again. */
   resume(): void {
     if (this.#pausedAt === undefined) return;
-    this.#ownMs += toMs(hrtime.bigint() - this.#pausedAt);
+    this.#ownMs += toMs(now() - this.#pausedAt);
     this.#pausedAt = undefined;
     delete (this.#test as Partial<TimedRunnable>).resetTimeout;
+  }
+
+  /** Whether Mocha has measured how long the test took, and gone on. */
+  get hasEnded(): boolean {
+    return this.#duration !== undefined;
   }
 
   /** Whether the test has taken longer than its timeout: Mocha fails it when it ends. */
   get isOverdue(): boolean {
     const timeoutMs = this.#test.timeout();
-    return timeoutMs > 0 && toMs(hrtime.bigint() - this.#startedAt) - this.#ownMs > timeoutMs + 1;
+    return timeoutMs > 0 && toMs(now() - this.#startedAt) - this.#ownMs > timeoutMs + 1;
   }
 
   /** Gives the test back a plain `duration`. */
   remove(): void {
     this.resume();
-    Object.defineProperty(this.#test, 'duration', {
+    defineOwn(this.#test, 'duration', {
       configurable: true,
       enumerable: true,
       writable: true,

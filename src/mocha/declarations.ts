@@ -14,16 +14,28 @@ export interface Declarations {
   leakedObjects?: Declared<LeakedObjectsLimit>;
 }
 
-/** The limits that hold for a test. */
+/** The limits that hold for a test: all are named, since tests may give all objects a `leaks`. */
 export interface Limits {
-  memory?: MemoryLimit;
+  memory: MemoryLimit | undefined;
   /** By the baseline, of a test with a memory limit. */
-  increase?: IncreaseLimit;
+  increase: IncreaseLimit | undefined;
   /** A peak of so much or more is compared with another run's: it should be what was live. */
-  comparedFromBytes?: number;
-  leaks?: LeakLimit;
-  leakedObjects?: LeakedObjectsLimit;
+  comparedFromBytes: number | undefined;
+  leaks: LeakLimit | undefined;
+  leakedObjects: LeakedObjectsLimit | undefined;
 }
+
+/** Of a test that is held to nothing. */
+export const NO_LIMITS: Limits = {
+  memory: undefined,
+  increase: undefined,
+  comparedFromBytes: undefined,
+  leaks: undefined,
+  leakedObjects: undefined,
+};
+
+// Tests may replace it.
+const { hasOwn } = Object;
 
 /** Holds for tests of which nothing else declares this kind. */
 let onRun: Declarations = {};
@@ -88,21 +100,19 @@ export function findLimits(test: Mocha.Test): Limits {
     places.push(inHooks.get(test)?.get(suite), onSuite.get(suite));
   }
   places.push(onRun);
-  const limits: Limits = {};
-  const memory = findInnermost(places, 'memory');
-  const leaks = findInnermost(places, 'leaks');
-  const leakedObjects = findInnermost(places, 'leakedObjects');
-  if (memory) limits.memory = memory;
-  if (leaks) limits.leaks = leaks;
-  if (leakedObjects) limits.leakedObjects = leakedObjects;
-  return limits;
+  return {
+    ...NO_LIMITS,
+    memory: findInnermost(places, 'memory') || undefined,
+    leaks: findInnermost(places, 'leaks') || undefined,
+    leakedObjects: findInnermost(places, 'leakedObjects') || undefined,
+  };
 }
 
 function findInnermost<Kind extends keyof Declarations>(
   places: (Declarations | undefined)[],
   kind: Kind,
 ): Exclude<Declarations[Kind], TypeError> {
-  const declared = places.find((place) => place?.[kind] !== undefined)?.[kind];
+  const declared = places.find((place) => place && hasOwn(place, kind))?.[kind];
   if (declared instanceof TypeError) throw declared;
   return declared as Exclude<Declarations[Kind], TypeError>;
 }

@@ -24,13 +24,13 @@ export async function repeatBody(
 
 /** Has the message of an error, the user's own, say in which run it came. */
 export function nameRun(error: unknown, name: string): void {
-  if (!(error instanceof Error) || error.message.endsWith(`(${name})`)) return;
   try {
+    if (!(error instanceof Error) || error.message.endsWith(`(${name})`)) return;
     const { message, stack } = error;
     error.message = `${message} (${name})`;
     // Mocha looks for the message in the stack.
     if (message && stack) error.stack = stack.replace(message, () => error.message);
   } catch {
-    // A frozen error keeps its message.
+    // A frozen error keeps its message, and so does one whose message or stack is no text.
   }
 }

@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { sep } from 'node:path';
 import type Mocha from 'mocha';
 import { createLeakLimit } from '../limits/leak-limit';
 import { createMemoryLimit } from '../limits/memory-limit';
@@ -65,7 +65,6 @@ export class Run {
         return isNew;
       };
       prepareOutputPaths(this.options);
-      process.once('exit', () => this.dispose());
     }
     this.baseline = new BaselineKeeper(this.options, this.cwd, (finding) =>
       this.#send({ baseline: finding }),
@@ -111,7 +110,7 @@ export class Run {
     this.baseline.begin(runner.suite);
     const stop = (test: unknown, error?: unknown): void => {
       // A test that is over may fail once more, for a second call of its `done`.
-      if (this.#current?.test === test) this.#current?.tracked.stop(error);
+      if (this.#current?.test === test) this.#attempt(() => this.#current?.tracked.stop(error));
       stripOwnFrames(error);
     };
     // Before the reporter hears of it: that shows the error's stack, and the peak.
@@ -122,6 +121,15 @@ export class Run {
       this.#finish();
       this.#current = { test, tracked: new TrackedTest(test, this.#tracking) };
     });
+  }
+
+  /** Mocha does not go on where a listener throws. */
+  #attempt(step: () => void): void {
+    try {
+      step();
+    } catch (error) {
+      this.#tracking.noteUnmeasured(this.#current?.test.title ?? '', error);
+    }
   }
 
   /** After the last test. */
@@ -135,16 +143,18 @@ export class Run {
     };
   }
 
-  /** At the end of a run. */
+  /** At the end of a run, or of the process. */
   dispose(): void {
     this.#workers?.dispose();
     this.#workers = undefined;
   }
 
   #finish(): void {
-    const result = this.#current?.tracked.finish();
+    this.#attempt(() => {
+      const result = this.#current?.tracked.finish();
+      if (result) this.#send({ result });
+    });
     this.#current = undefined;
-    if (result) this.#send({ result });
   }
 
   /** Tests of the same name are possible, in other workers too: each keeps its own file. */
@@ -155,6 +165,6 @@ export class Run {
     for (let twin = 2; !this.#claimCapture(name); twin++) {
       name = nameCaptureFile(binPrefix, `${id} (${twin})`, attempt);
     }
-    return join(binPath, name);
+    return binPath + sep + name;
   }
 }

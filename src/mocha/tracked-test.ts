@@ -10,12 +10,14 @@ import { HeapSnapshot, type SnapshotJson } from '../objects/heap-snapshot';
 import { findLeakedObjects, type LeakedObject } from '../objects/leaked-objects';
 import { displayPath, isHarnessFile } from '../stack-trace';
 import type { TestResult } from '../test-result';
+import { prepareCall } from './active-place';
 import { Analysis } from './analysis';
 import type { BaselineKeeper } from './baseline-keeper';
 import { BodyClock } from './body-clock';
 import { markUntracked } from './context';
-import { findLimits, unwatchBody, watchBody, type Limits } from './declarations';
+import { findLimits, NO_LIMITS, unwatchBody, watchBody, type Limits } from './declarations';
 import type { Options } from './options';
+import { defineOwn } from './own-property';
 import { nameRun, repeatBody } from './repeated-body';
 import { identifyTest, type TestId } from './test-id';
 import { explainTimeout } from './tracking-cost';
@@ -67,8 +69,11 @@ const SAMPLES_AT_LIMIT = 4096;
  */
 export class TrackedTest {
   readonly #test: Mocha.Test;
-  readonly #body: Mocha.Func | undefined;
   readonly #tracking: Tracking;
+  /** While the test has a wrapped one in its place. */
+  #body: Mocha.Func | undefined;
+  /** Of a test that is tracked, from when its body begins: that may replace what names it. */
+  #name: TestId | undefined;
   #clock: BodyClock | undefined;
   #tracker: InstanceType<TrackerClass> | undefined;
   /** There while objects that are made are told from those before. */
@@ -86,14 +91,8 @@ export class TrackedTest {
   constructor(test: Mocha.Test, tracking: Tracking) {
     this.#test = test;
     this.#tracking = tracking;
-    if (typeof test.fn !== 'function') return;
-    this.#body = test.fn as Mocha.Func;
-    test.fn = wrapBody(test.fn as Body, () => this.#begin()) as Mocha.Func;
-  }
-
-  /** Asked for only where a test is tracked: others cost as little as can be. */
-  get #name(): TestId {
-    return identifyTest(this.#test, this.#tracking.cwd);
+    // Not now: hooks and other plug-ins see the function as it is, and may put theirs in its place.
+    prepareCall(test, () => this.#wrapBody());
   }
 
   /**
@@ -134,9 +133,17 @@ export class TrackedTest {
     result.durationMs = duration ?? 0;
   }
 
+  #wrapBody(): void {
+    const { fn } = this.#test;
+    if (typeof fn !== 'function') return;
+    this.#body = fn as Mocha.Func;
+    this.#test.fn = wrapBody(fn as Body, () => this.#begin()) as Mocha.Func;
+  }
+
   /** As soon as the body runs: a retry clones the test with the function it has then. */
   #restoreBody(): void {
     if (this.#body) this.#test.fn = this.#body;
+    this.#body = undefined;
   }
 
   #findLimits(): Limits {
@@ -150,6 +157,7 @@ export class TrackedTest {
       markUntracked(this.#test);
       return undefined;
     }
+    this.#name = identifyTest(this.#test, this.#tracking.cwd);
     this.#clock = new BodyClock(this.#test);
     const isArmed = Boolean((this.#test as { timer?: unknown }).timer);
     this.#clock.pause();
@@ -176,7 +184,7 @@ export class TrackedTest {
 
   #start(limits: Limits): void {
     const { options } = this.#tracking;
-    this.#capture ??= this.#tracking.reserveCapture(this.#name.id, currentRetry(this.#test));
+    this.#capture ??= this.#tracking.reserveCapture(this.#name!.id, currentRetry(this.#test));
     this.#native =
       options.native || limits.leaks !== undefined || MENTIONS_LEAK_LIMIT.test(this.#test.body);
     this.#forgetObjects();
@@ -235,10 +243,15 @@ export class TrackedTest {
       this.#stop();
       throw error;
     }
-    if (this.#isOver || this.#clock!.isOverdue) return this.#stop();
-    this.#run = '';
-    await this.#collectGarbage();
-    this.#stop(limits);
+    if (this.#isOver || this.#clock!.isOverdue) {
+      this.#stop();
+    } else {
+      this.#run = '';
+      await this.#collectGarbage();
+      this.#stop(limits);
+    }
+    // Mocha has gone on without this body, and must not hear of it again.
+    if (this.#clock!.hasEnded) return new Promise(() => {});
   }
 
   /**
@@ -262,9 +275,7 @@ export class TrackedTest {
       }
       this.#clock!.resume();
     }
-    // Mocha has gone on without this body, and must not hear of it again.
-    if (this.#isOver) return new Promise(() => {});
-    if (this.#clock!.isOverdue) return false;
+    if (this.#isOver || this.#clock!.isOverdue) return false;
     this.#runs = Math.max(measured + 1, 1);
     this.#run = name;
     this.#test.resetTimeout();
@@ -283,6 +294,7 @@ export class TrackedTest {
    */
   async #collectGarbage(): Promise<void> {
     this.#clock?.pause();
+    this.#test.clearTimeout();
     for (let round = 0; round < 2; round++) {
       await nextTurn();
       if (this.#tracker) this.#tracking.Tracker.collectGarbage();
@@ -299,21 +311,22 @@ export class TrackedTest {
     const tracker = this.#tracker;
     if (!tracker) return;
     this.#tracker = undefined;
-    this.#clock?.pause();
     try {
+      this.#clock?.pause();
       this.#analyze(tracker, judged);
     } catch (error) {
       if (judged && hasLimit(judged)) throw error;
-      this.#tracking.noteUnmeasured(this.#name.id, error);
+      this.#tracking.noteUnmeasured(this.#name!.id, error);
     } finally {
       this.#clock?.resume();
     }
   }
 
-  #analyze(tracker: InstanceType<TrackerClass>, judged: Limits = {}): void {
+  #analyze(tracker: InstanceType<TrackerClass>, judged = NO_LIMITS): void {
     const { options, cwd } = this.#tracking;
-    const capture = this.#capture && displayPath(this.#capture, cwd);
+    // First of all: what else fails must not leave the tracker running, so that no other can.
     const reader = tracker.stop();
+    const capture = this.#capture && displayPath(this.#capture, cwd);
     try {
       const leaked = judged.leakedObjects && this.#findLeakedObjects();
       const analysis = new Analysis(reader, judged, {
@@ -322,7 +335,7 @@ export class TrackedTest {
         capture,
         seesGarbage: tracker.measuresJsHeap,
       });
-      const { id, file, titlePath } = this.#name;
+      const { id, file, titlePath } = this.#name!;
       const { peak, allocations, topAllocations, topLocations, leaks } = analysis.measurement;
       // Not spread: that would give each result a hidden class of its own, larger than itself.
       const result: TestResult = {
@@ -384,13 +397,14 @@ function findConfirmedTotals({ memory, increase, comparedFromBytes }: Limits): [
 }
 
 function sampleIntervalFor(limitBytes: number): number {
-  return Math.max(1, Math.floor(limitBytes / SAMPLES_AT_LIMIT));
+  const intervalBytes = Math.floor(limitBytes / SAMPLES_AT_LIMIT);
+  return Math.min(Math.max(1, intervalBytes), Number.MAX_SAFE_INTEGER);
 }
 
 /** Puts the result on the test, where reporters find it, also those in the parent of a worker. */
 function showResult(test: Mocha.Test, memray: TestResult): void {
-  Object.defineProperty(test, 'memray', { value: memray, configurable: true });
-  Object.defineProperty(test, 'serialize', { value: serialize, configurable: true });
+  defineOwn(test, 'memray', { value: memray, configurable: true });
+  defineOwn(test, 'serialize', { value: serialize, configurable: true });
 }
 
 /** What Mocha's workers send to their parent. */

@@ -3,7 +3,7 @@ import type { TestResult } from '../test-result';
 import type { TrackerClass } from './tracked-test';
 
 // Tests may fake it.
-const { hrtime } = process;
+const now = process.hrtime.bigint.bind(process.hrtime);
 
 /** A share of the timeout that is worth a word. */
 const CONSIDERABLE = 0.1;
@@ -40,9 +40,11 @@ export function explainTimeout(
   const depth = topAllocations[0]?.stack.length ?? 0;
   const costMs = Math.min(count * measureCost(createTracker(), depth), durationMs);
   if (costMs < considerableMs) return;
-  const { message, stack = '' } = error;
+  const { message } = error;
+  const stack: unknown = error.stack;
   error.message = `${message} memray-mocha took about ${Math.round(costMs)}ms of it to record ${count} allocations: raise the timeout, or run without it (MEMRAY=off).`;
-  error.stack = stack.replace(message, () => error.message);
+  // Not where a test's Error.prepareStackTrace makes something else of it.
+  if (typeof stack === 'string') error.stack = stack.replace(message, () => error.message);
 }
 
 function isTimeout(error: unknown): error is TimeoutError {
@@ -53,9 +55,9 @@ function isTimeout(error: unknown): error is TimeoutError {
 function measureCost(tracker: InstanceType<TrackerClass>, depth: number): number {
   const allocate = runInThisContext(ALLOCATE, { filename: 'memray-sample' }) as Allocate;
   const timeOnce = (): number => {
-    const start = hrtime.bigint();
+    const start = now();
     allocate(Math.min(depth, MAX_DEPTH), SAMPLE_SIZE);
-    return Number(hrtime.bigint() - start) / 1e6;
+    return Number(now() - start) / 1e6;
   };
   const time = (): number => Math.min(...Array.from({ length: SAMPLES }, timeOnce));
   // Untracked once more at the end: the first code to run is compiled least, and may take longer than tracked code does.

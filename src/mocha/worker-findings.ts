@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { createPathNotWritableError } from '../errors';
 import { shareFrame } from '../share-frame';
 import type { TestResult } from '../test-result';
@@ -16,8 +16,8 @@ const WORKER_SCRIPT = /[\\/]mocha[\\/]lib[\\/]nodejs[\\/]worker\.c?js$/;
 /** What a parallel run tells its workers through the environment: their argv is empty. */
 export interface Handover {
   parentPid: number;
-  /** The folder that takes the workers' results. */
-  folder: string;
+  /** The folder that takes the workers' results; null where there is none, and nothing is measured. */
+  folder: string | null;
   options: Options;
 }
 
@@ -38,24 +38,24 @@ export function receiveHandover(): Handover | undefined {
 
 /** The parent's end: hands down options and collects what workers found. */
 export class WorkerFindings {
-  readonly #folder: string;
+  readonly #folder = createFolder();
 
-  /** @throws MemrayMochaError when there is no folder for temporary files */
   constructor(options: Options) {
-    try {
-      this.#folder = mkdtempSync(join(tmpdir(), 'memray-mocha-'));
-    } catch (error) {
-      throw createPathNotWritableError('TMPDIR, or the system,', 'folder', tmpdir(), error);
-    }
-    const handover: Handover = { parentPid: process.pid, folder: this.#folder, options };
+    const handover: Handover = {
+      parentPid: process.pid,
+      folder: this.#folder,
+      options: this.#folder === null ? { ...options, memray: 'off' } : options,
+    };
     process.env[VARIABLE] = JSON.stringify(handover);
   }
 
   /** Everything found so far. A file of tests runs in one worker: sorted by file, order is Mocha's. */
   read(): Finding[] {
+    const folder = this.#folder;
+    if (folder === null) return [];
     try {
-      return readdirSync(this.#folder)
-        .flatMap((name) => splitLines(readFileSync(join(this.#folder, name))).flatMap(parseLine))
+      return readdirSync(folder)
+        .flatMap((name) => splitLines(readFileSync(join(folder, name))).flatMap(parseLine))
         .sort((a, b) => compare(fileOf(a), fileOf(b)));
     } catch (error) {
       const reason = `a test must have removed what workers had found: ${String(error)}`;
@@ -66,7 +66,23 @@ export class WorkerFindings {
   /** Removes the folder. */
   dispose(): void {
     delete process.env[VARIABLE];
-    rmSync(this.#folder, { recursive: true, force: true });
+    if (this.#folder !== null) rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Gives null, and says so, where there is no folder for temporary files: no user asked for it. */
+function createFolder(): string | null {
+  try {
+    return mkdtempSync(join(tmpdir(), 'memray-mocha-'));
+  } catch (error) {
+    const { code, message } = createPathNotWritableError(
+      'TMPDIR, or the system,',
+      'folder',
+      tmpdir(),
+      error,
+    );
+    process.emitWarning(`${message} Until then, tests run as usual, and no limit fails.`, { code });
+    return null;
   }
 }
 
@@ -76,7 +92,8 @@ export class WorkerFindings {
  * @param folder the handover's
  * @returns what sends a finding; it never throws
  */
-export function openFindings(folder: string): (finding: Finding) => void {
+export function openFindings(folder: string | null): (finding: Finding) => void {
+  if (folder === null) return () => {};
   let file: number | undefined;
   let unsent = '';
   const send = (): void => {
@@ -98,9 +115,9 @@ export function openFindings(folder: string): (finding: Finding) => void {
 }
 
 /** A worker's, too: whether no other one has claimed the name. */
-export function claimName(folder: string, name: string): boolean {
+export function claimName(folder: string | null, name: string): boolean {
   try {
-    closeSync(openSync(join(folder, name), 'wx'));
+    closeSync(openSync(`${folder}${sep}${name}`, 'wx'));
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code !== 'EEXIST';

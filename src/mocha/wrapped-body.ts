@@ -21,6 +21,12 @@ export interface BodyEnd {
   succeeded(style: BodyStyle, runAgain: RunAgain): void | Promise<void>;
 }
 
+/** Who hears how a body ended. */
+interface Listener {
+  succeed: () => void;
+  fail: (reason: unknown) => void;
+}
+
 /**
  * Wraps a body so that its beginning and end are known, in each of Mocha's styles: return, promise
  * and `done`. To Mocha and to the body all looks as it would without.
@@ -79,21 +85,58 @@ function conclude(end: BodyEnd, style: BodyStyle, runAgain: RunAgain): Promise<v
   }
 }
 
-/** Not an async function: that would keep `promise`, and with it a value that could be garbage. */
-function follow(promise: PromiseLike<unknown>, end: BodyEnd, runAgain: RunAgain): Promise<void> {
-  return new Promise((resolve, reject) => {
-    promise.then(
-      () => resolve(new Promise((settle) => settle(conclude(end, 'promise', runAgain)))),
-      (reason: Error) => {
+/** Not a promise: that would hide from Mocha what a broken thenable does, which settles twice or throws. */
+function follow(returned: PromiseLike<unknown>, end: BodyEnd, runAgain: RunAgain): unknown {
+  return {
+    then(resolve: () => void, reject: (reason: unknown) => void) {
+      const { succeed, fail } = tellLast(
+        { succeed: resolve, fail: reject },
+        end,
+        'promise',
+        runAgain,
+      );
+      try {
+        returned.then(succeed, fail);
+      } catch (error) {
         end.failed();
-        stripOwnFrames(reason);
-        reject(reason);
-      },
-    );
-  });
+        rethrowCleanly(error);
+      }
+    },
+  };
 }
 
-/** Nor is this one: nor may what a body returns be kept. */
+/**
+ * Has Mocha hear of the end of a body last, and in every case. Not within `follow`: what is kept until
+ * then would keep what the body returned, and with it a value that could be garbage.
+ */
+function tellLast(mocha: Listener, end: BodyEnd, style: BodyStyle, runAgain: RunAgain): Listener {
+  let ended: Promise<void> | undefined;
+  // What Mocha is told once more, which it reports, it hears after the first.
+  return {
+    succeed() {
+      if (ended) return void ended.then(mocha.succeed, mocha.succeed);
+      try {
+        ended = conclude(end, style, runAgain);
+      } catch (fault) {
+        return mocha.fail(fault);
+      }
+      if (ended) ended.then(mocha.succeed, mocha.fail);
+      else mocha.succeed();
+    },
+    fail(reason) {
+      const tell = (): void => mocha.fail(reason);
+      if (ended) return void ended.then(tell, tell);
+      try {
+        end.failed();
+      } finally {
+        stripOwnFrames(reason);
+        tell();
+      }
+    },
+  };
+}
+
+/** Not an async function: what a body returns may not be kept. */
 function waitFor(returned: unknown): void | Promise<void> {
   if (!isThenable(returned)) return;
   return new Promise((resolve, reject) => {
@@ -108,7 +151,6 @@ function watch(
   done: Done,
   end: BodyEnd,
 ): { done: Done; wasCalled: () => boolean } {
-  let ended: Promise<void> | undefined;
   let wasCalled = false;
   const runAgain: RunAgain = () =>
     new Promise((resolve, reject) => {
@@ -121,31 +163,15 @@ function watch(
         else resolve();
       });
     });
+  const mocha: Listener = {
+    succeed: () => done(),
+    fail: (reason) => done(reason || new Error('the body failed with no or falsy reason')),
+  };
+  const { succeed, fail } = tellLast(mocha, end, 'done', runAgain);
   const told: Done = (error) => {
     wasCalled = true;
-    if (ended) {
-      // Called once more, which Mocha reports when it has heard of the first call.
-      const again = (): void => done(error);
-      ended.then(again, again);
-      return;
-    }
-    if (error) {
-      end.failed();
-      stripOwnFrames(error);
-      done(error);
-      return;
-    }
-    try {
-      ended = conclude(end, 'done', runAgain);
-    } catch (fault) {
-      done(fault);
-      return;
-    }
-    if (!ended) return done();
-    ended.then(
-      () => done(),
-      (reason) => done(reason || new Error('the body failed with no or falsy reason')),
-    );
+    if (error) fail(error);
+    else succeed();
   };
   return { done: told, wasCalled: () => wasCalled };
 }

@@ -17,7 +17,7 @@ export interface TrackingOptions {
   isGcExposed: boolean;
   /** Where this package's JavaScript is, with a slash at the end: what that allocates is not recorded. */
   ownDirectory: string;
-  metadata: Record<string, string>;
+  metadata: readonly (readonly [key: string, value: string])[];
 }
 
 /** A finished capture of the native part's. */
@@ -70,6 +70,10 @@ const platform = `${process.platform}-${process.arch}`;
 // The binary uses V8's ABI, which Node-API does not check when it loads one: a file per ABI does.
 const binary = path.join(root, 'prebuilds', platform, `abi${process.versions.modules}.node`);
 
+const OTHER_PLATFORM = `Memory can be tracked on Linux x64 with glibc only, and this is ${platform}.`;
+const ADDONS_DISABLED =
+  'Node loads no native addons: start it without --no-addons, and with --allow-addons where there is --permission.';
+
 let addon: Addon | undefined;
 
 /**
@@ -80,7 +84,10 @@ let addon: Addon | undefined;
  */
 export function loadAddon(): Addon {
   if (!addon) {
-    addon = process.platform === 'linux' && process.arch === 'x64' ? loadBinary() : unsupported();
+    addon =
+      process.platform === 'linux' && process.arch === 'x64'
+        ? loadBinary()
+        : unsupported(OTHER_PLATFORM);
     if (!addon.unsupportedReason && !areCompilersKept()) addon.restrictCompilers();
   }
   return addon;
@@ -92,11 +99,12 @@ function loadBinary(): Addon {
   try {
     return require(binary) as Addon;
   } catch (error) {
-    throw createAddonNotFoundError(binary, (error as Error).message, present);
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ERR_DLOPEN_DISABLED') return unsupported(ADDONS_DISABLED);
+    throw createAddonNotFoundError(binary, message, present);
   }
 }
 
-function unsupported(): Addon {
-  const unsupportedReason = `Memory can be tracked on Linux x64 with glibc only, and this is ${platform}.`;
+function unsupported(unsupportedReason: string): Addon {
   return { unsupportedReason } as Addon;
 }

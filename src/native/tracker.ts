@@ -1,6 +1,7 @@
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { CaptureReader, type CaptureSource } from '../capture/capture-reader';
+import { canParse } from '../capture/parser-module';
 import { SourceMaps } from '../capture/source-maps';
 import { checkOptions } from '../check-options';
 import {
@@ -26,18 +27,30 @@ export interface TrackerOptions {
   sampleIntervalBytes?: number;
 }
 
-// Tests fake it.
+// Tests fake these.
 const emitWarning = process.emitWarning.bind(process);
+const resolve = path.resolve.bind(path);
 
+const NO_WEBASSEMBLY =
+  'V8 has no WebAssembly, by which results are read: start Node without --jitless and --lite-mode.';
 const DEFAULT_SAMPLE_INTERVAL_BYTES = 32 * 1024;
 
-// Found out once: the environment is slow to ask, and each test starts a tracker.
+// Found out once: the environment is slow to ask, each test starts a tracker, and tests may change
+// what there is to find, or be in a folder that is gone.
 const TEMPORARY_DIRECTORY = os.tmpdir();
 const OWN_DIRECTORY = path.join(__dirname, '..', path.sep);
 /** Whether the program was started with this Node option, in either spelling. */
 const IS_GC_ASKED_FOR = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((flag) =>
   /--expose[-_]gc\b/.test(flag),
 );
+const METADATA = Object.entries({
+  node: process.version,
+  v8: process.versions.v8,
+  arch: process.arch,
+  platform: process.platform,
+  commandLine: [process.execPath, ...process.execArgv, ...process.argv.slice(1)].join(' '),
+  cwd: process.cwd(),
+});
 
 /**
  * Records every allocation of the process between `start()` and `stop()`, as `memray.Tracker` does.
@@ -59,7 +72,7 @@ export class Tracker {
 
   /** Why memory cannot be tracked here, in a sentence; empty when it can. */
   static get unsupportedReason(): string {
-    return loadAddon().unsupportedReason;
+    return canParse ? loadAddon().unsupportedReason : NO_WEBASSEMBLY;
   }
 
   /**
@@ -92,7 +105,14 @@ export class Tracker {
       traceJs: 'boolean',
       sampleIntervalBytes: 'number',
     });
-    this.#path = options.path ? path.resolve(options.path) : '';
+    if (options.path?.includes('\0')) {
+      throw createInvalidArgumentError(
+        'the `path` option of Tracker',
+        'a path, which has no null characters',
+        options.path,
+      );
+    }
+    this.#path = options.path ? resolve(options.path) : '';
     this.#native = options.native ?? false;
     this.#traceJs = options.traceJs ?? false;
     this.#sampleIntervalBytes = findSampleInterval(options);
@@ -115,7 +135,7 @@ export class Tracker {
       jsSampleIntervalBytes: this.#sampleIntervalBytes,
       isGcExposed: isGcExposed(),
       ownDirectory: OWN_DIRECTORY,
-      metadata: describeProcess(),
+      metadata: METADATA,
     });
     Tracker.#active = this;
   }
@@ -130,22 +150,41 @@ export class Tracker {
    * bytes, and nowhere below: what is at stake with a limit. 0 lifts it.
    *
    * @param firstBytes from here on each step is confirmed as well. Default: the limit.
+   * @throws TypeError when these are no such numbers; MemrayMochaError
+   * `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run
    */
   setMemoryLimit(limitBytes: number, firstBytes = limitBytes): void {
-    loadAddon().setMemoryLimit(limitBytes, firstBytes);
+    for (const bytes of [limitBytes, firstBytes]) {
+      if (!Number.isFinite(bytes) || bytes < 0) {
+        throw createInvalidArgumentError(
+          'the limit of `setMemoryLimit`',
+          'a number of bytes, at least 0',
+          bytes,
+        );
+      }
+    }
+    this.#findAddon().setMemoryLimit(limitBytes, firstBytes);
   }
 
-  /** Samples the JS heap more closely from here on, when that is closer than so far. */
+  /**
+   * Samples the JS heap more closely from here on, when that is closer than so far.
+   *
+   * @throws TypeError when `intervalBytes` is no whole number of at least 1; MemrayMochaError
+   * `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run
+   */
   setSampleInterval(intervalBytes: number): void {
-    loadAddon().setSampleInterval(intervalBytes);
+    checkSampleInterval('the interval of `setSampleInterval`', intervalBytes);
+    this.#findAddon().setSampleInterval(intervalBytes);
   }
 
   /**
    * Has {@link CaptureReader.leaks} tell, as `bytesAtMark`, what was live now already; the last
    * mark counts.
+   *
+   * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run
    */
   mark(): void {
-    loadAddon().mark();
+    this.#findAddon().mark();
   }
 
   /**
@@ -154,9 +193,8 @@ export class Tracker {
    * when the capture could not be written in full
    */
   stop(): CaptureReader {
-    if (Tracker.#active !== this) throw createTrackerNotActiveError();
+    const addon = this.#findAddon();
     Tracker.#active = undefined;
-    const addon = loadAddon();
     const capture = addon.stopTracking((scriptId, places) =>
       Tracker.#sourceMaps.findOriginals(scriptId, places),
     );
@@ -164,6 +202,12 @@ export class Tracker {
       emitWarning(message, { code });
     }
     return new CaptureReader(new AddonSource(addon, capture));
+  }
+
+  /** What this tracker runs in: the native part would do what it is told to with any that runs. */
+  #findAddon(): Addon {
+    if (Tracker.#active !== this) throw createTrackerNotActiveError();
+    return loadAddon();
   }
 }
 
@@ -193,34 +237,24 @@ function findSampleInterval({
   traceJs,
   sampleIntervalBytes = DEFAULT_SAMPLE_INTERVAL_BYTES,
 }: TrackerOptions): number {
-  if (!Number.isSafeInteger(sampleIntervalBytes) || sampleIntervalBytes < 1) {
-    throw createInvalidArgumentError(
-      'the `sampleIntervalBytes` option of Tracker',
-      'a whole number of bytes, at least 1',
-      sampleIntervalBytes,
-    );
-  }
+  checkSampleInterval('the `sampleIntervalBytes` option of Tracker', sampleIntervalBytes);
   if (traceJs) return 1;
   return jsHeap ? sampleIntervalBytes : 0;
 }
 
+/** V8 ends the process where there is nothing between two samples. */
+function checkSampleInterval(name: string, bytes: number): void {
+  if (!Number.isSafeInteger(bytes) || bytes < 1) {
+    throw createInvalidArgumentError(name, 'a whole number of bytes, at least 1', bytes);
+  }
+}
+
 function loadSupportedAddon(): Addon {
-  const addon = loadAddon();
-  if (addon.unsupportedReason) throw createUnsupportedError(addon.unsupportedReason);
-  return addon;
+  const { unsupportedReason } = Tracker;
+  if (unsupportedReason) throw createUnsupportedError(unsupportedReason);
+  return loadAddon();
 }
 
 function isGcExposed(): boolean {
   return IS_GC_ASKED_FOR || typeof globalThis.gc === 'function';
-}
-
-function describeProcess(): Record<string, string> {
-  return {
-    node: process.version,
-    v8: process.versions.v8,
-    arch: process.arch,
-    platform: process.platform,
-    commandLine: [process.execPath, ...process.execArgv, ...process.argv.slice(1)].join(' '),
-    cwd: process.cwd(),
-  };
 }

@@ -21,6 +21,10 @@ const everyEnd = `
     it('returns a value', () => 42);
     it('resolves', async () => { await wait(1); });
     it('resolves a thenable', () => ({ then(resolve) { setTimeout(resolve, 1); } }));
+    it('resolves a thenable twice', () => ({ then(resolve) { resolve(); resolve(); } }));
+    it('resolves and rejects a thenable', () => ({ then(resolve, reject) { resolve(); setImmediate(() => reject(new Error('second'))); } }));
+    it('throws as a thenable', () => ({ then() { throw new Error('from then'); } }));
+    it('throws as a thenable that has resolved', () => ({ then(resolve) { resolve(); throw new Error('from then'); } }));
     it('calls done', (done) => { setTimeout(done, 1); });
     it('calls done at once', (done) => { done(); });
     it('throws', () => { throw new Error('thrown'); });
@@ -42,6 +46,8 @@ const everyEnd = `
     it('times out', function (done) { this.timeout(20); });
     it('times out by a promise', function () { this.timeout(20); return new Promise(() => {}); });
     it('is too slow', function () { this.timeout(20); const end = Date.now() + 60; while (Date.now() < end); });
+    it('emits an error of its own', function (done) { this.test.emit('error', new Error('emitted')); setTimeout(done, 1); });
+    it('emits an error and times out', function (done) { this.timeout(20); this.test.emit('error', new Error('emitted')); });
     it('is uncaught', (done) => { setTimeout(() => { throw new Error('uncaught'); }, 1); });
     it('is retried', function () { this.retries(2); assert.ok(attempt++ === 1); });
     it('is retried in vain', function () { this.retries(1); throw new Error('again'); });
@@ -162,17 +168,20 @@ describe('every mode of Mocha', function () {
     });
   });
 
-  it('with an uncaught error that Mocha lets through', function () {
-    const source = `it('throws', () => { throw new Error('through'); }); it('next', () => {});`;
-    withProject(source, (project) => {
-      const [expected, actual] = [
-        project.runPlain(['--allow-uncaught']),
-        project.run(['--allow-uncaught']),
-      ];
-      assert.equal(actual.code, expected.code);
-      assert.match(actual.stderr, /Error: through/);
+  for (const [what, body] of [
+    ['an uncaught error', `() => { throw new Error('through'); }`],
+    ['what a thenable throws', `() => ({ then() { throw new Error('through'); } })`],
+  ]) {
+    it(`with ${what} that Mocha lets through`, function () {
+      const source = `it('throws', ${body}); it('next', () => {});`;
+      withProject(source, (project) => {
+        const args = ['--allow-uncaught'];
+        const [expected, actual] = [project.runPlain(args), project.run(args)];
+        assert.equal(actual.code, expected.code);
+        assert.match(actual.stderr, /Error: through/);
+      });
     });
-  });
+  }
 
   it('with ES modules', function () {
     withProject(
@@ -314,6 +323,18 @@ describe('a run with --parallel', function () {
         / 3 passing[^]*MEMRAY REPORT =+\nCould not measure what ran in workers: a test must have removed .*ENOENT/,
       );
       assert.deepEqual(tests, []);
+    });
+  });
+
+  it('is not measured, and says so, where there is no folder for temporary files', function () {
+    withProject(files, (project) => {
+      const env = { TMPDIR: join(project.folder, 'missing') };
+      const { code, stdout, stderr, tests } = project.measure(['--parallel', '--jobs', '2'], env);
+      assert.equal(code, 0, stdout);
+      assert.match(stdout, /6 passing/);
+      assert.match(stderr, /Cannot write to .*missing, which TMPDIR, .* no limit fails\./);
+      assert.equal(stderr.match(/no limit fails/g)!.length, 1);
+      assert.deepEqual([tests, /MEMRAY REPORT/.test(stdout)], [[], false]);
     });
   });
 
@@ -506,6 +527,170 @@ describe('a test that ends badly', function () {
         near('next', 1e6);
         // What is measured reaches the reporter in time.
         assert.match(stdout, /bad \[(4\.[89]|5\.0)MiB\]\n/);
+      });
+    });
+  }
+});
+
+describe('a plug-in that has Mocha run generators', function () {
+  it('still sees them, and so do hooks', function () {
+    const source = `
+      const { Runnable } = require('${mochaModule}');
+      const { run } = Runnable.prototype;
+      // As co-mocha does.
+      Runnable.prototype.run = function (callback) {
+        const { fn } = this;
+        if (fn.constructor.name === 'GeneratorFunction') this.fn = async () => { for (const each of fn()) await each; };
+        run.call(this, callback);
+      };
+      function* failing() { yield Promise.reject(new Error('mine')); }
+      beforeEach(function () {
+        if (this.currentTest.fn.name !== 'failing') throw new Error(this.currentTest.fn.toString());
+      });
+      it('fails', failing);`;
+    withProject(source, (project) => {
+      const args = ['--reporter', 'json'];
+      const { code, failures } = outcome(project.run(args));
+      assert.deepEqual([code, failures], [1, ['fails']]);
+      assert.deepEqual(outcome(project.run(args)), outcome(project.runPlain(args)));
+    });
+  });
+});
+
+describe("a test that replaces Node's functions", function () {
+  const bodies = {
+    plain: '() => {}',
+    async: 'async () => {}',
+    limited: `function () { this.limitMemory('1 GB'); }`,
+    failing: `() => { throw new Error('mine'); }`,
+  };
+
+  it('has their calls to itself, and is measured', function () {
+    const source = `
+      const replaced = [
+        [require('node:path'), ['resolve', 'relative', 'isAbsolute', 'join', 'normalize']],
+        [require('node:url'), ['fileURLToPath']],
+        [process, ['cwd']],
+        [process.hrtime, ['bigint']],
+        [Math, ['round']],
+        [Object, ['hasOwn']],
+        [WeakMap.prototype, ['delete']],
+      ];
+      for (const [object, names] of replaced) {
+        for (const name of names) {
+          describe(name, () => {
+            const original = object[name];
+            let calls = 0;
+            beforeEach(() => {
+              object[name] = () => { calls++; throw new Error(name + ' is replaced'); };
+            });
+            afterEach(() => {
+              object[name] = original;
+              if (calls > 0) throw new Error(name + ' was called');
+            });
+            ${Object.entries(bodies)
+              .map(([title, body]) => `it('${title}', ${body});`)
+              .join('\n')}
+          });
+        }
+      }`;
+    withProject(source, (project) => {
+      const args = ['--memray-bin-path=captures', '--reporter', 'json'];
+      const run = project.measure(args);
+      const { failures } = JSON.parse(run.stdout) as JsonReport;
+      const messages = new Set(failures.map(({ err }) => err.message));
+      assert.deepEqual([...messages], ['mine']);
+      assert.equal(run.tests.length, 11 * 4);
+    });
+  });
+
+  it('or the folder it is in leaves the next one right', function () {
+    const source = `
+      const fs = require('node:fs');
+      it('leaves nowhere to be', () => {
+        fs.mkdirSync('gone');
+        process.chdir('gone');
+        fs.rmdirSync('../gone');
+      });
+      it('is limited', function () { this.limitMemory('1 GB'); });`;
+    withProject(source, (project) => {
+      const { code, stdout, result } = project.measure(['--reporter', 'json']);
+      assert.equal(code, 0, stdout);
+      assert.equal(result('is limited').state, 'passed');
+    });
+  });
+});
+
+describe('a test that gives all objects a property', function () {
+  const names = ['value', 'lazy', 'get', 'set', 'writable'];
+  const ofLimits = ['memory', 'increase', 'leaks', 'leakedObjects'];
+  for (const args of [[], ['--memray-limit-memory=1GB'], ['--memray-limit-leaks=1GB']]) {
+    it(`${['passes', ...args].join(' ')}, whatever its name`, function () {
+      const source = `
+        for (const name of ${JSON.stringify([...names, ...ofLimits])}) {
+          describe(name, () => {
+            const get = () => { throw new Error(name + ' was asked for'); };
+            const properties = [{ value: 1, writable: true }, { get }];
+            beforeEach(() => {
+              const property = { ...properties.pop(), enumerable: true, configurable: true };
+              Object.defineProperty(Object.prototype, name, property);
+            });
+            afterEach(() => { delete Object.prototype[name]; });
+            it('passes', () => {});
+            it('passes too', () => {});
+          });
+        }`;
+      withProject(source, (project) => {
+        const { code, stdout, stderr, tests } = project.measure(args);
+        assert.deepEqual([code, stderr], [0, ''], stdout);
+        assert.equal(tests.length, 2 * (names.length + ofLimits.length));
+      });
+    });
+  }
+});
+
+describe('a run is not cut off', function () {
+  const allocating = `function (done) {
+    this.timeout(30);
+    for (let i = 0; i < 10_000; i++) new ArrayBuffer(16);`;
+  const oddities: Record<string, string> = {
+    'a stack that is no text': `async () => { throw Object.assign(new Error('odd'), { stack: { frames: [] } }); }`,
+    'a stack that is prepared as no text': `async () => {
+      Error.prepareStackTrace = (_, frames) => ({ frames });
+      throw new Error('odd');
+    }`,
+    'a message that is no text, in a later run': `async function () {
+      this.limitLeaks('10 MB', { repeat: 3 });
+      if (++runs === 2) throw Object.assign(new Error(), { message: { odd: 1 } });
+    }`,
+    'a timeout whose stack is no text': `${allocating} Error.prepareStackTrace = (_, frames) => frames; }`,
+    'a timeout that cannot be explained': `${allocating}
+      require('node:vm').runInThisContext = () => { throw new Error('stub'); };
+    }`,
+  };
+  it('by an error that comes when a leak limit has the end of its test wait, and has one failure', function () {
+    const source = `
+      it('odd', () => { setImmediate(() => { throw new Error('late'); }); });
+      it('next', (done) => { setTimeout(done, 20); });`;
+    withProject(source, (project) => {
+      const args = ['--memray-limit-leaks=1GB', '--reporter', 'json'];
+      const { code, failures, passes } = outcome(project.run(args));
+      assert.deepEqual([code, failures, passes], [1, ['odd'], ['next']]);
+    });
+  });
+
+  for (const [oddity, body] of Object.entries(oddities)) {
+    it(`by ${oddity}`, function () {
+      const source = `
+        let runs = 0;
+        afterEach(() => { delete Error.prepareStackTrace; });
+        it('odd', ${body});
+        it('second', () => { throw new Error('second'); });`;
+      withProject(source, (project) => {
+        const { code, stdout } = project.run(['--reporter', 'json']);
+        const { failures } = JSON.parse(stdout) as JsonReport;
+        const titles = failures.map(({ fullTitle }) => fullTitle);
+        assert.deepEqual([code, titles], [2, ['odd', 'second']]);
       });
     });
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { JsonResults } from '../../dist/reporters/json-results';
-import { withProject, type MochaRun } from '../helpers/mocha-project';
+import { mochaModule, register, withProject, type MochaRun } from '../helpers/mocha-project';
 
 const source = `
   const kept = [];
@@ -46,6 +46,38 @@ describe('the report', function () {
     for (const option of ['--memray-hide-summary', '--no-memray', '--memray=off']) {
       assert.doesNotMatch(run([option]).stdout, /MEMRAY REPORT|results for/);
     }
+  });
+
+  it('is written where a test has replaced what writes', function () {
+    const source = `
+      it('passes', () => {
+        for (const stream of [process.stdout, process.stderr]) {
+          stream.write = () => { throw new Error('replaced'); };
+        }
+      });`;
+    withProject(source, (project) => {
+      const { code, stdout } = project.run();
+      assert.equal(code, 0);
+      assert.match(stdout, /MEMRAY REPORT =+\nAllocation results for a\.test\.js > passes/);
+    });
+  });
+
+  it('leaves a run as it ended where nobody reads it', function () {
+    const files = {
+      'a.test.js': `it('passes', () => { Buffer.alloc(1e6); });`,
+      'run.js': `
+        require('${register}');
+        const { Mocha } = require('${mochaModule}');
+        new Mocha({ reporter: 'json' }).addFile('a.test.js').run((failures) => { process.exitCode = failures; });`,
+      'program.js': `
+        const { spawn } = require('node:child_process');
+        const child = spawn(process.execPath, ['run.js'], { stdio: ['ignore', 'ignore', 'pipe'] });
+        child.stderr.destroy();
+        child.on('exit', (code) => { console.log('ended with ' + code); });`,
+    };
+    withProject(files, (project) => {
+      assert.equal(project.runNode(['program.js']).stdout, 'ended with 0\n');
+    });
   });
 
   it('is as wide as the terminal', function () {

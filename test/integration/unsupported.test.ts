@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { resolve } from 'node:path';
-import { withProject } from '../helpers/mocha-project';
+import { mochaModule, register, withProject } from '../helpers/mocha-project';
 
 const pretend = require.resolve('../package/project/pretend-macos.cjs');
 const home = resolve(__dirname, '../..');
@@ -23,6 +23,27 @@ describe('where memory cannot be tracked', function () {
       }
     });
   });
+
+  const flags: [string, RegExp][] = [
+    ['--no-addons', /: Node loads no native addons: start it without --no-addons, /],
+    ['--jitless', /: V8 has no WebAssembly, .*: start Node without --jitless and --lite-mode\. /],
+  ];
+  for (const [flag, expected] of flags) {
+    it(`with ${flag}, tests run as usual, and are told of once`, function () {
+      const source = `it('is over', function () { this.limitMemory('1 KB'); Buffer.alloc(1e6); });`;
+      const program = `
+        require('${register}');
+        const { Mocha } = require('${mochaModule}');
+        new Mocha({ color: false }).addFile('a.test.js').run((failures) => { process.exitCode = failures; });`;
+      withProject({ 'a.test.js': source, 'program.js': program }, (project) => {
+        const { code, stdout, stderr } = project.runNode([flag, 'program.js']);
+        assert.equal(code, 0, stderr);
+        assert.match(stdout, /1 passing/);
+        assert.match(stderr, expected);
+        assert.equal(stderr.match(/no limit fails/g)!.length, 1);
+      });
+    });
+  }
 
   it('a tracker does not start, and says why', function () {
     const program = `

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { runInNewContext } from 'node:vm';
 import { resolve } from 'node:path';
 import {
   displayPath,
@@ -154,9 +155,28 @@ describe('stripOwnFrames', function () {
     assert.equal(error.stack, 'Error: own\n    at f (/app/a.js:1:1)\n    at g (/app/b.js:1:1)');
   });
 
+  it('takes lines out of an error of another realm too', function () {
+    const error = runInNewContext('new Error("theirs")') as Error;
+    error.stack = `Error: theirs\n    at call (${ownFile}:1:2)\n    at g (/app/b.js:1:1)`;
+    stripOwnFrames(error);
+    assert.equal(error.stack, 'Error: theirs\n    at g (/app/b.js:1:1)');
+  });
+
   it('leaves alone what is no error, and copes with a frozen one', function () {
     const frozen = new Error('frozen');
     frozen.stack = `Error\n    at call (${ownFile}:1:2)`;
     for (const value of [Object.freeze(frozen), 'text', undefined]) stripOwnFrames(value);
+  });
+
+  it('copes with an error that has something else for a stack, or throws when it is looked at', function () {
+    const fail = () => assert.fail('it was looked at');
+    const errors = [
+      Object.assign(new Error('mine'), { stack: { frames: [] } }),
+      Object.assign(new Error('mine'), { stack: Symbol('stack') }),
+      Object.defineProperty(new Error('mine'), 'stack', { get: fail }),
+      Object.defineProperty(new Error('mine'), 'cause', { get: fail }),
+      new Proxy(new Error('mine'), { getPrototypeOf: fail }),
+    ];
+    for (const error of errors) assert.doesNotThrow(() => stripOwnFrames(error));
   });
 });

@@ -45,4 +45,10 @@ describe('nameRun', function () {
     nameRun(frozen, 'in run 2 of 3');
     assert.equal(frozen.message, 'frozen');
   });
+
+  it('leaves alone what has something else for a message', function () {
+    const error = Object.assign(new Error(), { message: { mine: 1 } });
+    nameRun(error, 'in run 2 of 3');
+    assert.deepEqual(error.message, { mine: 1 });
+  });
 });

@@ -117,6 +117,26 @@ describe('TrackedTest', function () {
     );
   });
 
+  it('leaves the test its function, which others may replace, until Mocha calls it', async function () {
+    const seen: unknown[] = [];
+    const body = function* () {};
+    const { result } = await run(body, {
+      prepare: (test) => {
+        const { run: original } = test as Mocha.Test & { run(callback: () => void): void };
+        // As co-mocha does.
+        Object.assign(test, {
+          run(this: Mocha.Test, callback: () => void) {
+            seen.push(this.fn);
+            this.fn = () => seen.push('run');
+            original.call(this, callback);
+          },
+        });
+      },
+    });
+    assert.deepEqual(seen, [body, 'run']);
+    assert.equal(result!.peak.bytes, 1000);
+  });
+
   it('gives the test its function back when the body begins, so that a retry clones that', async function () {
     const body = function (this: Mocha.Context) {
       assert.equal(this.test!.fn, body);
@@ -317,6 +337,30 @@ describe('TrackedTest', function () {
     assert.deepEqual([runs, test.state, events.length], [3, 'failed', seen]);
   });
 
+  it('does not tell Mocha of its end when that has gone on while garbage was collected', async function () {
+    const told: unknown[] = [];
+    const { error } = await run(
+      function () {
+        this.limitLeaks(5000);
+        setImmediate(() => this.runnable().callback!(new Error('uncaught')));
+      },
+      { prepare: (test) => test.on('error', (error) => told.push(error)) },
+    );
+    await wait(5);
+    assert.deepEqual([String(error), told], ['Error: uncaught', []]);
+  });
+
+  it('tells Mocha of its end when that still waits, though the test has failed', async function () {
+    for (const repeat of [1, 3]) {
+      const { error } = await run(function () {
+        this.limitLeaks(5000, { repeat });
+        // As Mocha does when the test emits an error.
+        setImmediate(() => (this.test!.state = 'failed'));
+      });
+      assert.equal(error, undefined);
+    }
+  });
+
   it('lets a later run skip the test', async function () {
     let runs = 0;
     const { error, result } = await run(function () {
@@ -432,15 +476,12 @@ describe('TrackedTest', function () {
       const { test } = await run(() => promise, {
         options,
         prepare: (each) => {
-          // Mocha calls what the test has when it runs.
-          const { run: original } = each as Mocha.Test & { run(callback: () => void): void };
-          Object.assign(each, {
-            run(this: Mocha.Test, callback: () => void) {
-              const wrapped = this.fn as () => unknown;
-              this.fn = function (this: Mocha.Context) {
-                return (returned = wrapped.call(this));
-              } as Mocha.Func;
-              original.call(this, callback);
+          let { fn } = each as { fn: unknown };
+          Object.defineProperty(each, 'fn', {
+            get: () => fn,
+            // What Mocha calls is what the test has when it runs.
+            set: (wrapped: () => unknown) => {
+              fn = () => (returned = wrapped());
             },
           });
         },

@@ -19,7 +19,7 @@ describe('WorkerFindings', function () {
 
   beforeEach(function () {
     findings = new WorkerFindings(options);
-    ({ folder } = JSON.parse(process.env.MEMRAY_MOCHA_RUN!) as Handover);
+    folder = (JSON.parse(process.env.MEMRAY_MOCHA_RUN!) as Handover).folder!;
   });
   afterEach(() => findings.dispose());
 

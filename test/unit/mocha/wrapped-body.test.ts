@@ -129,7 +129,7 @@ describe('wrapBody', function () {
     for (const reason of [mine, undefined] as Error[]) {
       it(`rejects with the same ${String(reason)}`, async function () {
         const { wrapped, events } = wrap(() => Promise.reject(reason));
-        const outcome = await (wrapped.call(context) as Promise<void>).then(
+        const outcome = await Promise.resolve(wrapped.call(context)).then(
           () => 'resolved',
           (error: unknown) => [error],
         );
@@ -137,6 +137,31 @@ describe('wrapBody', function () {
         assert.deepEqual(events, ['begin', 'failed']);
       });
     }
+
+    it('lets Mocha hear of each time that a thenable settles, in order', async function () {
+      const thenable = {
+        then(resolve: () => void, reject: (reason: unknown) => void) {
+          resolve();
+          reject(mine);
+          throw mine;
+        },
+      };
+      for (const succeeded of [() => {}, () => wait(1)]) {
+        const calls: unknown[] = [];
+        const { wrapped } = wrap(() => thenable, { succeeded });
+        const returned = wrapped.call(context) as typeof thenable;
+        assert.throws(
+          () =>
+            returned.then(
+              () => calls.push('resolved'),
+              (reason) => calls.push(reason),
+            ),
+          (error) => error === mine,
+        );
+        await wait(5);
+        assert.deepEqual(calls, ['resolved', mine]);
+      }
+    });
 
     it('rejects with a verdict, thrown or promised', async function () {
       const ends = [
@@ -147,7 +172,7 @@ describe('wrapBody', function () {
       ];
       for (const succeeded of ends) {
         const { wrapped } = wrap(() => Promise.resolve(), { succeeded });
-        await assert.rejects(wrapped.call(context) as Promise<void>, (error) => error === mine);
+        await assert.rejects(Promise.resolve(wrapped.call(context)), (error) => error === mine);
       }
     });
   });
@@ -176,6 +201,17 @@ describe('wrapBody', function () {
       const { calls, events } = await run((done) => done!(mine));
       assert.deepEqual(calls, [mine]);
       assert.deepEqual(events, ['begin', 'failed', 'done']);
+    });
+
+    it('passes an error on whatever happens at its end', function () {
+      const calls: unknown[] = [];
+      const { wrapped } = wrap((done) => done!(mine), {
+        failed() {
+          throw new Error('ours');
+        },
+      });
+      assert.throws(() => wrapped.call(context, (error) => calls.push(error)), /ours/);
+      assert.deepEqual(calls, [mine]);
     });
 
     it('passes a verdict on, at once or later', async function () {

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { Tracker, type TrackerOptions } from '../../../dist/native/tracker';
 
+function assertInvalid(call: () => void, start: string) {
+  assert.throws(call, (error: TypeError & { code: string }) => {
+    assert.ok(error instanceof TypeError);
+    assert.equal(error.code, 'ERR_MEMRAY_INVALID_ARGUMENT');
+    assert.ok(error.message.startsWith(start), error.message);
+    return true;
+  });
+}
+
 describe('the options of Tracker', function () {
   const kinds = {
     path: 'string',
@@ -26,18 +35,15 @@ describe('the options of Tracker', function () {
       { sampleIntervalBytes: value },
       `Expected the \`sampleIntervalBytes\` option of Tracker to be a whole number of bytes, at least 1, got ${value} (number)`,
     ]),
+    [
+      'a path with a null character',
+      { path: 'a\0b' },
+      "Expected the `path` option of Tracker to be a path, which has no null characters, got 'a\\x00b' (string)",
+    ],
   ];
   for (const [what, options, start] of malformed) {
     it(`may not be ${what}`, function () {
-      assert.throws(
-        () => new Tracker(options as TrackerOptions),
-        (error: TypeError & { code: string }) => {
-          assert.ok(error instanceof TypeError);
-          assert.equal(error.code, 'ERR_MEMRAY_INVALID_ARGUMENT');
-          assert.ok(error.message.startsWith(start), error.message);
-          return true;
-        },
-      );
+      assertInvalid(() => new Tracker(options as TrackerOptions), start);
     });
   }
 
@@ -48,4 +54,38 @@ describe('the options of Tracker', function () {
     const all = Object.keys(kinds).map((name) => [name, undefined]);
     new Tracker(Object.fromEntries(all) as TrackerOptions);
   });
+});
+
+describe('a Tracker that does not run', function () {
+  const tracker = new Tracker();
+
+  for (const value of [-1, NaN, Infinity, '1 MB', 1n, undefined] as number[]) {
+    it(`takes no memory limit or sample interval of ${String(value)}`, function () {
+      assertInvalid(
+        () => tracker.setMemoryLimit(value),
+        'Expected the limit of `setMemoryLimit` to be a number of bytes, at least 0, got ',
+      );
+      assertInvalid(
+        () => tracker.setSampleInterval(value),
+        'Expected the interval of `setSampleInterval` to be a whole number of bytes, at least 1, got ',
+      );
+    });
+  }
+
+  for (const value of [0, 0.5, 1e30]) {
+    it(`takes no sample interval of ${value}`, function () {
+      assertInvalid(() => tracker.setSampleInterval(value), 'Expected the interval of ');
+    });
+  }
+
+  for (const [method, call] of [
+    ['setMemoryLimit', () => tracker.setMemoryLimit(1)],
+    ['setSampleInterval', () => tracker.setSampleInterval(1)],
+    ['mark', () => tracker.mark()],
+    ['stop', () => tracker.stop()],
+  ] as const) {
+    it(`refuses ${method}, which would be about another`, function () {
+      assert.throws(call, { code: 'ERR_MEMRAY_TRACKER_NOT_ACTIVE' });
+    });
+  }
 });
