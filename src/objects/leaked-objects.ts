@@ -23,6 +23,11 @@ export interface ScriptOwners {
   displayPath(file: string): string;
 }
 
+interface Script {
+  node: number;
+  file: string;
+}
+
 /**
  * How an object is reached, the best first. What is held by Node may be Node's own: there only
  * functions and instances of classes that users wrote count. What only Mocha or this package
@@ -37,6 +42,7 @@ const NO_OBJECT = /^(?:system \/|Module$)/;
 const STACK = /^\((?:Stack roots|Handle scope)\)$/;
 const GLOBAL = /^global\b/;
 const SYMBOL = /^<symbol /;
+const GENERATOR = /^(?:Async)?Generator$/;
 const ES_MODULE = /^system \/ (?:SourceText|Synthetic)Module$/;
 const MODULE = /^Module(?:Job|Wrap)?$/;
 
@@ -61,7 +67,7 @@ class Search {
   readonly #snapshot: HeapSnapshot;
   readonly #lastOldId: number;
   readonly #owners: ScriptOwners;
-  readonly #files: Map<number, string>;
+  readonly #scripts: Map<number, Script>;
   readonly #holders: Uint8Array;
   readonly #parents: Uint32Array;
   readonly #viaEdges: Uint32Array;
@@ -74,7 +80,7 @@ class Search {
     this.#snapshot = snapshot;
     this.#lastOldId = lastOldId;
     this.#owners = owners;
-    this.#files = findScriptFiles(snapshot);
+    this.#scripts = findScripts(snapshot);
     this.#holders = new Uint8Array(snapshot.nodeCount);
     this.#parents = new Uint32Array(snapshot.nodeCount);
     this.#viaEdges = new Uint32Array(snapshot.nodeCount);
@@ -132,11 +138,27 @@ class Search {
 
   /** Leaves out V8's own: the stack (ours), code with the literals it copies, and shapes. */
   #isFollowed({ type, name, to }: Edge): boolean {
-    if (type === 'weak' || name === '__proto__') return false;
+    if (type === 'weak') return false;
+    if (name === '__proto__' && this.#isKnownClass(to)) return false;
     const target = this.#snapshot.type(to);
     if (target === 'code' || target === 'object shape') return false;
     const targetName = this.#snapshot.name(to);
     return targetName !== 'system / NativeContext' && !STACK.test(targetName);
+  }
+
+  /** Whether it is the prototype of a class from before, or of a module loaded meanwhile. */
+  #isKnownClass(prototype: number): boolean {
+    const constructor = this.#constructorOf(prototype);
+    if (constructor === undefined) return false;
+    const script = this.#script(constructor);
+    return !this.#isNew(constructor) || script === undefined || this.#isNew(script.node);
+  }
+
+  #constructorOf(prototype: number): number | undefined {
+    for (const { type, name, to } of this.#snapshot.edges(prototype)) {
+      if (type === 'property' && name === 'constructor') return to;
+    }
+    return undefined;
   }
 
   /** @returns undefined for what does not count at all, as far as it is reached this way */
@@ -203,9 +225,17 @@ class Search {
   #isPart(node: number): boolean {
     const { name } = this.#snapshot.edge(this.#viaEdges[node]!);
     const isPrototype =
-      name === 'prototype' && this.#snapshot.type(this.#parents[node]!) === 'closure';
+      (name === 'prototype' && this.#snapshot.type(this.#parents[node]!) === 'closure') ||
+      (name === '__proto__' && this.#isOfFunction(node));
     // An EventEmitter makes this anew whenever its last listener goes.
     return isPrototype || name === '_events';
+  }
+
+  /** Whether a class or a generator function made this prototype, and not the program. */
+  #isOfFunction(prototype: number): boolean {
+    return (
+      this.#constructorOf(prototype) !== undefined || GENERATOR.test(this.#snapshot.name(prototype))
+    );
   }
 
   #isNew(node: number): boolean {
@@ -213,8 +243,12 @@ class Search {
   }
 
   #file(node: number): string | undefined {
+    return this.#script(node)?.file;
+  }
+
+  #script(node: number): Script | undefined {
     const id = this.#snapshot.scriptId(node);
-    return id === undefined ? undefined : this.#files.get(id);
+    return id === undefined ? undefined : this.#scripts.get(id);
   }
 
   #nameObject(node: number): Pick<LeakedObject, 'constructorName' | 'functionName'> {
@@ -255,17 +289,17 @@ class Search {
   }
 }
 
-/** The file of each script of which there is a function. */
-function findScriptFiles(snapshot: HeapSnapshot): Map<number, string> {
-  const files = new Map<number, string>();
+/** Each script of which there is a function. */
+function findScripts(snapshot: HeapSnapshot): Map<number, Script> {
+  const scripts = new Map<number, Script>();
   for (let node = 0; node < snapshot.nodeCount; node++) {
     const id = snapshot.scriptId(node);
-    if (id === undefined || files.has(id) || snapshot.type(node) !== 'closure') continue;
+    if (id === undefined || scripts.has(id) || snapshot.type(node) !== 'closure') continue;
     const shared = findEdge(snapshot, node, /^shared$/);
     const script = shared && findEdge(snapshot, shared.to, /^script/);
-    if (script) files.set(id, snapshot.name(script.to));
+    if (script) scripts.set(id, { node: script.to, file: snapshot.name(script.to) });
   }
-  return files;
+  return scripts;
 }
 
 function findEdge(snapshot: HeapSnapshot, node: number, name: RegExp): Edge | undefined {

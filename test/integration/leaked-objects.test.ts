@@ -119,6 +119,36 @@ describe('limitLeakedObjects', function () {
     assert.match(failures.weak!, /^Test leaked 1 object \(/);
   });
 
+  it('follows prototypes, but not those of classes from before', function () {
+    const failures = failuresOf(
+      measure(
+        `class Base {}
+         const old = {};
+         let scope = {};
+         describe('leaks', function () {
+           this.limitLeakedObjects();
+           it('chain', () => { for (let i = 0; i < 3; i++) scope = Object.create(scope); });
+           it('replaced', () => { Object.setPrototypeOf(old, { list: [] }); });
+           it('class', () => { kept.push(new (class Mixin extends Base { static table = new Map(); })()); });
+           it('generator', () => { kept.push((function* rows() { yield 1; })()); });
+           it('known class', () => { kept.push(new Base()); });
+           it('loaded class', () => { kept.push(new (require('./fresh.js'))()); });
+         });`,
+        { 'fresh.js': 'const made = [{}]; module.exports = class { get() { return made; } };' },
+      ),
+    );
+    assert.match(failures.chain!, /^Test leaked 3 objects \(/);
+    assert.match(
+      failures.replaced!,
+      /1 Array .*\n +old \(.*\) -> Object\.__proto__ -> Object\.list/,
+    );
+    assert.match(failures.class!, /^Test leaked 3 objects \(/);
+    assert.match(failures.class!, /1 Function Mixin [^]*1 Map /);
+    assert.match(failures.generator!, /^Test leaked 2 objects \([^]*1 Function rows /);
+    assert.match(failures['known class']!, /^Test leaked 1 object \(/);
+    assert.match(failures['loaded class']!, /^Test leaked 1 object \(/);
+  });
+
   it('is declared as other limits are, beside them', function () {
     const run = measure(
       `const { limitLeakedObjects } = require(${JSON.stringify(require.resolve('../..'))});

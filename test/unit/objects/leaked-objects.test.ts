@@ -91,6 +91,23 @@ describe('leaked objects', () => {
     }
   });
 
+  it('are held by prototypes, but for those of classes from before', () => {
+    const nodes = old('/a.js');
+    nodes[2] = { is: 'object:Map' };
+    nodes[8] = { is: 'object:Object', edges: [['property', '__proto__', 9]] };
+    nodes[7] = { is: 'object:Array', edges: [['element', 0, 8]] };
+    const hold = (prototype: NodeText) =>
+      findLeakedObjects(
+        write([...nodes, prototype, { is: 'object:Made' }]),
+        LAST_OLD_ID,
+        owners,
+      ).map(({ constructorName }) => constructorName);
+    const made: NodeText['edges'] = [['property', 'made', 10]];
+    assert.deepEqual(hold({ is: 'object:Object', edges: made }), ['Object', 'Made']);
+    const ofClass: NodeText['edges'] = [['property', 'constructor', 3], ...made];
+    assert.deepEqual(hold({ is: 'object:Object', edges: ofClass }), []);
+  });
+
   it('are none where nothing is new', () => {
     assert.deepEqual(findLeakedObjects(write([...old('/a.js'), ...made]), 100, owners), []);
   });
