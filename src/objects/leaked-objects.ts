@@ -39,6 +39,7 @@ type Holder = (typeof BY)[keyof typeof BY];
 const MAX_RETAINERS = 8;
 /** V8's own, and what `import()` gives, which is made when it is first asked for. */
 const NO_OBJECT = /^(?:system \/|Module$)/;
+const PROXY = 'system / JSProxy';
 const STACK = /^\((?:Stack roots|Handle scope)\)$/;
 const GLOBAL = /^global\b/;
 const SYMBOL = /^<symbol /;
@@ -214,11 +215,17 @@ class Search {
 
   #noteLeaked(node: number): void {
     if (this.#holders[node] !== BY.user || !this.#isNew(node)) return;
-    const type = this.#snapshot.type(node);
-    if (type !== 'object' && type !== 'closure' && type !== 'regexp') return;
-    if (NO_OBJECT.test(this.#snapshot.name(node)) || this.#isPart(node)) return;
+    if (!this.#isObject(node) || this.#isPart(node)) return;
     this.#isLeaked[node] = 1;
     this.#leaked.push(node);
+  }
+
+  #isObject(node: number): boolean {
+    const type = this.#snapshot.type(node);
+    const name = this.#snapshot.name(node);
+    if (name === PROXY) return true;
+    const isObject = type === 'object' || type === 'closure' || type === 'regexp';
+    return isObject && !NO_OBJECT.test(name);
   }
 
   /** What belongs to an object that may be old, and is made when that is used. */
@@ -255,6 +262,7 @@ class Search {
     const name = this.#snapshot.name(node);
     const type = this.#snapshot.type(node);
     if (type === 'closure') return { constructorName: 'Function', functionName: name };
+    if (name === PROXY) return { constructorName: 'Proxy' };
     return { constructorName: type === 'regexp' ? 'RegExp' : name };
   }
 
@@ -279,8 +287,9 @@ class Search {
   #describeStep(holder: number, { type, name }: Edge): string | undefined {
     const snapshot = this.#snapshot;
     const holderType = snapshot.type(holder);
-    if (holderType !== 'object' && holderType !== 'closure') return undefined;
     const holderName = snapshot.name(holder);
+    if (holderName === PROXY) return 'Proxy[]';
+    if (holderType !== 'object' && holderType !== 'closure') return undefined;
     if (NO_OBJECT.test(holderName)) return undefined;
     const label = holderType === 'closure' ? `${holderName || '(anonymous)'}()` : holderName;
     if (type === 'element') return `${label}[${name}]`;

@@ -108,6 +108,7 @@ describe('limitLeakedObjects', function () {
           it('emitter', () => { bus.on('change', function onChange() {}); });
           it('timer', () => { setInterval(function tick() {}, 1e6).unref(); });
           it('context', function () { this.session = new Listener(); });
+          it('proxy', () => { kept.push(new Proxy(byKey, {})); });
           it('weak', () => { kept.push(new WeakRef(new Listener())); });
         });`),
     );
@@ -116,6 +117,10 @@ describe('limitLeakedObjects', function () {
     assert.match(failures.emitter!, /1 Function onChange .*\n +bus .*_events -> Object\.change/);
     assert.match(failures.timer!, /1 Function tick .*\n.*Timeout\._onTimeout/);
     assert.match(failures.context!, /1 Listener .*\n +Context\.session/);
+    assert.match(
+      failures.proxy!,
+      /1 Proxy .*\n +kept .* -> Array\[0\]\n +- 1 Object .*\n.*-> Proxy\[\]/,
+    );
     assert.match(failures.weak!, /^Test leaked 1 object \(/);
   });
 
