@@ -40,7 +40,8 @@ const MAX_RETAINERS = 8;
 /** V8's own, and what `import()` gives, which is made when it is first asked for. */
 const NO_OBJECT = /^(?:system \/|Module$)/;
 const PROXY = 'system / JSProxy';
-const STACK = /^\((?:Stack roots|Handle scope)\)$/;
+/** What calls that are under way hold, which are ours, and compilers at work. */
+const BUSY_ROOTS = /^\((?:Stack roots|Handle scope|Strong roots|Identity map)\)$/;
 const GLOBAL = /^global\b/;
 const SYMBOL = /^<symbol /;
 const GENERATOR = /^(?:Async)?Generator$/;
@@ -137,14 +138,14 @@ class Search {
     this.#waiting[holder].push(edge.to);
   }
 
-  /** Leaves out V8's own: the stack (ours), code with the literals it copies, and shapes. */
+  /** Leaves out V8's own: what is at work, code with the literals it copies, and shapes. */
   #isFollowed({ type, name, to }: Edge): boolean {
     if (type === 'weak') return false;
     if (name === '__proto__' && this.#isKnownClass(to)) return false;
     const target = this.#snapshot.type(to);
     if (target === 'code' || target === 'object shape') return false;
     const targetName = this.#snapshot.name(to);
-    return targetName !== 'system / NativeContext' && !STACK.test(targetName);
+    return targetName !== 'system / NativeContext' && !BUSY_ROOTS.test(targetName);
   }
 
   /** Whether it is the prototype of a class from before, or of a module loaded meanwhile. */

@@ -108,6 +108,18 @@ describe('leaked objects', () => {
     assert.deepEqual(hold({ is: 'object:Object', edges: ofClass }), []);
   });
 
+  it('are not what only the stack or a compiler at work holds', () => {
+    for (const roots of ['(Stack roots)', '(Handle scope)', '(Strong roots)', '(Identity map)']) {
+      const nodes = old('/a.js');
+      nodes[2] = { is: 'object:Map' };
+      nodes[7] = { is: 'object:Array' };
+      nodes[0]!.edges!.push(['element', 2, 9]);
+      const byRoots: NodeText = { is: `synthetic:${roots}`, edges: [['element', 1, 10]] };
+      const snapshot = write([...nodes, byRoots, { is: 'closure:f', script: 1 }]);
+      assert.deepEqual(findLeakedObjects(snapshot, LAST_OLD_ID, owners), []);
+    }
+  });
+
   it('are none where nothing is new', () => {
     assert.deepEqual(findLeakedObjects(write([...old('/a.js'), ...made]), 100, owners), []);
   });
