@@ -39,6 +39,7 @@ type Holder = (typeof BY)[keyof typeof BY];
 const MAX_RETAINERS = 8;
 /** V8's own, and what `import()` gives, which is made when it is first asked for. */
 const NO_OBJECT = /^(?:system \/|Module$)/;
+const CONTEXT = 'system / Context';
 const PROXY = 'system / JSProxy';
 /** What calls that are under way hold, which are ours, and compilers at work. */
 const BUSY_ROOTS = /^\((?:Stack roots|Handle scope|Strong roots|Identity map)\)$/;
@@ -274,7 +275,7 @@ class Search {
       const parent = this.#parents[node]!;
       const edge = this.#snapshot.edge(this.#viaEdges[node]!);
       if (edge.type === 'context') {
-        const file = this.#file(this.#parents[parent]!);
+        const file = this.#file(this.#functionAround(parent));
         return [`${edge.name}${file ? ` (${this.#owners.displayPath(file)})` : ''}`, ...steps];
       }
       if (this.#isGlobal(parent)) return [`(global).${edge.name}`, ...steps];
@@ -283,6 +284,13 @@ class Search {
       if (step) steps.unshift(step);
     }
     return steps;
+  }
+
+  /** The function through whose scopes a context is reached. */
+  #functionAround(context: number): number {
+    let node = context;
+    while (node !== 0 && this.#snapshot.name(node) === CONTEXT) node = this.#parents[node]!;
+    return node;
   }
 
   #describeStep(holder: number, { type, name }: Edge): string | undefined {

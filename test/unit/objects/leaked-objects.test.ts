@@ -120,6 +120,20 @@ describe('leaked objects', () => {
     }
   });
 
+  it('have the file of a variable that an inner scope leads to', () => {
+    const nodes = old('/a.js');
+    nodes[2] = { is: 'object:Map' };
+    nodes[7] = { is: 'object:Array', edges: [['element', 0, 9]] };
+    nodes[6] = { is: 'object:system / Context', edges: [['internal', 'previous', 8]] };
+    nodes[8] = { is: 'object:system / Context', edges: [['context', 'kept', 7]] };
+    const [leaked] = findLeakedObjects(
+      write([...nodes, { is: 'object:Made' }]),
+      LAST_OLD_ID,
+      owners,
+    );
+    assert.deepEqual(leaked!.retainers, ['kept (a.js)', 'Array[0]']);
+  });
+
   it('are none where nothing is new', () => {
     assert.deepEqual(findLeakedObjects(write([...old('/a.js'), ...made]), 100, owners), []);
   });
