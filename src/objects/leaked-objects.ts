@@ -45,6 +45,9 @@ const PROXY = 'system / JSProxy';
 const BUSY_ROOTS = /^\((?:Stack roots|Handle scope|Strong roots|Identity map)\)$/;
 const GLOBAL = /^global\b/;
 const SYMBOL = /^<symbol /;
+const LISTENERS = '<symbol kEvents>';
+const PRIVATE = /^(?:#|<symbol (?!kEvents>))/;
+const ERROR_STACK = /^[gs]et stack$/;
 const GENERATOR = /^(?:Async)?Generator$/;
 const ES_MODULE = /^system \/ (?:SourceText|Synthetic)Module$/;
 const MODULE = /^Module(?:Job|Wrap)?$/;
@@ -165,7 +168,8 @@ class Search {
   }
 
   /** @returns undefined for what does not count at all, as far as it is reached this way */
-  #findHolder(from: number, { type, name, to }: Edge): Holder | undefined {
+  #findHolder(from: number, edge: Edge): Holder | undefined {
+    const { type, name, to } = edge;
     const snapshot = this.#snapshot;
     const holder = this.#holders[from] as Holder;
     const file = this.#file(from);
@@ -193,12 +197,35 @@ class Search {
     if (name === 'exports' && isNodeFile(file) && snapshot.name(from) === 'Module') return BY.user;
     if (targetFile === undefined || isNodeFile(targetFile)) {
       const isOfNode = targetType === 'closure' && targetFile !== undefined && !this.#isNew(to);
-      return (isOfNode || targetName === 'process') && holder === BY.user ? BY.node : holder;
+      const isTheirs = isOfNode || targetName === 'process' || this.#isMadeWhenUsed(from, edge);
+      return isTheirs && holder === BY.user ? BY.node : holder;
     }
     if (this.#owners.isHarness(targetFile)) {
       return this.#isThisOfTests(to) ? BY.user : BY.harness;
     }
     return holder === BY.harness && this.#isNew(to) ? undefined : BY.user;
+  }
+
+  /** Whether Node or V8 keeps it in an object of theirs, and made it when that was used. */
+  #isMadeWhenUsed(from: number, edge: Edge): boolean {
+    if (!this.#isNew(edge.to)) return false;
+    const isAccessor = this.#snapshot.name(from) === 'system / AccessorPair';
+    if (isAccessor || ERROR_STACK.test(String(edge.name))) return true;
+    if (this.#isNew(from)) return false;
+    // Such as the function `format` of a NumberFormat.
+    if (edge.type === 'hidden') return this.#isObject(from);
+    return this.#isPrivate(from, edge) || (edge.type === 'property' && this.#isInner(from));
+  }
+
+  #isPrivate(from: number, { name }: Edge): boolean {
+    return isNodeFile(this.#file(from)) && PRIVATE.test(String(name));
+  }
+
+  /** Whether it is what only an object of Node's has, and not the user's. */
+  #isInner(node: number): boolean {
+    const file = this.#file(node);
+    if (file !== undefined && !isNodeFile(file)) return false;
+    return this.#isPrivate(this.#parents[node]!, this.#snapshot.edge(this.#viaEdges[node]!));
   }
 
   #isGlobal(node: number): boolean {
@@ -237,7 +264,15 @@ class Search {
       (name === 'prototype' && this.#snapshot.type(this.#parents[node]!) === 'closure') ||
       (name === '__proto__' && this.#isOfFunction(node));
     // An EventEmitter makes this anew whenever its last listener goes.
-    return isPrototype || name === '_events';
+    return isPrototype || name === '_events' || this.#isOfEventTarget(node);
+  }
+
+  /** Its table of listeners, or where the list of those to one event begins. */
+  #isOfEventTarget(node: number): boolean {
+    const holdsListeners = (table: number) =>
+      this.#snapshot.edge(this.#viaEdges[table]!).name === LISTENERS;
+    const map = this.#parents[this.#parents[node]!]!;
+    return holdsListeners(node) || (holdsListeners(map) && this.#snapshot.name(node) === 'Object');
   }
 
   /** Whether a class or a generator function made this prototype, and not the program. */

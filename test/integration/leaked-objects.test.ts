@@ -62,6 +62,10 @@ describe('limitLeakedObjects', function () {
       `const { EventEmitter } = require('node:events');
        const bus = new EventEmitter();
        function Old() {}
+       const target = new EventTarget();
+       const controller = new AbortController();
+       const [url, headers] = [new URL('http://a/?b=c'), new Headers({ a: 'b' })];
+       const [format, error] = [new Intl.NumberFormat('en'), new Error()];
        describe('clean', function () {
          this.limitLeakedObjects();
          it('garbage', () => { new Old(); for (let i = 0; i < 100; i++) [i, { i }, /x/.exec('x')]; });
@@ -72,6 +76,17 @@ describe('limitLeakedObjects', function () {
          it('done', (done) => { setImmediate(() => process.nextTick(done)); });
          it('timers', () => { clearInterval(setInterval(() => {}, 77)); });
          it('listeners', () => { const f = () => {}; bus.on('x', f).off('x', f); });
+         it('listeners of an EventTarget', () => {
+           const f = () => {};
+           target.addEventListener('x', f);
+           target.removeEventListener('x', f);
+           target.addEventListener('y', f, { once: true });
+           target.dispatchEvent(new Event('y'));
+         });
+         it('what Node and V8 make when it is first used', () => {
+           [controller.signal.aborted, url.searchParams.get('b'), [...headers]];
+           [format.format(1), error.stack];
+         });
          it('modules', async () => {
            require('./fresh.js').get();
            (await import('./fresh.mjs')).get();
@@ -92,7 +107,7 @@ describe('limitLeakedObjects', function () {
     );
     assert.deepEqual(Object.values(failuresOf(run)).filter(Boolean), []);
     assert.equal(run.code, 0, run.stdout);
-    assert.equal(run.tests.length, 8);
+    assert.equal(run.tests.length, 10);
   });
 
   it('names what holds: variables, globals, emitters, timers', function () {
@@ -100,12 +115,20 @@ describe('limitLeakedObjects', function () {
       measure(`
         const bus = new (require('node:events').EventEmitter)();
         const byKey = new Map();
+        const target = new EventTarget();
+        const known = () => {};
+        let settle;
+        const settled = new Promise((resolve) => { settle = resolve; });
         class Listener {}
         describe('leaks', function () {
           this.limitLeakedObjects();
           it('map', () => { byKey.set('a', new Listener()); });
           it('global', () => { global.cache = new Listener(); });
           it('emitter', () => { bus.on('change', function onChange() {}); });
+          it('event target', () => { target.addEventListener('x', function onEvent() {}); });
+          it('known listener', () => { target.addEventListener('y', known); });
+          it('symbol', () => { byKey[Symbol('own')] = {}; });
+          it('promise', () => { settle([{}]); });
           it('timer', () => { setInterval(function tick() {}, 1e6).unref(); });
           it('context', function () { this.session = new Listener(); });
           it('proxy', () => { kept.push(new Proxy(byKey, {})); });
@@ -115,6 +138,10 @@ describe('limitLeakedObjects', function () {
     assert.match(failures.map!, /1 Listener .*\n +byKey \(a\.test\.js\) -> Map\[\]/);
     assert.match(failures.global!, /1 Listener .*\n +\(global\)\.cache/);
     assert.match(failures.emitter!, /1 Function onChange .*\n +bus .*_events -> Object\.change/);
+    assert.match(failures['event target']!, /1 Function onEvent .*\n +target .*<symbol kEvents>/);
+    assert.match(failures['known listener']!, /1 Listener .*\n +target .*<symbol kEvents>/);
+    assert.match(failures.symbol!, /1 Object .*\n +byKey .* -> Map\.<symbol own>/);
+    assert.match(failures.promise!, /1 Object .*\n.* -> Promise\[\] -> Array\[0\]/);
     assert.match(failures.timer!, /1 Function tick .*\n.*Timeout\._onTimeout/);
     assert.match(failures.context!, /1 Listener .*\n +Context\.session/);
     assert.match(
