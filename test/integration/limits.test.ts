@@ -184,8 +184,13 @@ describe('limitLeaks', function () {
         this.limitLeaks('64 KB');
         const local = Buffer.alloc(1e6);
         setImmediate(() => local);
+      });
+      it('names', function () {
+        this.limitLeaks('64 KB');
+        const local = {};
+        for (let i = 0; i < 100_000; i++) local['name' + i] = i;
       });`);
-    for (const title of ['sync', 'async', 'done', 'queued']) {
+    for (const title of ['sync', 'async', 'done', 'queued', 'names']) {
       assert.deepEqual(result(title).violations, [], title);
     }
   });
