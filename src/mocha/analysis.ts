@@ -58,7 +58,9 @@ export class Analysis {
     if (limits.leaks) {
       const { currentThreadOnly } = limits.leaks;
       const left = reader.leaks({ currentThreadOnly, native });
-      this.#leakRows = left.filter((row) => !isOfHarnessOnly(row.stack.frames) && !isOfV8(row));
+      this.#leakRows = left.filter(
+        (row) => !isOfHarnessOnly(row.stack.frames) && !isOfV8(row) && !isPoolInUse(row),
+      );
     }
     const statistics = reader.statistics();
     this.measurement = {
@@ -125,6 +127,14 @@ function isOfV8({ stack, heap }: AllocationRecord): boolean {
   return heap === 'js'
     ? stack.frames.every(({ kind }) => kind === 'native')
     : stack.frames.some(({ functionName }) => KEEPERS.test(functionName));
+}
+
+/** Whether it is one slab of Node's pool, out of which it cuts small Buffers: there always is one. */
+function isPoolInUse({ stack, heap, bytes }: AllocationRecord): boolean {
+  const isOfPool = stack.frames.some(
+    ({ functionName, filename }) => functionName === 'createPool' && filename === 'node:buffer',
+  );
+  return isOfPool && heap === 'native' && bytes < 2 * Buffer.poolSize;
 }
 
 function withoutTrailingZeros(counts: number[]): number[] {

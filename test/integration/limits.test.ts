@@ -195,6 +195,21 @@ describe('limitLeaks', function () {
     }
   });
 
+  it("reports of Buffers in Node's pool what is more than the one in use", function () {
+    const { result } = measure(`
+      const kept = [];
+      it('dropped', function () {
+        this.limitLeaks(Buffer.poolSize);
+        for (let i = 0; i < 10_000; i++) Buffer.from('number ' + i);
+      });
+      it('kept', function () {
+        this.limitLeaks(2 * Buffer.poolSize);
+        for (let i = 0; i < 20_000; i++) kept.push(Buffer.from('number ' + i));
+      });`);
+    assert.equal(result('dropped').state, 'passed');
+    assert.equal(result('kept').state, 'failed');
+  });
+
   it('does not report garbage with --async-only either', function () {
     const { result } = measure(
       `it('async', async function () { this.limitLeaks('64 KB'); await Buffer.alloc(1e6); });
