@@ -47,6 +47,8 @@ const GLOBAL = /^global\b/;
 const SYMBOL = /^<symbol /;
 const LISTENERS = '<symbol kEvents>';
 const PRIVATE = /^(?:#|<symbol (?!kEvents>))/;
+/** V8 makes their function `format` or `compare`, and their `buffer`, when that is first read. */
+const FILLED_LATER = /^(?:Collator|DateTimeFormat|NumberFormat|Memory)$/;
 const ERROR_STACK = /^[gs]et stack$/;
 const GENERATOR = /^(?:Async)?Generator$/;
 const ES_MODULE = /^system \/ (?:SourceText|Synthetic)Module$/;
@@ -212,8 +214,7 @@ class Search {
     const isAccessor = this.#snapshot.name(from) === 'system / AccessorPair';
     if (isAccessor || ERROR_STACK.test(String(edge.name))) return true;
     if (this.#isNew(from)) return false;
-    // Such as the function `format` of a NumberFormat.
-    if (edge.type === 'hidden') return this.#isObject(from);
+    if (edge.type === 'hidden') return FILLED_LATER.test(this.#snapshot.name(from));
     return this.#isPrivate(from, edge) || (edge.type === 'property' && this.#isInner(from));
   }
 

@@ -128,7 +128,7 @@ describe('limitLeakedObjects', function () {
           it('event target', () => { target.addEventListener('x', function onEvent() {}); });
           it('known listener', () => { target.addEventListener('y', known); });
           it('symbol', () => { byKey[Symbol('own')] = {}; });
-          it('promise', () => { settle([{}]); });
+          it('promise', () => { settle([{}]); return settled; });
           it('timer', () => { setInterval(function tick() {}, 1e6).unref(); });
           it('context', function () { this.session = new Listener(); });
           it('proxy', () => { kept.push(new Proxy(byKey, {})); });
