@@ -322,13 +322,12 @@ void Recording::CountNewestSample() {
   if (!newest_sample_) return;
   const SampleBlock& block = sampler_->block;
   const auto address = reinterpret_cast<uintptr_t>(newest_sample_->block);
-  const size_t size_bytes = block.AllocatedBytes(address);
+  const auto [size_bytes, dropped] = block.SizeOf(address);
   const SampledMemory memory = object_sampler::MemoryOf(size_bytes);
   if (newest_sample_->stack != Sample::kNoStack && block.IsOfCompilers(address))
     newest_sample_->stack = recorder_.CompilerStack();
-  uint64_t dropped_bytes = block.DroppedBytes(address);
-  if (dropped_bytes > 0)
-    dropped_bytes = memory.bytes * dropped_bytes / size_bytes;
+  const uint64_t dropped_bytes =
+      dropped > 0 ? memory.bytes * dropped / size_bytes : 0;
   samples_.Add(newest_sample_, memory, dropped_bytes);
   newest_sample_ = nullptr;
 }

@@ -160,16 +160,22 @@ bool SampleBlock::IsOfCompilers(uintptr_t block) const {
   return types[*type];
 }
 
-size_t SampleBlock::DroppedBytes(uintptr_t block) const {
+SampleBlock::ObjectSize SampleBlock::SizeOf(uintptr_t block) const {
+  static const auto buffer_type =
+      FindV8Constant("v8dbg_type_JSArrayBuffer__JS_ARRAY_BUFFER_TYPE");
   const uintptr_t object = ObjectOf(block);
   const size_t instance = InstanceBytes(object);
   const size_t allocated = AllocatedBytes(block);
-  if (instance == 0 || allocated < instance + kMementoBytes) return 0;
-  if (allocated == instance + kMementoBytes) return kMementoBytes;
+  if (instance == 0 || allocated < instance + kMementoBytes)
+    return {allocated, 0};
+  // With the buffer of a small typed array V8 asks for another object's bytes,
+  // which it then does not make.
+  if (TypeOf(object) == buffer_type) return {instance, 0};
+  if (allocated == instance + kMementoBytes) return {allocated, kMementoBytes};
   const auto elements = ElementsBytes(object);
-  return elements && allocated == instance + *elements + kMementoBytes
-             ? kMementoBytes
-             : 0;
+  const bool has_memento =
+      elements && allocated == instance + *elements + kMementoBytes;
+  return {allocated, has_memento ? kMementoBytes : 0};
 }
 
 }  // namespace memray_mocha

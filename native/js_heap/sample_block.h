@@ -20,13 +20,18 @@ class SampleBlock {
 
   /// Whether it was found out where an object's size is.
   bool IsKnown() const { return size_offset_.has_value(); }
-  /// @return the bytes that were allocated for the sampled object. The block
-  /// must be complete and not freed.
+  /// @return the bytes that were asked for when the sampled object was
+  /// allocated. The block must be complete and not freed.
   size_t AllocatedBytes(uintptr_t block) const;
-  /// @return the part of them that is not live with the object: what V8's
-  /// interpreter allocates behind a literal to learn how long that lives; it
-  /// dies soon. The object must live, and this be its isolate's thread.
-  size_t DroppedBytes(uintptr_t block) const;
+  struct ObjectSize {
+    /// What V8 allocated for it in the end.
+    size_t bytes;
+    /// The part of them that is not live with the object: what V8's interpreter
+    /// allocates behind a literal to learn how long that lives; it dies soon.
+    size_t dropped_bytes;
+  };
+  /// The object must live, and this be its isolate's thread.
+  ObjectSize SizeOf(uintptr_t block) const;
   /// @return whether V8 made the object for its compilers: code, what belongs
   /// to code, and what V8 learns in order to compile. Where a function has run
   /// often enough, V8 does that in the midst of the program's work. As above.

@@ -11,8 +11,11 @@ import { displayPath, isOfHarnessOnly, isUsersOwn, withoutHarness } from '../sta
 import type { AllocationResult, LeakResult, TestResult } from '../test-result';
 import type { Limits } from './declarations';
 
-/** Once in a process, for its first worker, Node keeps the code of its own modules here. */
-const CODE_CACHE = 'BuiltinLoader::SaveCodeCache';
+/**
+ * Where Node, once in a process, for its first worker, keeps the code of its own modules; V8 the
+ * table of all names, and which old objects refer to young ones.
+ */
+const KEEPERS = /BuiltinLoader::SaveCodeCache|internal::StringTable::|InsertIntoRememberedSet/;
 const KEPT_ROWS = 10;
 const KEPT_LOCATIONS = 5;
 
@@ -56,7 +59,9 @@ export class Analysis {
     if (limits.leaks) {
       const { currentThreadOnly } = limits.leaks;
       const left = reader.leaks({ currentThreadOnly, native });
-      this.#leakRows = left.filter((row) => !isOfHarnessOnly(row.stack.frames) && !isOfV8(row));
+      this.#leakRows = left.filter(
+        (row) => !isOfHarnessOnly(row.stack.frames) && !isOfV8(row) && !isPoolInUse(row),
+      );
     }
     const ofTest = rows.filter(isOfTest);
     const statistics = reader.statistics();
@@ -124,11 +129,19 @@ function isConfirmed({ peakBytes, confirmedPeakBytes }: CaptureStatistics): bool
   return confirmedPeakBytes > 0 && confirmedPeakBytes === peakBytes;
 }
 
-/** Objects that V8 makes for itself, as it compiles, are no leak of the test's, nor is what Node keeps of that. */
+/** Objects that V8 makes for itself, as it compiles, are no leak of the test's, nor is what V8 and Node keep for all. */
 function isOfV8({ stack, heap }: AllocationRecord): boolean {
   return heap === 'js'
     ? stack.frames.every(({ kind }) => kind === 'native')
-    : stack.frames.some(({ functionName }) => functionName.includes(CODE_CACHE));
+    : stack.frames.some(({ functionName }) => KEEPERS.test(functionName));
+}
+
+/** Whether it is one slab of Node's pool, out of which it cuts small Buffers: there always is one. */
+function isPoolInUse({ stack, heap, bytes }: AllocationRecord): boolean {
+  const isOfPool = stack.frames.some(
+    ({ functionName, filename }) => functionName === 'createPool' && filename === 'node:buffer',
+  );
+  return isOfPool && heap === 'native' && bytes < 2 * Buffer.poolSize;
 }
 
 function withoutTrailingZeros(counts: number[]): number[] {

@@ -23,6 +23,11 @@ export interface ScriptOwners {
   displayPath(file: string): string;
 }
 
+interface Script {
+  node: number;
+  file: string;
+}
+
 /**
  * How an object is reached, the best first. What is held by Node may be Node's own: there only
  * functions and instances of classes that users wrote count. What only Mocha or this package
@@ -34,9 +39,18 @@ type Holder = (typeof BY)[keyof typeof BY];
 const MAX_RETAINERS = 8;
 /** V8's own, and what `import()` gives, which is made when it is first asked for. */
 const NO_OBJECT = /^(?:system \/|Module$)/;
-const STACK = /^\((?:Stack roots|Handle scope)\)$/;
+const CONTEXT = 'system / Context';
+const PROXY = 'system / JSProxy';
+/** What calls that are under way hold, which are ours, and compilers at work. */
+const BUSY_ROOTS = /^\((?:Stack roots|Handle scope|Strong roots|Identity map)\)$/;
 const GLOBAL = /^global\b/;
 const SYMBOL = /^<symbol /;
+const LISTENERS = '<symbol kEvents>';
+const PRIVATE = /^(?:#|<symbol (?!kEvents>))/;
+/** V8 makes their function `format` or `compare`, and their `buffer`, when that is first read. */
+const FILLED_LATER = /^(?:Collator|DateTimeFormat|NumberFormat|Memory)$/;
+const ERROR_STACK = /^[gs]et stack$/;
+const GENERATOR = /^(?:Async)?Generator$/;
 const ES_MODULE = /^system \/ (?:SourceText|Synthetic)Module$/;
 const MODULE = /^Module(?:Job|Wrap)?$/;
 
@@ -61,7 +75,7 @@ class Search {
   readonly #snapshot: HeapSnapshot;
   readonly #lastOldId: number;
   readonly #owners: ScriptOwners;
-  readonly #files: Map<number, string>;
+  readonly #scripts: Map<number, Script>;
   readonly #holders: Uint8Array;
   readonly #parents: Uint32Array;
   readonly #viaEdges: Uint32Array;
@@ -74,7 +88,7 @@ class Search {
     this.#snapshot = snapshot;
     this.#lastOldId = lastOldId;
     this.#owners = owners;
-    this.#files = findScriptFiles(snapshot);
+    this.#scripts = findScripts(snapshot);
     this.#holders = new Uint8Array(snapshot.nodeCount);
     this.#parents = new Uint32Array(snapshot.nodeCount);
     this.#viaEdges = new Uint32Array(snapshot.nodeCount);
@@ -130,17 +144,34 @@ class Search {
     this.#waiting[holder].push(edge.to);
   }
 
-  /** Leaves out V8's own: the stack (ours), code with the literals it copies, and shapes. */
+  /** Leaves out V8's own: what is at work, code with the literals it copies, and shapes. */
   #isFollowed({ type, name, to }: Edge): boolean {
-    if (type === 'weak' || name === '__proto__') return false;
+    if (type === 'weak') return false;
+    if (name === '__proto__' && this.#isKnownClass(to)) return false;
     const target = this.#snapshot.type(to);
     if (target === 'code' || target === 'object shape') return false;
     const targetName = this.#snapshot.name(to);
-    return targetName !== 'system / NativeContext' && !STACK.test(targetName);
+    return targetName !== 'system / NativeContext' && !BUSY_ROOTS.test(targetName);
+  }
+
+  /** Whether it is the prototype of a class from before, or of a module loaded meanwhile. */
+  #isKnownClass(prototype: number): boolean {
+    const constructor = this.#constructorOf(prototype);
+    if (constructor === undefined) return false;
+    const script = this.#script(constructor);
+    return !this.#isNew(constructor) || script === undefined || this.#isNew(script.node);
+  }
+
+  #constructorOf(prototype: number): number | undefined {
+    for (const { type, name, to } of this.#snapshot.edges(prototype)) {
+      if (type === 'property' && name === 'constructor') return to;
+    }
+    return undefined;
   }
 
   /** @returns undefined for what does not count at all, as far as it is reached this way */
-  #findHolder(from: number, { type, name, to }: Edge): Holder | undefined {
+  #findHolder(from: number, edge: Edge): Holder | undefined {
+    const { type, name, to } = edge;
     const snapshot = this.#snapshot;
     const holder = this.#holders[from] as Holder;
     const file = this.#file(from);
@@ -168,12 +199,34 @@ class Search {
     if (name === 'exports' && isNodeFile(file) && snapshot.name(from) === 'Module') return BY.user;
     if (targetFile === undefined || isNodeFile(targetFile)) {
       const isOfNode = targetType === 'closure' && targetFile !== undefined && !this.#isNew(to);
-      return (isOfNode || targetName === 'process') && holder === BY.user ? BY.node : holder;
+      const isTheirs = isOfNode || targetName === 'process' || this.#isMadeWhenUsed(from, edge);
+      return isTheirs && holder === BY.user ? BY.node : holder;
     }
     if (this.#owners.isHarness(targetFile)) {
       return this.#isThisOfTests(to) ? BY.user : BY.harness;
     }
     return holder === BY.harness && this.#isNew(to) ? undefined : BY.user;
+  }
+
+  /** Whether Node or V8 keeps it in an object of theirs, and made it when that was used. */
+  #isMadeWhenUsed(from: number, edge: Edge): boolean {
+    if (!this.#isNew(edge.to)) return false;
+    const isAccessor = this.#snapshot.name(from) === 'system / AccessorPair';
+    if (isAccessor || ERROR_STACK.test(String(edge.name))) return true;
+    if (this.#isNew(from)) return false;
+    if (edge.type === 'hidden') return FILLED_LATER.test(this.#snapshot.name(from));
+    return this.#isPrivate(from, edge) || (edge.type === 'property' && this.#isInner(from));
+  }
+
+  #isPrivate(from: number, { name }: Edge): boolean {
+    return isNodeFile(this.#file(from)) && PRIVATE.test(String(name));
+  }
+
+  /** Whether it is what only an object of Node's has, and not the user's. */
+  #isInner(node: number): boolean {
+    const file = this.#file(node);
+    if (file !== undefined && !isNodeFile(file)) return false;
+    return this.#isPrivate(this.#parents[node]!, this.#snapshot.edge(this.#viaEdges[node]!));
   }
 
   #isGlobal(node: number): boolean {
@@ -192,20 +245,42 @@ class Search {
 
   #noteLeaked(node: number): void {
     if (this.#holders[node] !== BY.user || !this.#isNew(node)) return;
-    const type = this.#snapshot.type(node);
-    if (type !== 'object' && type !== 'closure' && type !== 'regexp') return;
-    if (NO_OBJECT.test(this.#snapshot.name(node)) || this.#isPart(node)) return;
+    if (!this.#isObject(node) || this.#isPart(node)) return;
     this.#isLeaked[node] = 1;
     this.#leaked.push(node);
+  }
+
+  #isObject(node: number): boolean {
+    const type = this.#snapshot.type(node);
+    const name = this.#snapshot.name(node);
+    if (name === PROXY) return true;
+    const isObject = type === 'object' || type === 'closure' || type === 'regexp';
+    return isObject && !NO_OBJECT.test(name);
   }
 
   /** What belongs to an object that may be old, and is made when that is used. */
   #isPart(node: number): boolean {
     const { name } = this.#snapshot.edge(this.#viaEdges[node]!);
     const isPrototype =
-      name === 'prototype' && this.#snapshot.type(this.#parents[node]!) === 'closure';
+      (name === 'prototype' && this.#snapshot.type(this.#parents[node]!) === 'closure') ||
+      (name === '__proto__' && this.#isOfFunction(node));
     // An EventEmitter makes this anew whenever its last listener goes.
-    return isPrototype || name === '_events';
+    return isPrototype || name === '_events' || this.#isOfEventTarget(node);
+  }
+
+  /** Its table of listeners, or where the list of those to one event begins. */
+  #isOfEventTarget(node: number): boolean {
+    const holdsListeners = (table: number) =>
+      this.#snapshot.edge(this.#viaEdges[table]!).name === LISTENERS;
+    const map = this.#parents[this.#parents[node]!]!;
+    return holdsListeners(node) || (holdsListeners(map) && this.#snapshot.name(node) === 'Object');
+  }
+
+  /** Whether a class or a generator function made this prototype, and not the program. */
+  #isOfFunction(prototype: number): boolean {
+    return (
+      this.#constructorOf(prototype) !== undefined || GENERATOR.test(this.#snapshot.name(prototype))
+    );
   }
 
   #isNew(node: number): boolean {
@@ -213,14 +288,19 @@ class Search {
   }
 
   #file(node: number): string | undefined {
+    return this.#script(node)?.file;
+  }
+
+  #script(node: number): Script | undefined {
     const id = this.#snapshot.scriptId(node);
-    return id === undefined ? undefined : this.#files.get(id);
+    return id === undefined ? undefined : this.#scripts.get(id);
   }
 
   #nameObject(node: number): Pick<LeakedObject, 'constructorName' | 'functionName'> {
     const name = this.#snapshot.name(node);
     const type = this.#snapshot.type(node);
     if (type === 'closure') return { constructorName: 'Function', functionName: name };
+    if (name === PROXY) return { constructorName: 'Proxy' };
     return { constructorName: type === 'regexp' ? 'RegExp' : name };
   }
 
@@ -231,7 +311,7 @@ class Search {
       const parent = this.#parents[node]!;
       const edge = this.#snapshot.edge(this.#viaEdges[node]!);
       if (edge.type === 'context') {
-        const file = this.#file(this.#parents[parent]!);
+        const file = this.#file(this.#functionAround(parent));
         return [`${edge.name}${file ? ` (${this.#owners.displayPath(file)})` : ''}`, ...steps];
       }
       if (this.#isGlobal(parent)) return [`(global).${edge.name}`, ...steps];
@@ -242,11 +322,19 @@ class Search {
     return steps;
   }
 
+  /** The function through whose scopes a context is reached. */
+  #functionAround(context: number): number {
+    let node = context;
+    while (node !== 0 && this.#snapshot.name(node) === CONTEXT) node = this.#parents[node]!;
+    return node;
+  }
+
   #describeStep(holder: number, { type, name }: Edge): string | undefined {
     const snapshot = this.#snapshot;
     const holderType = snapshot.type(holder);
-    if (holderType !== 'object' && holderType !== 'closure') return undefined;
     const holderName = snapshot.name(holder);
+    if (holderName === PROXY) return 'Proxy[]';
+    if (holderType !== 'object' && holderType !== 'closure') return undefined;
     if (NO_OBJECT.test(holderName)) return undefined;
     const label = holderType === 'closure' ? `${holderName || '(anonymous)'}()` : holderName;
     if (type === 'element') return `${label}[${name}]`;
@@ -255,17 +343,17 @@ class Search {
   }
 }
 
-/** The file of each script of which there is a function. */
-function findScriptFiles(snapshot: HeapSnapshot): Map<number, string> {
-  const files = new Map<number, string>();
+/** Each script of which there is a function. */
+function findScripts(snapshot: HeapSnapshot): Map<number, Script> {
+  const scripts = new Map<number, Script>();
   for (let node = 0; node < snapshot.nodeCount; node++) {
     const id = snapshot.scriptId(node);
-    if (id === undefined || files.has(id) || snapshot.type(node) !== 'closure') continue;
+    if (id === undefined || scripts.has(id) || snapshot.type(node) !== 'closure') continue;
     const shared = findEdge(snapshot, node, /^shared$/);
     const script = shared && findEdge(snapshot, shared.to, /^script/);
-    if (script) files.set(id, snapshot.name(script.to));
+    if (script) scripts.set(id, { node: script.to, file: snapshot.name(script.to) });
   }
-  return files;
+  return scripts;
 }
 
 function findEdge(snapshot: HeapSnapshot, node: number, name: RegExp): Edge | undefined {

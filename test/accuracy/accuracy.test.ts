@@ -22,7 +22,7 @@ describe('the memory of', function () {
   for (const body of bodies) {
     it(body.name, () => {
       const measured = measureBody(body);
-      checkPeak(body, measured.statistics.peakBytes);
+      checkPeak(body, measured);
       if (body.line) checkPeakLine(body, measured.peakByLine);
       checkLeaks(measured);
     });

@@ -12,6 +12,7 @@ const MIB = 1024 * KIB;
 
 /** What the leaking bodies keep. */
 const kept = new Array(1000);
+const keptViews = new Array(8000);
 const emitter = new EventEmitter().setMaxListeners(0);
 const source = Buffer.alloc(4 * KIB, 'memory ');
 const noop = () => {};
@@ -35,6 +36,14 @@ function holdObjects(count) {
   const held = new Array(count);
   for (let i = 0; i < count; i++) {
     held[i] = { a: i, b: i, c: i }; // small objects
+  }
+  return held.length;
+}
+
+function holdTypedArrays() {
+  const held = new Array(50_000);
+  for (let i = 0; i < 50_000; i++) {
+    held[i] = new Uint8Array(8); // small typed arrays
   }
   return held.length;
 }
@@ -166,6 +175,13 @@ const leakKinds = [
     bytesOutsideSnapshot: sizes.backingStoreBytes,
   },
   {
+    name: 'small typed arrays',
+    keep(i) {
+      for (let j = 0; j < 8; j++) keptViews[8 * i + j] = new Float64Array(8); // leaks small typed arrays
+    },
+    bytes: { 'leaks small typed arrays': 8 * sizes.smallTypedArrayBytes(64) },
+  },
+  {
     name: 'promises never settled',
     isOfSeveralStacks: true,
     keep(i) {
@@ -251,6 +267,15 @@ const bodies = [
     line: 'strings',
   },
   {
+    name: '50,000 typed arrays of 8 bytes, kept',
+    run: holdTypedArrays,
+    peak: {
+      bytes: sizes.arrayBytes(50_000) + 50_000 * sizes.smallTypedArrayBytes(8),
+      tolerance: 0.05,
+    },
+    line: 'small typed arrays',
+  },
+  {
     name: 'an ArrayBuffer of 64 MiB',
     run: holdArrayBuffer,
     peak: { bytes: 64 * MIB, tolerance: 0.01 },
@@ -304,6 +329,7 @@ function findLine(comment) {
 function release() {
   for (const timer of kept) if (timer?.hasRef) clearTimeout(timer);
   kept.fill(null);
+  keptViews.fill(null);
   emitter.removeAllListeners();
   never = new Promise(noop);
 }

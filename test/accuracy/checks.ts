@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { type Body, findLine, type Truth } from './bodies';
 import type { Measurement } from './run-body';
 
-export function checkPeak({ peak, atLeastBytes = 0, atMostBytes = Infinity }: Body, bytes: number) {
+export function checkPeak(
+  { atLeastBytes = 0, atMostBytes = Infinity }: Body,
+  { peak, statistics }: Measurement,
+) {
+  const bytes = statistics.peakBytes;
   if (peak) assertNear(bytes, peak, 'the peak');
   assert.ok(bytes >= atLeastBytes && bytes <= atMostBytes, `${bytes} bytes`);
 }

@@ -36,6 +36,7 @@ async function measure(body) {
     statistics,
     peakByLine: sumByLine(reader.highWaterMark()),
     leaksByLine: sumByLine(reader.leaks()),
+    peak: body.peak,
     leaks: body.leaks ?? {},
   };
   reader.close();

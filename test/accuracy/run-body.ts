@@ -11,7 +11,8 @@ export interface Measurement {
   statistics: CaptureStatistics;
   peakByLine: Record<string, number>;
   leaksByLine: Record<string, number>;
-  /** The body's, with the sizes that things have in the Node it ran on. */
+  /** The body's, as `leaks`: with the sizes that things have in the Node it ran on. */
+  peak?: Truth;
   leaks: Record<string, Truth>;
 }
 

@@ -38,6 +38,9 @@ const timerBytes = objectBytes(13) + 2 * 2 * WORD + arrayBytes(1);
 /** A view and its ArrayBuffer, each with two fields for Node. The buffer's flags share a word in older V8. */
 const typedArrayBytes = objectBytes(7 + 2) + objectBytes((v8Major < 13 ? 6 : 8) + 2);
 
+/** The same, and the elements: up to 64 bytes of them are on V8's heap. */
+const smallTypedArrayBytes = (bytes) => typedArrayBytes + elementsBytes(Math.ceil(bytes / WORD));
+
 /** What V8 allocates natively for an ArrayBuffer: its backing store with a counter of owners, and the collector's link to it. */
 const backingStoreBytes = 128;
 
@@ -51,6 +54,7 @@ module.exports = {
   promiseBytes,
   promiseReactionBytes,
   smallMapBytes,
+  smallTypedArrayBytes,
   timerBytes,
   typedArrayBytes,
 };

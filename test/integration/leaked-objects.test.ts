@@ -62,6 +62,10 @@ describe('limitLeakedObjects', function () {
       `const { EventEmitter } = require('node:events');
        const bus = new EventEmitter();
        function Old() {}
+       const target = new EventTarget();
+       const controller = new AbortController();
+       const [url, headers] = [new URL('http://a/?b=c'), new Headers({ a: 'b' })];
+       const [format, error] = [new Intl.NumberFormat('en'), new Error()];
        describe('clean', function () {
          this.limitLeakedObjects();
          it('garbage', () => { new Old(); for (let i = 0; i < 100; i++) [i, { i }, /x/.exec('x')]; });
@@ -72,6 +76,17 @@ describe('limitLeakedObjects', function () {
          it('done', (done) => { setImmediate(() => process.nextTick(done)); });
          it('timers', () => { clearInterval(setInterval(() => {}, 77)); });
          it('listeners', () => { const f = () => {}; bus.on('x', f).off('x', f); });
+         it('listeners of an EventTarget', () => {
+           const f = () => {};
+           target.addEventListener('x', f);
+           target.removeEventListener('x', f);
+           target.addEventListener('y', f, { once: true });
+           target.dispatchEvent(new Event('y'));
+         });
+         it('what Node and V8 make when it is first used', () => {
+           [controller.signal.aborted, url.searchParams.get('b'), [...headers]];
+           [format.format(1), error.stack];
+         });
          it('modules', async () => {
            require('./fresh.js').get();
            (await import('./fresh.mjs')).get();
@@ -92,7 +107,7 @@ describe('limitLeakedObjects', function () {
     );
     assert.deepEqual(Object.values(failuresOf(run)).filter(Boolean), []);
     assert.equal(run.code, 0, run.stdout);
-    assert.equal(run.tests.length, 8);
+    assert.equal(run.tests.length, 10);
   });
 
   it('names what holds: variables, globals, emitters, timers', function () {
@@ -100,23 +115,70 @@ describe('limitLeakedObjects', function () {
       measure(`
         const bus = new (require('node:events').EventEmitter)();
         const byKey = new Map();
+        const target = new EventTarget();
+        const known = () => {};
+        let settle;
+        const settled = new Promise((resolve) => { settle = resolve; });
         class Listener {}
         describe('leaks', function () {
           this.limitLeakedObjects();
           it('map', () => { byKey.set('a', new Listener()); });
           it('global', () => { global.cache = new Listener(); });
           it('emitter', () => { bus.on('change', function onChange() {}); });
+          it('event target', () => { target.addEventListener('x', function onEvent() {}); });
+          it('known listener', () => { target.addEventListener('y', known); });
+          it('symbol', () => { byKey[Symbol('own')] = {}; });
+          it('promise', () => { settle([{}]); return settled; });
           it('timer', () => { setInterval(function tick() {}, 1e6).unref(); });
           it('context', function () { this.session = new Listener(); });
+          it('proxy', () => { kept.push(new Proxy(byKey, {})); });
           it('weak', () => { kept.push(new WeakRef(new Listener())); });
         });`),
     );
     assert.match(failures.map!, /1 Listener .*\n +byKey \(a\.test\.js\) -> Map\[\]/);
     assert.match(failures.global!, /1 Listener .*\n +\(global\)\.cache/);
     assert.match(failures.emitter!, /1 Function onChange .*\n +bus .*_events -> Object\.change/);
+    assert.match(failures['event target']!, /1 Function onEvent .*\n +target .*<symbol kEvents>/);
+    assert.match(failures['known listener']!, /1 Listener .*\n +target .*<symbol kEvents>/);
+    assert.match(failures.symbol!, /1 Object .*\n +byKey .* -> Map\.<symbol own>/);
+    assert.match(failures.promise!, /1 Object .*\n.* -> Promise\[\] -> Array\[0\]/);
     assert.match(failures.timer!, /1 Function tick .*\n.*Timeout\._onTimeout/);
     assert.match(failures.context!, /1 Listener .*\n +Context\.session/);
+    assert.match(
+      failures.proxy!,
+      /1 Proxy .*\n +kept .* -> Array\[0\]\n +- 1 Object .*\n.*-> Proxy\[\]/,
+    );
     assert.match(failures.weak!, /^Test leaked 1 object \(/);
+  });
+
+  it('follows prototypes, but not those of classes from before', function () {
+    const failures = failuresOf(
+      measure(
+        `class Base {}
+         const old = {};
+         let scope = {};
+         describe('leaks', function () {
+           this.limitLeakedObjects();
+           it('chain', () => { for (let i = 0; i < 3; i++) scope = Object.create(scope); });
+           it('replaced', () => { Object.setPrototypeOf(old, { list: [] }); });
+           it('class', () => { kept.push(new (class Mixin extends Base { static table = new Map(); })()); });
+           it('generator', () => { kept.push((function* rows() { yield 1; })()); });
+           it('known class', () => { kept.push(new Base()); });
+           it('loaded class', () => { kept.push(new (require('./fresh.js'))()); });
+         });`,
+        { 'fresh.js': 'const made = [{}]; module.exports = class { get() { return made; } };' },
+      ),
+    );
+    assert.match(failures.chain!, /^Test leaked 3 objects \(/);
+    assert.match(
+      failures.replaced!,
+      /1 Array .*\n +old \(.*\) -> Object\.__proto__ -> Object\.list/,
+    );
+    assert.match(failures.class!, /^Test leaked 3 objects \(/);
+    assert.match(failures.class!, /1 Function Mixin [^]*1 Map /);
+    assert.match(failures.generator!, /^Test leaked 2 objects \([^]*1 Function rows /);
+    assert.match(failures['known class']!, /^Test leaked 1 object \(/);
+    assert.match(failures['loaded class']!, /^Test leaked 1 object \(/);
   });
 
   it('is declared as other limits are, beside them', function () {

@@ -184,10 +184,30 @@ describe('limitLeaks', function () {
         this.limitLeaks('64 KB');
         const local = Buffer.alloc(1e6);
         setImmediate(() => local);
+      });
+      it('names', function () {
+        this.limitLeaks('64 KB');
+        const local = {};
+        for (let i = 0; i < 100_000; i++) local['name' + i] = i;
       });`);
-    for (const title of ['sync', 'async', 'done', 'queued']) {
+    for (const title of ['sync', 'async', 'done', 'queued', 'names']) {
       assert.deepEqual(result(title).violations, [], title);
     }
+  });
+
+  it("reports of Buffers in Node's pool what is more than the one in use", function () {
+    const { result } = measure(`
+      const kept = [];
+      it('dropped', function () {
+        this.limitLeaks(Buffer.poolSize);
+        for (let i = 0; i < 10_000; i++) Buffer.from('number ' + i);
+      });
+      it('kept', function () {
+        this.limitLeaks(2 * Buffer.poolSize);
+        for (let i = 0; i < 20_000; i++) kept.push(Buffer.from('number ' + i));
+      });`);
+    assert.equal(result('dropped').state, 'passed');
+    assert.equal(result('kept').state, 'failed');
   });
 
   it('does not report garbage with --async-only either', function () {

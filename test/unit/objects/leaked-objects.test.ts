@@ -91,6 +91,49 @@ describe('leaked objects', () => {
     }
   });
 
+  it('are held by prototypes, but for those of classes from before', () => {
+    const nodes = old('/a.js');
+    nodes[2] = { is: 'object:Map' };
+    nodes[8] = { is: 'object:Object', edges: [['property', '__proto__', 9]] };
+    nodes[7] = { is: 'object:Array', edges: [['element', 0, 8]] };
+    const hold = (prototype: NodeText) =>
+      findLeakedObjects(
+        write([...nodes, prototype, { is: 'object:Made' }]),
+        LAST_OLD_ID,
+        owners,
+      ).map(({ constructorName }) => constructorName);
+    const made: NodeText['edges'] = [['property', 'made', 10]];
+    assert.deepEqual(hold({ is: 'object:Object', edges: made }), ['Object', 'Made']);
+    const ofClass: NodeText['edges'] = [['property', 'constructor', 3], ...made];
+    assert.deepEqual(hold({ is: 'object:Object', edges: ofClass }), []);
+  });
+
+  it('are not what only the stack or a compiler at work holds', () => {
+    for (const roots of ['(Stack roots)', '(Handle scope)', '(Strong roots)', '(Identity map)']) {
+      const nodes = old('/a.js');
+      nodes[2] = { is: 'object:Map' };
+      nodes[7] = { is: 'object:Array' };
+      nodes[0]!.edges!.push(['element', 2, 9]);
+      const byRoots: NodeText = { is: `synthetic:${roots}`, edges: [['element', 1, 10]] };
+      const snapshot = write([...nodes, byRoots, { is: 'closure:f', script: 1 }]);
+      assert.deepEqual(findLeakedObjects(snapshot, LAST_OLD_ID, owners), []);
+    }
+  });
+
+  it('have the file of a variable that an inner scope leads to', () => {
+    const nodes = old('/a.js');
+    nodes[2] = { is: 'object:Map' };
+    nodes[7] = { is: 'object:Array', edges: [['element', 0, 9]] };
+    nodes[6] = { is: 'object:system / Context', edges: [['internal', 'previous', 8]] };
+    nodes[8] = { is: 'object:system / Context', edges: [['context', 'kept', 7]] };
+    const [leaked] = findLeakedObjects(
+      write([...nodes, { is: 'object:Made' }]),
+      LAST_OLD_ID,
+      owners,
+    );
+    assert.deepEqual(leaked!.retainers, ['kept (a.js)', 'Array[0]']);
+  });
+
   it('are none where nothing is new', () => {
     assert.deepEqual(findLeakedObjects(write([...old('/a.js'), ...made]), 100, owners), []);
   });
