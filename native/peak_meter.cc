@@ -110,14 +110,10 @@ uint64_t PeakMeter::UsedMore() const {
 
 void PeakMeter::Look() { LookAt(Moment::kNow, JsBytes()); }
 
-void PeakMeter::LookAtMark() { LookForTheLastTime(Moment::kNow); }
-
-void PeakMeter::LookAtEnd() { LookForTheLastTime(Moment::kEnd); }
-
-void PeakMeter::LookForTheLastTime(Moment moment) {
-  LookAt(moment, JsBytes());
+void PeakMeter::LookForTheLastTime() {
+  LookAt(Moment::kLast, JsBytes());
   // There is no next look for what other threads reached meanwhile.
-  if (is_left_) LookAt(moment, JsBytes());
+  if (is_left_) LookAt(Moment::kLast, JsBytes());
 }
 
 void PeakMeter::SetLimit(uint64_t first_bytes, uint64_t last_bytes) {
@@ -149,7 +145,7 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
     is_due_ = false;
     raw = recording_->raw_peak_bytes() + js_bytes;
     is_step = raw >= threshold_bytes_;
-    is_peak = is_step || (moment == Moment::kEnd && raw >= peak_bytes_);
+    is_peak = is_step || (moment == Moment::kLast && raw >= peak_bytes_);
   }
   NoteRawPeak(raw, js_bytes);
   const bool is_limit = IsLimitOpen() && raw >= limit_bytes_;
@@ -158,7 +154,7 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
   } else if (is_step && was_collected_ && HasFewNewBlocks()) {
     // For nothing.
     TellCollected(raw, HeapKind::kUnconfirmed);
-  } else if (is_step && recording_->can_wait() &&
+  } else if (is_step && moment == Moment::kNow && recording_->can_wait() &&
              !(grows_by_live_memory_ && HasFewNewBlocks())) {
     // The next collection tells what of it was garbage.
     is_left_ = true;
@@ -347,8 +343,8 @@ void PeakMeter::AfterCollection() {
 
 bool PeakMeter::IsWorthCollecting(Moment moment, uint64_t raw_bytes) const {
   if (raw_bytes < kMinStepBytes) return false;
-  // What is held until the end is no short peak, nor is there a next look.
-  if (moment == Moment::kEnd) return raw_bytes >= kMinCollectedAtEndBytes;
+  // There is no next look, nor is what is held until then a short peak.
+  if (moment == Moment::kLast) return raw_bytes >= kMinCollectedAtEndBytes;
   // Were it put off until there is time, a short peak would be over by then.
   if (raw_bytes >= kUnpaidGrowth * largest_examined_bytes_) return true;
   return collecting_ <=

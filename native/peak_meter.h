@@ -57,10 +57,9 @@ class PeakMeter final : public heap::CollectionListener {
   uint64_t JsBytes();
 
   void Look();
-  /// The same, where all that is held is written right after.
-  void LookAtMark();
-  /// And when tracking ends.
-  void LookAtEnd();
+  /// The same, where all that is held is written right after: at a mark, and
+  /// when tracking ends.
+  void LookForTheLastTime();
 
   /// Takes note of which call stacks allocated what is live of the program's
   /// objects, where only V8 can tell.
@@ -76,7 +75,7 @@ class PeakMeter final : public heap::CollectionListener {
     static duration now();
   };
 
-  enum class Moment { kNow, kEnd };
+  enum class Moment { kNow, kLast };
 
   /// In sight of who calls it for each event, as what it needs.
   void Tick(size_t native_bytes, size_t js_bytes) {
@@ -97,7 +96,6 @@ class PeakMeter final : public heap::CollectionListener {
   }
   void RaiseLimit();
   void LookAt(Moment moment, uint64_t js_bytes);
-  void LookForTheLastTime(Moment moment);
   uint64_t UsedMore() const;
   bool IsCertain(uint64_t bytes, uint64_t sampled_bytes) const;
   bool IsForNextLook(uint64_t bytes) const;

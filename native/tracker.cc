@@ -174,7 +174,7 @@ std::set<int> Tracker::FindScripts(uint64_t codes) {
 
 void Tracker::Mark() {
   if (meter_) {
-    meter_->LookAtMark();
+    meter_->LookForTheLastTime();
     meter_->UpdateLive();
   }
   const RecursionGuard guard;
@@ -190,7 +190,7 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
     return capture;
   }
   if (meter_) {
-    meter_->LookAtEnd();
+    meter_->LookForTheLastTime();
     meter_->UpdateLive();
   }
   const RecursionGuard guard;
