@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "js_heap/object_sampler.h"
 #include "recursion_guard.h"
@@ -141,7 +142,7 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
   {
     std::lock_guard lock(*lock_);
     js_bytes_ = js_bytes;
-    unseen_bytes_ = 0;
+    waiting_bytes_ += std::exchange(unseen_bytes_, 0);
     is_due_ = false;
     raw = recording_->raw_peak_bytes() + js_bytes;
     is_step = raw >= threshold_bytes_;
@@ -154,7 +155,8 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
   } else if (is_step && was_collected_ && HasFewNewBlocks()) {
     // For nothing.
     TellCollected(raw, HeapKind::kUnconfirmed);
-  } else if (is_step && moment == Moment::kNow && recording_->can_wait() &&
+  } else if (is_step && moment == Moment::kNow &&
+             recording_->can_wait(waiting_bytes_) &&
              !(grows_by_live_memory_ && HasFewNewBlocks())) {
     // The next collection tells what of it was garbage.
     is_left_ = true;
@@ -171,6 +173,7 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
     if (!is_left_) {
       recording_->ReleaseEvents();
       recording_->EndStretch();
+      waiting_bytes_ = 0;
     }
   }
   is_looking_ = false;

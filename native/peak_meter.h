@@ -128,6 +128,8 @@ class PeakMeter final : public heap::CollectionListener {
   bool is_looking_ = false;
   /// Whether the latest look left to the next one what was held.
   bool is_left_ = false;
+  /// What was allocated since then, and waits.
+  uint64_t waiting_bytes_ = 0;
   uint64_t peak_bytes_ = 0;  // as told
   uint64_t confirmed_bytes_ = 0;
   bool has_told_peak_ = false;

@@ -73,8 +73,12 @@ class Recording {
   }
   /// Whether what waits has become too much: beyond that it would take more
   /// memory than it may tell of.
-  bool can_wait() const {
-    return is_holding_ && held_.count() < kMaxWaitingEvents;
+  /// Whether what is held may be so still after a look. Of small blocks too
+  /// much comes to wait for a collection.
+  /// @param bytes allocated since it is held.
+  bool can_wait(uint64_t bytes) const {
+    return is_holding_ && held_.count() < kMaxWaitingEvents &&
+           held_.count() * kWaitingEventBytes <= bytes;
   }
   bool is_full() const {
     return is_holding_ && held_.count() >= kMaxHeldEvents;
@@ -144,6 +148,7 @@ class Recording {
 
  private:
   static constexpr size_t kMaxWaitingEvents = size_t{1} << 12;
+  static constexpr uint64_t kWaitingEventBytes = 4096;
   static constexpr size_t kMaxHeldEvents = size_t{1} << 17;
 
   void Allocate(const MemoryEvent& event, uint32_t thread);

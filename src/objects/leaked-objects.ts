@@ -1,4 +1,5 @@
 import type { Edge, HeapSnapshot } from './heap-snapshot';
+import { isNodeFile, SnapshotNodes } from './snapshot-nodes';
 
 /** An object that a test made and left behind. */
 export interface LeakedObject {
@@ -23,11 +24,6 @@ export interface ScriptOwners {
   displayPath(file: string): string;
 }
 
-interface Script {
-  node: number;
-  file: string;
-}
-
 /**
  * How an object is reached, the best first. What is held by Node may be Node's own: there only
  * functions and instances of classes that users wrote count. What only Mocha or this package
@@ -37,20 +33,15 @@ const BY = { user: 1, node: 2, harness: 3 } as const;
 type Holder = (typeof BY)[keyof typeof BY];
 
 const MAX_RETAINERS = 8;
-/** V8's own, and what `import()` gives, which is made when it is first asked for. */
-const NO_OBJECT = /^(?:system \/|Module$)/;
 const CONTEXT = 'system / Context';
-const PROXY = 'system / JSProxy';
 /** What calls that are under way hold, which are ours, and compilers at work. */
 const BUSY_ROOTS = /^\((?:Stack roots|Handle scope|Strong roots|Identity map)\)$/;
-const GLOBAL = /^global\b/;
 const SYMBOL = /^<symbol /;
 const LISTENERS = '<symbol kEvents>';
 const PRIVATE = /^(?:#|<symbol (?!kEvents>))/;
 /** V8 makes their function `format` or `compare`, and their `buffer`, when that is first read. */
 const FILLED_LATER = /^(?:Collator|DateTimeFormat|NumberFormat|Memory)$/;
 const ERROR_STACK = /^[gs]et stack$/;
-const GENERATOR = /^(?:Async)?Generator$/;
 const ES_MODULE = /^system \/ (?:SourceText|Synthetic)Module$/;
 const MODULE = /^Module(?:Job|Wrap)?$/;
 
@@ -73,9 +64,8 @@ export function findLeakedObjects(
 /** A breadth-first search from the root, so that the first way to an object is the shortest. */
 class Search {
   readonly #snapshot: HeapSnapshot;
-  readonly #lastOldId: number;
+  readonly #nodes: SnapshotNodes;
   readonly #owners: ScriptOwners;
-  readonly #scripts: Map<number, Script>;
   readonly #holders: Uint8Array;
   readonly #parents: Uint32Array;
   readonly #viaEdges: Uint32Array;
@@ -86,9 +76,8 @@ class Search {
 
   constructor(snapshot: HeapSnapshot, lastOldId: number, owners: ScriptOwners) {
     this.#snapshot = snapshot;
-    this.#lastOldId = lastOldId;
+    this.#nodes = new SnapshotNodes(snapshot, lastOldId);
     this.#owners = owners;
-    this.#scripts = findScripts(snapshot);
     this.#holders = new Uint8Array(snapshot.nodeCount);
     this.#parents = new Uint32Array(snapshot.nodeCount);
     this.#viaEdges = new Uint32Array(snapshot.nodeCount);
@@ -101,12 +90,12 @@ class Search {
     const owners = new Uint32Array(this.#snapshot.nodeCount);
     for (const node of order) {
       const owner = this.#isLeaked[node] ? node : owners[this.#parents[node]!]!;
-      if (owner === 0 || !this.#isNew(node)) continue;
+      if (owner === 0 || !this.#nodes.isNew(node)) continue;
       owners[node] = owner;
       sizes.set(owner, sizes.get(owner)! + this.#snapshot.sizeBytes(node));
     }
     return this.#leaked.map((node) => ({
-      ...this.#nameObject(node),
+      ...this.#nodes.nameObject(node),
       sizeBytes: sizes.get(node)!,
       retainers: this.#listRetainers(node),
     }));
@@ -147,26 +136,11 @@ class Search {
   /** Leaves out V8's own: what is at work, code with the literals it copies, and shapes. */
   #isFollowed({ type, name, to }: Edge): boolean {
     if (type === 'weak') return false;
-    if (name === '__proto__' && this.#isKnownClass(to)) return false;
+    if (name === '__proto__' && this.#nodes.isKnownClass(to)) return false;
     const target = this.#snapshot.type(to);
     if (target === 'code' || target === 'object shape') return false;
     const targetName = this.#snapshot.name(to);
     return targetName !== 'system / NativeContext' && !BUSY_ROOTS.test(targetName);
-  }
-
-  /** Whether it is the prototype of a class from before, or of a module loaded meanwhile. */
-  #isKnownClass(prototype: number): boolean {
-    const constructor = this.#constructorOf(prototype);
-    if (constructor === undefined) return false;
-    const script = this.#script(constructor);
-    return !this.#isNew(constructor) || script === undefined || this.#isNew(script.node);
-  }
-
-  #constructorOf(prototype: number): number | undefined {
-    for (const { type, name, to } of this.#snapshot.edges(prototype)) {
-      if (type === 'property' && name === 'constructor') return to;
-    }
-    return undefined;
   }
 
   /** @returns undefined for what does not count at all, as far as it is reached this way */
@@ -174,12 +148,12 @@ class Search {
     const { type, name, to } = edge;
     const snapshot = this.#snapshot;
     const holder = this.#holders[from] as Holder;
-    const file = this.#file(from);
+    const file = this.#nodes.file(from);
     // A module's variables are what its functions close over.
     if (type === 'internal' && name === 'context' && file !== undefined) return this.#ownerOf(file);
     const targetType = snapshot.type(to);
-    const targetFile = this.#file(to);
-    if (this.#isGlobal(from)) {
+    const targetFile = this.#nodes.file(to);
+    if (this.#nodes.isGlobal(from)) {
       const isOfNode =
         type !== 'property' ||
         NODE_GLOBALS.has(String(name).replace(/^[gs]et /, '')) ||
@@ -189,53 +163,45 @@ class Search {
     const targetName = snapshot.name(to);
     // Loading a module is no leak, nor is what it is made of.
     if (ES_MODULE.test(targetName)) {
-      if (this.#isNew(to)) return undefined;
+      if (this.#nodes.isNew(to)) return undefined;
       return targetName.includes('Synthetic') ? BY.node : holder;
     }
     if (isNodeFile(targetFile) && MODULE.test(targetName)) {
-      return this.#isNew(to) ? undefined : BY.node;
+      return this.#nodes.isNew(to) ? undefined : BY.node;
     }
     if (targetType !== 'object' && targetType !== 'closure') return holder;
     if (name === 'exports' && isNodeFile(file) && snapshot.name(from) === 'Module') return BY.user;
     if (targetFile === undefined || isNodeFile(targetFile)) {
-      const isOfNode = targetType === 'closure' && targetFile !== undefined && !this.#isNew(to);
+      const isOfNode =
+        targetType === 'closure' && targetFile !== undefined && !this.#nodes.isNew(to);
       const isTheirs = isOfNode || targetName === 'process' || this.#isMadeWhenUsed(from, edge);
       return isTheirs && holder === BY.user ? BY.node : holder;
     }
     if (this.#owners.isHarness(targetFile)) {
-      return this.#isThisOfTests(to) ? BY.user : BY.harness;
+      return this.#nodes.isThisOfTests(to) ? BY.user : BY.harness;
     }
-    return holder === BY.harness && this.#isNew(to) ? undefined : BY.user;
+    return holder === BY.harness && this.#nodes.isNew(to) ? undefined : BY.user;
   }
 
   /** Whether Node or V8 keeps it in an object of theirs, and made it when that was used. */
   #isMadeWhenUsed(from: number, edge: Edge): boolean {
-    if (!this.#isNew(edge.to)) return false;
+    if (!this.#nodes.isNew(edge.to)) return false;
     const isAccessor = this.#snapshot.name(from) === 'system / AccessorPair';
     if (isAccessor || ERROR_STACK.test(String(edge.name))) return true;
-    if (this.#isNew(from)) return false;
+    if (this.#nodes.isNew(from)) return false;
     if (edge.type === 'hidden') return FILLED_LATER.test(this.#snapshot.name(from));
     return this.#isPrivate(from, edge) || (edge.type === 'property' && this.#isInner(from));
   }
 
   #isPrivate(from: number, { name }: Edge): boolean {
-    return isNodeFile(this.#file(from)) && PRIVATE.test(String(name));
+    return isNodeFile(this.#nodes.file(from)) && PRIVATE.test(String(name));
   }
 
   /** Whether it is what only an object of Node's has, and not the user's. */
   #isInner(node: number): boolean {
-    const file = this.#file(node);
+    const file = this.#nodes.file(node);
     if (file !== undefined && !isNodeFile(file)) return false;
     return this.#isPrivate(this.#parents[node]!, this.#snapshot.edge(this.#viaEdges[node]!));
-  }
-
-  #isGlobal(node: number): boolean {
-    return this.#snapshot.type(node) === 'object' && GLOBAL.test(this.#snapshot.name(node));
-  }
-
-  /** Mocha makes it, and users fill it. */
-  #isThisOfTests(node: number): boolean {
-    return this.#snapshot.name(node) === 'Context' && this.#snapshot.type(node) === 'object';
   }
 
   #ownerOf(file: string): Holder {
@@ -244,18 +210,10 @@ class Search {
   }
 
   #noteLeaked(node: number): void {
-    if (this.#holders[node] !== BY.user || !this.#isNew(node)) return;
-    if (!this.#isObject(node) || this.#isPart(node)) return;
+    if (this.#holders[node] !== BY.user || !this.#nodes.isNew(node)) return;
+    if (!this.#nodes.isObject(node) || this.#isPart(node)) return;
     this.#isLeaked[node] = 1;
     this.#leaked.push(node);
-  }
-
-  #isObject(node: number): boolean {
-    const type = this.#snapshot.type(node);
-    const name = this.#snapshot.name(node);
-    if (name === PROXY) return true;
-    const isObject = type === 'object' || type === 'closure' || type === 'regexp';
-    return isObject && !NO_OBJECT.test(name);
   }
 
   /** What belongs to an object that may be old, and is made when that is used. */
@@ -263,7 +221,7 @@ class Search {
     const { name } = this.#snapshot.edge(this.#viaEdges[node]!);
     const isPrototype =
       (name === 'prototype' && this.#snapshot.type(this.#parents[node]!) === 'closure') ||
-      (name === '__proto__' && this.#isOfFunction(node));
+      (name === '__proto__' && this.#nodes.isOfFunction(node));
     // An EventEmitter makes this anew whenever its last listener goes.
     return isPrototype || name === '_events' || this.#isOfEventTarget(node);
   }
@@ -276,34 +234,6 @@ class Search {
     return holdsListeners(node) || (holdsListeners(map) && this.#snapshot.name(node) === 'Object');
   }
 
-  /** Whether a class or a generator function made this prototype, and not the program. */
-  #isOfFunction(prototype: number): boolean {
-    return (
-      this.#constructorOf(prototype) !== undefined || GENERATOR.test(this.#snapshot.name(prototype))
-    );
-  }
-
-  #isNew(node: number): boolean {
-    return this.#snapshot.id(node) > this.#lastOldId;
-  }
-
-  #file(node: number): string | undefined {
-    return this.#script(node)?.file;
-  }
-
-  #script(node: number): Script | undefined {
-    const id = this.#snapshot.scriptId(node);
-    return id === undefined ? undefined : this.#scripts.get(id);
-  }
-
-  #nameObject(node: number): Pick<LeakedObject, 'constructorName' | 'functionName'> {
-    const name = this.#snapshot.name(node);
-    const type = this.#snapshot.type(node);
-    if (type === 'closure') return { constructorName: 'Function', functionName: name };
-    if (name === PROXY) return { constructorName: 'Proxy' };
-    return { constructorName: type === 'regexp' ? 'RegExp' : name };
-  }
-
   #listRetainers(leaked: number): string[] {
     const steps: string[] = [];
     for (let node = leaked; node !== 0; node = this.#parents[node]!) {
@@ -311,12 +241,12 @@ class Search {
       const parent = this.#parents[node]!;
       const edge = this.#snapshot.edge(this.#viaEdges[node]!);
       if (edge.type === 'context') {
-        const file = this.#file(this.#functionAround(parent));
+        const file = this.#nodes.file(this.#functionAround(parent));
         return [`${edge.name}${file ? ` (${this.#owners.displayPath(file)})` : ''}`, ...steps];
       }
-      if (this.#isGlobal(parent)) return [`(global).${edge.name}`, ...steps];
+      if (this.#nodes.isGlobal(parent)) return [`(global).${edge.name}`, ...steps];
       if (this.#holders[parent] === BY.harness) return steps;
-      const step = this.#describeStep(parent, edge);
+      const step = this.#nodes.describeStep(parent, edge);
       if (step) steps.unshift(step);
     }
     return steps;
@@ -328,42 +258,4 @@ class Search {
     while (node !== 0 && this.#snapshot.name(node) === CONTEXT) node = this.#parents[node]!;
     return node;
   }
-
-  #describeStep(holder: number, { type, name }: Edge): string | undefined {
-    const snapshot = this.#snapshot;
-    const holderType = snapshot.type(holder);
-    const holderName = snapshot.name(holder);
-    if (holderName === PROXY) return 'Proxy[]';
-    if (holderType !== 'object' && holderType !== 'closure') return undefined;
-    if (NO_OBJECT.test(holderName)) return undefined;
-    const label = holderType === 'closure' ? `${holderName || '(anonymous)'}()` : holderName;
-    if (type === 'element') return `${label}[${name}]`;
-    if (type === 'property') return `${label}.${name}`;
-    return name === 'context' ? label : `${label}[]`;
-  }
-}
-
-/** Each script of which there is a function. */
-function findScripts(snapshot: HeapSnapshot): Map<number, Script> {
-  const scripts = new Map<number, Script>();
-  for (let node = 0; node < snapshot.nodeCount; node++) {
-    const id = snapshot.scriptId(node);
-    if (id === undefined || scripts.has(id) || snapshot.type(node) !== 'closure') continue;
-    const shared = findEdge(snapshot, node, /^shared$/);
-    const script = shared && findEdge(snapshot, shared.to, /^script/);
-    if (script) scripts.set(id, { node: script.to, file: snapshot.name(script.to) });
-  }
-  return scripts;
-}
-
-function findEdge(snapshot: HeapSnapshot, node: number, name: RegExp): Edge | undefined {
-  for (const edge of snapshot.edges(node)) {
-    if (edge.type === 'internal' && name.test(String(edge.name))) return edge;
-  }
-  return undefined;
-}
-
-/** Also code without a file, which V8 brings. */
-function isNodeFile(file: string | undefined): boolean {
-  return file !== undefined && /^(?:$|node:|wasm:)/.test(file);
 }

@@ -1,0 +1,128 @@
+import type { Edge, HeapSnapshot } from './heap-snapshot';
+
+interface Script {
+  node: number;
+  file: string;
+}
+
+/** V8's own, and what `import()` gives, which is made when it is first asked for. */
+const NO_OBJECT = /^(?:system \/|Module$)/;
+const PROXY = 'system / JSProxy';
+const GLOBAL = /^global\b/;
+const GENERATOR = /^(?:Async)?Generator$/;
+
+/** What the nodes of a snapshot are in the program. */
+export class SnapshotNodes {
+  readonly #snapshot: HeapSnapshot;
+  readonly #lastOldId: number;
+  readonly #scripts: Map<number, Script>;
+
+  /** @param lastOldId the largest identity of an object that is not new */
+  constructor(snapshot: HeapSnapshot, lastOldId: number) {
+    this.#snapshot = snapshot;
+    this.#lastOldId = lastOldId;
+    this.#scripts = findScripts(snapshot);
+  }
+
+  /** Whether it is the prototype of a class from before, or of a module loaded meanwhile. */
+  isKnownClass(prototype: number): boolean {
+    const constructor = this.#constructorOf(prototype);
+    if (constructor === undefined) return false;
+    const script = this.#script(constructor);
+    return !this.isNew(constructor) || script === undefined || this.isNew(script.node);
+  }
+
+  #constructorOf(prototype: number): number | undefined {
+    for (const { type, name, to } of this.#snapshot.edges(prototype)) {
+      if (type === 'property' && name === 'constructor') return to;
+    }
+    return undefined;
+  }
+
+  isGlobal(node: number): boolean {
+    return this.#snapshot.type(node) === 'object' && GLOBAL.test(this.#snapshot.name(node));
+  }
+
+  /** Mocha makes it, and users fill it. */
+  isThisOfTests(node: number): boolean {
+    return this.#snapshot.name(node) === 'Context' && this.#snapshot.type(node) === 'object';
+  }
+
+  /** Whether the program can tell it as an object of its own. */
+  isObject(node: number): boolean {
+    const type = this.#snapshot.type(node);
+    const name = this.#snapshot.name(node);
+    if (name === PROXY) return true;
+    const isObject = type === 'object' || type === 'closure' || type === 'regexp';
+    return isObject && !NO_OBJECT.test(name);
+  }
+
+  /** Whether a class or a generator function made this prototype, and not the program. */
+  isOfFunction(prototype: number): boolean {
+    return (
+      this.#constructorOf(prototype) !== undefined || GENERATOR.test(this.#snapshot.name(prototype))
+    );
+  }
+
+  isNew(node: number): boolean {
+    return this.#snapshot.id(node) > this.#lastOldId;
+  }
+
+  /** Of the script that a function, or what it makes, comes from. */
+  file(node: number): string | undefined {
+    return this.#script(node)?.file;
+  }
+
+  #script(node: number): Script | undefined {
+    const id = this.#snapshot.scriptId(node);
+    return id === undefined ? undefined : this.#scripts.get(id);
+  }
+
+  /** Its class; of a function, its own name as well, empty when it has none. */
+  nameObject(node: number): { constructorName: string; functionName?: string } {
+    const name = this.#snapshot.name(node);
+    const type = this.#snapshot.type(node);
+    if (type === 'closure') return { constructorName: 'Function', functionName: name };
+    if (name === PROXY) return { constructorName: 'Proxy' };
+    return { constructorName: type === 'regexp' ? 'RegExp' : name };
+  }
+
+  /** Where an object holds what an edge leads to; undefined for what the program cannot tell. */
+  describeStep(holder: number, { type, name }: Edge): string | undefined {
+    const snapshot = this.#snapshot;
+    const holderType = snapshot.type(holder);
+    const holderName = snapshot.name(holder);
+    if (holderName === PROXY) return 'Proxy[]';
+    if (holderType !== 'object' && holderType !== 'closure') return undefined;
+    if (NO_OBJECT.test(holderName)) return undefined;
+    const label = holderType === 'closure' ? `${holderName || '(anonymous)'}()` : holderName;
+    if (type === 'element') return `${label}[${name}]`;
+    if (type === 'property') return `${label}.${name}`;
+    return name === 'context' ? label : `${label}[]`;
+  }
+}
+
+/** Each script of which there is a function. */
+function findScripts(snapshot: HeapSnapshot): Map<number, Script> {
+  const scripts = new Map<number, Script>();
+  for (let node = 0; node < snapshot.nodeCount; node++) {
+    const id = snapshot.scriptId(node);
+    if (id === undefined || scripts.has(id) || snapshot.type(node) !== 'closure') continue;
+    const shared = findEdge(snapshot, node, /^shared$/);
+    const script = shared && findEdge(snapshot, shared.to, /^script/);
+    if (script) scripts.set(id, { node: script.to, file: snapshot.name(script.to) });
+  }
+  return scripts;
+}
+
+function findEdge(snapshot: HeapSnapshot, node: number, name: RegExp): Edge | undefined {
+  for (const edge of snapshot.edges(node)) {
+    if (edge.type === 'internal' && name.test(String(edge.name))) return edge;
+  }
+  return undefined;
+}
+
+/** Also code without a file, which V8 brings. */
+export function isNodeFile(file: string | undefined): boolean {
+  return file !== undefined && /^(?:$|node:|wasm:)/.test(file);
+}
