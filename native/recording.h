@@ -71,15 +71,15 @@ class Recording {
     held_.Begin(native_bytes());
     is_holding_ = true;
   }
-  /// Whether what waits has become too much: beyond that it would take more
-  /// memory than it may tell of.
   /// Whether what is held may be so still after a look. Of small blocks too
-  /// much comes to wait for a collection.
-  /// @param bytes allocated since it is held.
+  /// many come to wait for a collection.
+  /// @param bytes what was allocated since it is held.
   bool can_wait(uint64_t bytes) const {
     return is_holding_ && held_.count() < kMaxWaitingEvents &&
            held_.count() * kWaitingEventBytes <= bytes;
   }
+  /// Whether what waits has become too much: beyond that it would take more
+  /// memory than it may tell of.
   bool is_full() const {
     return is_holding_ && held_.count() >= kMaxHeldEvents;
   }
