@@ -32,11 +32,21 @@ constexpr double kCertainErrors = 2;
 constexpr uint64_t kEvidenceBytes = uint64_t{1} << 20;
 
 // Where no verdict hangs on the peak, collecting may not cost more than this,
-// but for each time that the raw total quadruples. What is not paid for waits,
-// or, where nearly all that was added so far has stayed, is told as it is.
+// but for what PeakMeter::IsUrgent says. What is not paid for waits, or, where
+// nearly all that was added so far has stayed, is told as it is.
 constexpr auto kFreeCollecting = std::chrono::milliseconds(4);
 constexpr int kCollectingDivisor = 50;  // 2% of the time
 constexpr uint64_t kUnpaidGrowth = 4;
+
+// The more garbage there was, the less one more look is worth: it would be paid
+// for at the beginning, and not where memory is held.
+constexpr uint64_t kGapDivisor = 8;
+constexpr uint64_t kMaxGapBytes = uint64_t{4} << 20;
+
+// When Buffers have grown by 64 MiB, V8 begins to mark, and takes for live what
+// is allocated meanwhile, until it has marked once more. To collect the young
+// generation before that costs less, and tells more.
+constexpr uint64_t kMaxNewBlockBytes = uint64_t{32} << 20;
 
 uint64_t Step(uint64_t bytes) {
   return std::max(kMinStepBytes, bytes / kStepDivisor);
@@ -155,9 +165,7 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
   } else if (is_step && was_collected_ && HasFewNewBlocks()) {
     // For nothing.
     TellCollected(raw, HeapKind::kUnconfirmed);
-  } else if (is_step && moment == Moment::kNow &&
-             recording_->can_wait(waiting_bytes_) &&
-             !(grows_by_live_memory_ && HasFewNewBlocks())) {
+  } else if (is_step && moment == Moment::kNow && CanWait()) {
     // The next collection tells what of it was garbage.
     is_left_ = true;
   } else if (is_peak) {
@@ -226,8 +234,22 @@ void PeakMeter::TellCollected(uint64_t raw_bytes, HeapKind kind) {
   const uint64_t left = recording_->native_bytes() + js_bytes;
   grows_by_live_memory_ =
       left > left_bytes_ && (left - left_bytes_) * 2 > raw_bytes - left_bytes_;
+  dropped_bytes_ += raw_bytes - std::min(raw_bytes, left);
   left_bytes_ = left;
   left_native_bytes_ = recording_->native_bytes();
+}
+
+/// Whether the next collection should tell what of what is held was garbage.
+bool PeakMeter::CanWait() const {
+  return recording_->can_wait(waiting_bytes_) &&
+         !(grows_by_live_memory_ && HasFewNewBlocks());
+}
+
+/// By how much native memory has grown since the latest collection of ours.
+uint64_t PeakMeter::NewBlockBytes() const {
+  std::lock_guard lock(*lock_);
+  const uint64_t native = recording_->native_bytes();
+  return native - std::min(native, left_native_bytes_);
 }
 
 /// Whether little of what there is may be native garbage: where V8 collects by
@@ -348,10 +370,22 @@ bool PeakMeter::IsWorthCollecting(Moment moment, uint64_t raw_bytes) const {
   if (raw_bytes < kMinStepBytes) return false;
   // There is no next look, nor is what is held until then a short peak.
   if (moment == Moment::kLast) return raw_bytes >= kMinCollectedAtEndBytes;
-  // Were it put off until there is time, a short peak would be over by then.
+  if (IsUrgent(raw_bytes)) return true;
+  const uint64_t gap = std::min(dropped_bytes_ / kGapDivisor, kMaxGapBytes);
+  return raw_bytes >= left_bytes_ + gap &&
+         collecting_ <= kFreeCollecting +
+                            (Clock::now() - started_at_) / kCollectingDivisor;
+}
+
+/// Whether garbage should be collected even if there is no time for it: were it
+/// put off, a short peak would be over, or garbage be told as one.
+bool PeakMeter::IsUrgent(uint64_t raw_bytes) const {
   if (raw_bytes >= kUnpaidGrowth * largest_examined_bytes_) return true;
-  return collecting_ <=
-         kFreeCollecting + (Clock::now() - started_at_) / kCollectingDivisor;
+  // That what is added stays was true of what there was.
+  if (grows_by_live_memory_ && raw_bytes >= left_bytes_ + left_bytes_ / 2)
+    return true;
+  return CanWait() &&
+         (recording_->has_waited() || NewBlockBytes() >= kMaxNewBlockBytes);
 }
 
 }  // namespace memray_mocha

@@ -105,10 +105,13 @@ class PeakMeter final : public heap::CollectionListener {
   void NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes);
   void CollectSome(uint64_t raw_bytes);
   void TellCollected(uint64_t raw_bytes, records::HeapKind kind);
+  bool CanWait() const;
+  uint64_t NewBlockBytes() const;
   bool HasFewNewBlocks() const;
   void TellLikely(uint64_t js_bytes);
   void Tell(records::HeapKind kind, uint64_t js_bytes);
   bool IsWorthCollecting(Moment moment, uint64_t raw_bytes) const;
+  bool IsUrgent(uint64_t raw_bytes) const;
 
   static constexpr size_t kTickBytes = size_t{256} << 10;
 
@@ -149,6 +152,8 @@ class PeakMeter final : public heap::CollectionListener {
   /// What the latest collection of ours left, of both heaps.
   uint64_t left_bytes_ = 0;
   uint64_t left_native_bytes_ = 0;
+  /// What collections of ours have found to be garbage.
+  uint64_t dropped_bytes_ = 0;
   /// Whether of what had been added, more survived than died.
   bool grows_by_live_memory_ = true;
   const Clock::duration started_at_ = Clock::now();

@@ -75,8 +75,11 @@ class Recording {
   /// many come to wait for a collection.
   /// @param bytes what was allocated since it is held.
   bool can_wait(uint64_t bytes) const {
-    return is_holding_ && held_.count() < kMaxWaitingEvents &&
-           held_.count() * kWaitingEventBytes <= bytes;
+    return is_holding_ && held_.count() * kWaitingEventBytes <= bytes;
+  }
+  /// Whether so much is held that it should wait no longer.
+  bool has_waited() const {
+    return is_holding_ && held_.count() >= kMaxWaitingEvents;
   }
   /// Whether what waits has become too much: beyond that it would take more
   /// memory than it may tell of.
