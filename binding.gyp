@@ -15,6 +15,7 @@
       'native/capture/crc32.cc',
       'native/capture/record_writer.cc',
       'native/capture/sink.cc',
+      'native/collection_schedule.cc',
       'native/event_queues.cc',
       'native/held_events.cc',
       'native/interposition/elf_installer.cc',
@@ -51,6 +52,7 @@
     ],
     'test_sources': [
       'native/test/code_map_test.cc',
+      'native/test/collection_schedule_test.cc',
       'native/test/crc32_test.cc',
       'native/test/elf_installer_test.cc',
       'native/test/event_queues_test.cc',

@@ -31,22 +31,13 @@ constexpr double kCertainErrors = 2;
 /// What part of less than this survives says nothing of more.
 constexpr uint64_t kEvidenceBytes = uint64_t{1} << 20;
 
-// Where no verdict hangs on the peak, collecting may not cost more than this,
-// but for what PeakMeter::IsUrgent says. What is not paid for waits, or, where
-// nearly all that was added so far has stayed, is told as it is.
-constexpr auto kFreeCollecting = std::chrono::milliseconds(4);
-constexpr int kCollectingDivisor = 50;  // 2% of the time
-constexpr uint64_t kUnpaidGrowth = 4;
-
-// The more garbage there was, the less one more look is worth: it would be paid
-// for at the beginning, and not where memory is held.
-constexpr uint64_t kGapDivisor = 8;
-constexpr uint64_t kMaxGapBytes = uint64_t{4} << 20;
-
-// When Buffers have grown by 64 MiB, V8 begins to mark, and takes for live what
-// is allocated meanwhile, until it has marked once more. To collect the young
-// generation before that costs less, and tells more.
-constexpr uint64_t kMaxNewBlockBytes = uint64_t{32} << 20;
+/// The processor's, that this thread takes.
+CollectionSchedule::Time TimeOfThread() {
+  timespec time;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) +
+         std::chrono::nanoseconds(time.tv_nsec);
+}
 
 uint64_t Step(uint64_t bytes) {
   return std::max(kMinStepBytes, bytes / kStepDivisor);
@@ -56,7 +47,10 @@ uint64_t Step(uint64_t bytes) {
 
 PeakMeter::PeakMeter(Recording* recording, RecordingMutex* lock,
                      bool is_gc_exposed)
-    : recording_(recording), lock_(lock), is_gc_exposed_(is_gc_exposed) {
+    : recording_(recording),
+      lock_(lock),
+      is_gc_exposed_(is_gc_exposed),
+      schedule_(TimeOfThread()) {
   Restart();
   heap::KeepLoopsInterruptible();
   heap::SetCollectionListener(this);
@@ -68,13 +62,6 @@ void PeakMeter::Restart() {
   allocated_at_start_ = heap::AllocatedBytes();
   used_at_start_ = heap::UsedBytes();
   js_bytes_left_ = 0;
-}
-
-PeakMeter::Clock::duration PeakMeter::Clock::now() {
-  timespec time;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return std::chrono::seconds(time.tv_sec) +
-         std::chrono::nanoseconds(time.tv_nsec);
 }
 
 void PeakMeter::TellHeld() {
@@ -209,7 +196,6 @@ void PeakMeter::CollectSome(uint64_t raw_bytes) {
 }
 
 void PeakMeter::TellCollected(uint64_t raw_bytes, HeapKind kind) {
-  largest_examined_bytes_ = std::max(largest_examined_bytes_, raw_bytes);
   const uint64_t js_bytes = JsBytes();
   const uint64_t live = LivePeakBytes();
   bool is_peak;
@@ -231,38 +217,30 @@ void PeakMeter::TellCollected(uint64_t raw_bytes, HeapKind kind) {
   }
   std::lock_guard lock(*lock_);
   threshold_bytes_ = peak_bytes_ + Step(peak_bytes_);
-  const uint64_t left = recording_->native_bytes() + js_bytes;
-  grows_by_live_memory_ =
-      left > left_bytes_ && (left - left_bytes_) * 2 > raw_bytes - left_bytes_;
-  dropped_bytes_ += raw_bytes - std::min(raw_bytes, left);
-  left_bytes_ = left;
-  left_native_bytes_ = recording_->native_bytes();
+  schedule_.OnCollected(raw_bytes, {recording_->native_bytes(), js_bytes});
 }
 
 /// Whether the next collection should tell what of what is held was garbage.
 bool PeakMeter::CanWait() const {
   return recording_->can_wait(waiting_bytes_) &&
-         !(grows_by_live_memory_ && HasFewNewBlocks());
+         !(schedule_.grows_by_live_memory() && HasFewNewBlocks());
 }
 
-/// By how much native memory has grown since the latest collection of ours.
-uint64_t PeakMeter::NewBlockBytes() const {
+/// Whether it has for too long.
+bool PeakMeter::HasWaited() const {
   std::lock_guard lock(*lock_);
-  const uint64_t native = recording_->native_bytes();
-  return native - std::min(native, left_native_bytes_);
+  return recording_->has_waited() ||
+         schedule_.HasManyNewBlocks(recording_->native_bytes());
 }
 
-/// Whether little of what there is may be native garbage: where V8 collects by
-/// itself, it frees that some time later.
 bool PeakMeter::HasFewNewBlocks() const {
   std::lock_guard lock(*lock_);
-  const uint64_t native = recording_->native_bytes();
-  return native <= left_native_bytes_ + (native + js_bytes_) / 8;
+  return schedule_.HasFewNewBlocks({recording_->native_bytes(), js_bytes_});
 }
 
 /// Tells the raw total, less what is likely to be garbage.
 void PeakMeter::TellLikely(uint64_t js_bytes) {
-  if (!grows_by_live_memory_ || confirmed_bytes_ > 0) return;
+  if (!schedule_.grows_by_live_memory() || confirmed_bytes_ > 0) return;
   const uint64_t likely = LikelyJsBytes(js_bytes);
   {
     std::lock_guard lock(*lock_);
@@ -325,19 +303,19 @@ uint64_t PeakMeter::LivePeakBytes() {
 void PeakMeter::UpdateLive() {
   if (!recording_->samples_functions()) return;
   const RecursionGuard guard;
-  const Clock::duration begin = Clock::now();
+  const CollectionSchedule::Time begin = TimeOfThread();
   // Without the lock: V8 allocates on its heap here, and waits for its helper
   // threads to sweep, while these may wait for the lock in a hook.
   const auto functions = object_sampler::LiveByFunction();
-  collecting_ += Clock::now() - begin;
+  schedule_.AddCost(TimeOfThread() - begin);
   std::lock_guard lock(*lock_);
   recording_->SetLiveByFunction(functions);
 }
 
 void PeakMeter::Collect(heap::Collection kind) {
-  const Clock::duration begin = Clock::now();
+  const CollectionSchedule::Time begin = TimeOfThread();
   heap::Collect(kind, is_gc_exposed_);
-  collecting_ += Clock::now() - begin;
+  schedule_.AddCost(TimeOfThread() - begin);
 }
 
 void PeakMeter::BeforeCollection() { js_bytes_before_ = JsBytes(); }
@@ -354,8 +332,7 @@ void PeakMeter::AfterCollection() {
   js_bytes_left_ = js_bytes;
   if (is_looking_) return;
   was_collected_ = true;
-  // As if we had, for objects. It frees native memory some time later.
-  largest_examined_bytes_ = std::max(largest_examined_bytes_, before);
+  schedule_.OnV8Collected(before);
   bool is_due;
   {
     std::lock_guard lock(*lock_);
@@ -370,22 +347,7 @@ bool PeakMeter::IsWorthCollecting(Moment moment, uint64_t raw_bytes) const {
   if (raw_bytes < kMinStepBytes) return false;
   // There is no next look, nor is what is held until then a short peak.
   if (moment == Moment::kLast) return raw_bytes >= kMinCollectedAtEndBytes;
-  if (IsUrgent(raw_bytes)) return true;
-  const uint64_t gap = std::min(dropped_bytes_ / kGapDivisor, kMaxGapBytes);
-  return raw_bytes >= left_bytes_ + gap &&
-         collecting_ <= kFreeCollecting +
-                            (Clock::now() - started_at_) / kCollectingDivisor;
+  return schedule_.IsDue(raw_bytes, TimeOfThread()) ||
+         (CanWait() && HasWaited());
 }
-
-/// Whether garbage should be collected even if there is no time for it: were it
-/// put off, a short peak would be over, or garbage be told as one.
-bool PeakMeter::IsUrgent(uint64_t raw_bytes) const {
-  if (raw_bytes >= kUnpaidGrowth * largest_examined_bytes_) return true;
-  // That what is added stays was true of what there was.
-  if (grows_by_live_memory_ && raw_bytes >= left_bytes_ + left_bytes_ / 2)
-    return true;
-  return CanWait() &&
-         (recording_->has_waited() || NewBlockBytes() >= kMaxNewBlockBytes);
-}
-
 }  // namespace memray_mocha

@@ -2,12 +2,12 @@
 #define NATIVE_PEAK_METER_H_
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <optional>
 
+#include "collection_schedule.h"
 #include "js_heap/heap.h"
 #include "recording.h"
 #include "recording_mutex.h"
@@ -69,12 +69,6 @@ class PeakMeter final : public heap::CollectionListener {
   void AfterCollection() override;
 
  private:
-  /// The processor's time that this thread takes.
-  struct Clock {
-    using duration = std::chrono::nanoseconds;
-    static duration now();
-  };
-
   enum class Moment { kNow, kLast };
 
   /// In sight of who calls it for each event, as what it needs.
@@ -106,12 +100,11 @@ class PeakMeter final : public heap::CollectionListener {
   void CollectSome(uint64_t raw_bytes);
   void TellCollected(uint64_t raw_bytes, records::HeapKind kind);
   bool CanWait() const;
-  uint64_t NewBlockBytes() const;
+  bool HasWaited() const;
   bool HasFewNewBlocks() const;
   void TellLikely(uint64_t js_bytes);
   void Tell(records::HeapKind kind, uint64_t js_bytes);
   bool IsWorthCollecting(Moment moment, uint64_t raw_bytes) const;
-  bool IsUrgent(uint64_t raw_bytes) const;
 
   static constexpr size_t kTickBytes = size_t{256} << 10;
 
@@ -139,9 +132,6 @@ class PeakMeter final : public heap::CollectionListener {
   /// From the beginning on all is held: a peak may be small, and soon over.
   uint64_t threshold_bytes_ = 0;
   uint64_t raw_peak_bytes_ = 0;
-  /// The largest raw total at which garbage was collected; only the JS heap,
-  /// where V8 did that by itself.
-  uint64_t largest_examined_bytes_ = 0;
   /// Whether V8 has collected by itself since the latest look.
   bool was_collected_ = false;
   // Of the JS heap, before and after the latest collection.
@@ -149,15 +139,7 @@ class PeakMeter final : public heap::CollectionListener {
   uint64_t js_bytes_left_ = 0;
   /// The part of what it had grown by that survived.
   std::optional<double> js_survival_;
-  /// What the latest collection of ours left, of both heaps.
-  uint64_t left_bytes_ = 0;
-  uint64_t left_native_bytes_ = 0;
-  /// What collections of ours have found to be garbage.
-  uint64_t dropped_bytes_ = 0;
-  /// Whether of what had been added, more survived than died.
-  bool grows_by_live_memory_ = true;
-  const Clock::duration started_at_ = Clock::now();
-  Clock::duration collecting_{};
+  CollectionSchedule schedule_;
 };
 
 }  // namespace memray_mocha
