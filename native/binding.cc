@@ -105,8 +105,6 @@ Napi::Value TakeNotices(const Napi::CallbackInfo& info) {
   return due;
 }
 
-void Uninstall(const Napi::CallbackInfo&) { Tracker::Get().Uninstall(); }
-
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment);
   exports["unsupportedReason"] =
@@ -126,7 +124,6 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["takeHeapSnapshot"] = Napi::Function::New(env, TakeHeapSnapshot);
   exports["forgetObjectIds"] = Napi::Function::New(env, ForgetObjectIds);
   exports["takeNotices"] = Napi::Function::New(env, TakeNotices);
-  exports["uninstall"] = Napi::Function::New(env, Uninstall);
   return exports;
 }
 

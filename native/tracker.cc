@@ -216,11 +216,6 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
   return recording->Finish(find_originals);
 }
 
-void Tracker::Uninstall() {
-  std::lock_guard start_lock(start_mutex_);
-  if (!recording_) installer::Uninstall();
-}
-
 [[gnu::always_inline]] inline ThreadState* Tracker::TakeCallStack(
     uintptr_t caller, bool with_native_frames) const {
   // Before the lock: other threads need not wait for that.

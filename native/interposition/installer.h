@@ -17,9 +17,6 @@ std::string UnsupportedReason();
 /// repeated: modules already done are skipped.
 void Install();
 
-/// Routes the calls back to the allocator.
-void Uninstall();
-
 /// @return whether `address` lies in the module that contains V8.
 bool IsInV8Module(const void* address);
 
