@@ -5,9 +5,6 @@
 
 #include <algorithm>
 
-#include "js_heap/object_sampler.h"
-#include "recursion_guard.h"
-
 namespace memray_mocha {
 namespace {
 

@@ -118,11 +118,8 @@ void Tracker::StartSampler(uint64_t interval_bytes) {
   using object_sampler::Stacks;
   settings_.js_sample_interval_bytes = interval_bytes;
   const SamplerSites& sites = *settings_.sampler;
-  if (sites.sample == 0) {
-    // In V8's own call stacks an inlined function is its caller.
-    v8::V8::SetFlagsFromString("--no-turbo-inlining");
+  if (sites.sample == 0)
     return object_sampler::Start(interval_bytes, Stacks::kFunctions);
-  }
   sample_memory_ = sites.memory.get();
   sampling_thread_ = pthread_self();
   unseen_js_bytes_ = 0;

@@ -271,12 +271,11 @@ bool HasOwnAllocator(const dl_phdr_info& module) {
 void Patch(const dl_phdr_info& module) {
   if (HasOwnAllocator(module)) return;
   std::vector<std::pair<void**, void*>> patches;
-  DynamicSection(module).ForEachHookedSlot(
-      [&](void** slot, const Hook& hook, bool is_variable) {
-        if (*slot != hook.function &&
-            IsPatchable(module, *slot, hook, is_variable))
-          patches.emplace_back(slot, hook.function);
-      });
+  DynamicSection(module).ForEachHookedSlot([&](void** slot, const Hook& hook,
+                                               bool is_variable) {
+    if (*slot != hook.function && IsPatchable(module, *slot, hook, is_variable))
+      patches.emplace_back(slot, hook.function);
+  });
   if (patches.empty()) return;
   const WritableRelro writable(module);
   for (const auto& [slot, function] : patches)
