@@ -153,7 +153,7 @@ export class TrackedTest {
   #begin(): BodyEnd | undefined {
     this.#restoreBody();
     const limits = this.#findLimits();
-    if (!this.#isWanted(limits)) {
+    if (this.#tracking.options.memray !== 'all' && !this.#mayBeLimited(limits)) {
       markUntracked(this.#test);
       return undefined;
     }
@@ -164,7 +164,7 @@ export class TrackedTest {
     try {
       this.#start(limits);
     } catch (error) {
-      if (hasLimit(limits) || MENTIONS_LIMIT.test(this.#test.body)) throw error;
+      if (this.#mayBeLimited(limits)) throw error;
       this.#tracking.noteUnmeasured(this.#name.id, error);
     } finally {
       this.#clock.resume();
@@ -177,9 +177,8 @@ export class TrackedTest {
   }
 
   /** A limit declared in the body has to count from its start, so the body's text is asked too. */
-  #isWanted(limits: Limits): boolean {
-    const everyTest = this.#tracking.options.memray === 'all';
-    return everyTest || hasLimit(limits) || MENTIONS_LIMIT.test(this.#test.body);
+  #mayBeLimited(limits: Limits): boolean {
+    return hasLimit(limits) || MENTIONS_LIMIT.test(this.#test.body);
   }
 
   #start(limits: Limits): void {
@@ -225,7 +224,7 @@ export class TrackedTest {
     const limits = this.#findLimits();
     const { asyncOnly } = this.#test as Mocha.Test & { asyncOnly?: boolean };
     // With --async-only, Mocha fails a body that just returns: not ours to hide behind a promise.
-    if (this.#isOver || this.#clock!.isOverdue || (asyncOnly && style === 'return')) {
+    if (this.#isOver || (asyncOnly && style === 'return')) {
       this.#stop();
     } else if (limits.leaks || limits.leakedObjects) {
       return this.#judgeLeaks(limits, runAgain);
@@ -243,7 +242,7 @@ export class TrackedTest {
       this.#stop();
       throw error;
     }
-    if (this.#isOver || this.#clock!.isOverdue) {
+    if (this.#isOver) {
       this.#stop();
     } else {
       this.#run = '';
@@ -261,21 +260,20 @@ export class TrackedTest {
    */
   async #prepareRun(limits: Limits, measured: number, name: string): Promise<boolean> {
     await nextTurn();
-    if (!this.#isOver) {
-      this.#clock!.pause();
-      if (measured === 0) {
-        this.#tracker!.stop().close();
-        this.#tracker = undefined;
-        this.#start(limits);
-      } else if (measured === runsBeforeMark(limits.leaks!.repeat)) {
-        await this.#collectGarbage();
-        this.#tracker?.mark();
-      } else if (limits.memory && measured > 0) {
-        this.#tracking.Tracker.collectGarbage();
-      }
-      this.#clock!.resume();
+    if (this.#isOver) return false;
+    this.#clock!.pause();
+    if (measured === 0) {
+      this.#tracker!.stop().close();
+      this.#tracker = undefined;
+      this.#start(limits);
+    } else if (measured === runsBeforeMark(limits.leaks!.repeat)) {
+      await this.#collectGarbage();
+      this.#tracker?.mark();
+    } else if (limits.memory && measured > 0) {
+      this.#tracking.Tracker.collectGarbage();
     }
-    if (this.#isOver || this.#clock!.isOverdue) return false;
+    this.#clock!.resume();
+    if (this.#isOver) return false;
     this.#runs = Math.max(measured + 1, 1);
     this.#run = name;
     this.#test.resetTimeout();
@@ -285,7 +283,8 @@ export class TrackedTest {
   /** Whether there is nothing left to measure: the tracker was stopped, or is about to be. */
   get #isOver(): boolean {
     const { timedOut, state, pending } = this.#test;
-    return !this.#tracker || timedOut || state !== undefined || pending;
+    const hasEnded = timedOut || state !== undefined || pending;
+    return !this.#tracker || hasEnded || this.#clock!.isOverdue;
   }
 
   /**
