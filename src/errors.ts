@@ -60,7 +60,7 @@ export function describeValue(value: unknown): string {
   return `${shown} (${Array.isArray(value) ? 'array' : typeof value})`;
 }
 
-/** An argument of a limit that is not what it should be. */
+/** An argument or an option that is not what it should be. */
 export function createInvalidArgumentError(
   name: string,
   expected: string,
