@@ -163,7 +163,8 @@ export class Tracker {
         );
       }
     }
-    this.#findAddon().setMemoryLimit(limitBytes, firstBytes);
+    // A part of a byte is reached with the whole one; to the native part, less than one is none.
+    this.#findAddon().setMemoryLimit(Math.ceil(limitBytes), Math.ceil(firstBytes));
   }
 
   /**
