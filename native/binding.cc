@@ -5,7 +5,6 @@
 
 #include "capture/sink.h"
 #include "environment.h"
-#include "interposition/installer.h"
 #include "js_heap/object_ids.h"
 #include "sampler_calibration.h"
 #include "tracker.h"
@@ -97,8 +96,7 @@ Napi::Value TakeNotices(const Napi::CallbackInfo& info) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment);
-  exports["unsupportedReason"] =
-      Napi::String::New(env, installer::UnsupportedReason());
+  exports["unsupportedReason"] = Napi::String::New(env, "");
   exports["restrictCompilers"] = Napi::Function::New(env, RestrictCompilers);
   exports["startTracking"] =
       Napi::Function::New(env, Call<&Environment::Start>);

@@ -13,7 +13,6 @@
 #include <array>
 #include <cstring>
 #include <mutex>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -283,8 +282,6 @@ void Patch(const dl_phdr_info& module) {
 }
 
 }  // namespace
-
-std::string UnsupportedReason() { return ""; }
 
 void Install() {
   const RecursionGuard guard;

@@ -1,17 +1,12 @@
 #ifndef NATIVE_INTERPOSITION_INSTALLER_H_
 #define NATIVE_INTERPOSITION_INSTALLER_H_
 
-#include <string>
-
 namespace memray_mocha {
 
 /// Puts the hooks of hooks.h in place of the process's allocator. One source a
 /// platform: elf_installer.cc. Elsewhere only unsupported_binding.cc is
 /// compiled.
 namespace installer {
-
-/// @return why this platform cannot be tracked; empty when it can.
-std::string UnsupportedReason();
 
 /// Routes every loaded module's calls through the hooks; harmless when
 /// repeated: modules already done are skipped.

@@ -237,10 +237,6 @@ TEST("Installer: a listener is told when libraries come and go") {
   EXPECT_EQUAL(listener.library_changes, 2);
 }
 
-TEST("Installer: the platform is supported") {
-  EXPECT_EQUAL(installer::UnsupportedReason(), "");
-}
-
 TEST("Installer: a program without V8 has no V8 module") {
   static const int in_program = 0;
   EXPECT(!installer::IsInV8Module(&in_program));
