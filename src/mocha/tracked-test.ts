@@ -1,6 +1,5 @@
 import type Mocha from 'mocha';
 import { createLimitTooLateError, MemoryLimitError } from '../errors';
-import { runsBeforeMark } from '../limits/growth';
 import { findCertainIncrease } from '../limits/increase';
 import { judgeLeakedObjects } from '../limits/leaked-objects-limit';
 import type { Verdict } from '../limits/verdict';
@@ -18,7 +17,7 @@ import { markUntracked } from './context';
 import { findLimits, NO_LIMITS, unwatchBody, watchBody, type Limits } from './declarations';
 import type { Options } from './options';
 import { defineOwn } from './own-property';
-import { nameRun, repeatBody } from './repeated-body';
+import { listRuns, nameRun, type Run } from './repeated-body';
 import { identifyTest, type TestId } from './test-id';
 import { explainTimeout } from './tracking-cost';
 import { wrapBody, type Body, type BodyEnd, type BodyStyle, type RunAgain } from './wrapped-body';
@@ -80,10 +79,8 @@ export class TrackedTest {
   #objects: InstanceType<Tracking['ObjectTracker']> | undefined;
   #native = false;
   #capture: string | null = null;
-  /** Of the body: those that are measured, the one under way included. */
-  #runs = 1;
-  /** What to call the run under way; empty when the body is not repeated. */
-  #run = '';
+  /** Of the body, the one under way; without a name when it is not repeated. */
+  #run: Pick<Run, 'number' | 'name'> = { number: 1, name: '' };
   #result: TestResult | undefined;
   /** The limits the body was held to, and what it used of the one of memory. */
   #kept: { limits: Limits; peakBytes: number } | undefined;
@@ -102,7 +99,7 @@ export class TrackedTest {
    */
   stop(error?: unknown): void {
     this.#stop();
-    if (this.#run) nameRun(error, this.#run);
+    if (this.#run.name) nameRun(error, this.#run.name);
     if (!this.#result) return;
     this.#noteOutcome(this.#result);
     explainTimeout(error, this.#result, () => this.#createTracker());
@@ -235,9 +232,7 @@ export class TrackedTest {
 
   async #judgeLeaks(limits: Limits, runAgain: RunAgain): Promise<void> {
     try {
-      await repeatBody(runAgain, limits.leaks ?? ONE_RUN, (...run) =>
-        this.#prepareRun(limits, ...run),
-      );
+      await this.#repeat(limits, runAgain);
     } catch (error) {
       this.#stop();
       throw error;
@@ -245,7 +240,7 @@ export class TrackedTest {
     if (this.#isOver) {
       this.#stop();
     } else {
-      this.#run = '';
+      this.#run = { ...this.#run, name: '' };
       await this.#collectGarbage();
       this.#stop(limits);
     }
@@ -253,31 +248,31 @@ export class TrackedTest {
     if (this.#clock!.hasEnded) return new Promise(() => {});
   }
 
-  /**
-   * Between two runs of the body: what the warm-up runs did is not measured, and what the first
-   * half of the others left is marked. Where the peak counts, no run may add its garbage to that
-   * of the one before.
-   */
-  async #prepareRun(limits: Limits, measured: number, name: string): Promise<boolean> {
-    await nextTurn();
-    if (this.#isOver) return false;
-    this.#clock!.pause();
-    if (measured === 0) {
+  async #repeat(limits: Limits, runAgain: RunAgain): Promise<void> {
+    for (const run of listRuns(limits.leaks ?? ONE_RUN)) {
+      await nextTurn();
+      if (this.#isOver) return;
+      this.#clock!.pause();
+      await this.#prepareRun(run, limits);
+      this.#clock!.resume();
+      if (this.#isOver) return;
+      this.#run = run;
+      this.#test.resetTimeout();
+      await runAgain();
+    }
+  }
+
+  async #prepareRun({ before }: Run, limits: Limits): Promise<void> {
+    if (before === 'restart') {
       this.#tracker!.stop().close();
       this.#tracker = undefined;
       this.#start(limits);
-    } else if (measured === runsBeforeMark(limits.leaks!.repeat)) {
+    } else if (before === 'mark') {
       await this.#collectGarbage();
       this.#tracker?.mark();
-    } else if (limits.memory && measured > 0) {
+    } else if (before === 'collect' && limits.memory) {
       this.#tracking.Tracker.collectGarbage();
     }
-    this.#clock!.resume();
-    if (this.#isOver) return false;
-    this.#runs = Math.max(measured + 1, 1);
-    this.#run = name;
-    this.#test.resetTimeout();
-    return true;
   }
 
   /** Whether there is nothing left to measure: the tracker was stopped, or is about to be. */
@@ -344,7 +339,7 @@ export class TrackedTest {
         state: 'failed',
         durationMs: 0,
         retry: currentRetry(this.#test),
-        runs: this.#runs,
+        runs: this.#run.number,
         peak,
         allocations,
         violations: [],
