@@ -443,12 +443,13 @@ void Tracker::RequestLook(std::unique_lock<RecordingMutex> lock) {
 }
 
 void Tracker::Look(v8::Isolate*, void* recording_id) {
+  if (IsInChild()) return;
   Tracker& tracker = Get();
-  if (IsInChild() || !tracker.recording_ ||
-      tracker.recording_->id != reinterpret_cast<uint64_t>(recording_id))
-    return;
   {
     std::lock_guard lock(tracker.mutex_);
+    if (!tracker.recording_ ||
+        tracker.recording_->id != reinterpret_cast<uint64_t>(recording_id))
+      return;
     tracker.has_requested_look_ = false;
   }
   tracker.meter_->Look();

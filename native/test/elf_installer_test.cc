@@ -193,24 +193,6 @@ TEST(
   ::dlclose(program);
 }
 
-TEST(
-    "Installer: a library without slots where one with slots was is left "
-    "alone") {
-  uintptr_t base;
-  {
-    const TestLibrary first("memray_mocha_test_with_slots", RTLD_NOW);
-    base = first.map().l_addr;
-    installer::Install();
-  }
-  const TestLibrary second("memray_mocha_test_without_slots", RTLD_NOW);
-  // Not a matter of luck: the layout is the same, and nothing was mapped in
-  // between.
-  EXPECT_EQUAL(second.map().l_addr, base);
-  const Bytes before = DataOf(second);
-  installer::Install();
-  EXPECT(DataOf(second) == before);
-}
-
 TEST("Installer: libraries come and go 200 times") {
   const TestLibrary opener("memray_mocha_test_now");
   const std::string path = TestLibrary::PathOf("memray_mocha_test_late");
