@@ -137,8 +137,6 @@
             'memray_mocha_test_lazy',
             'memray_mocha_test_now',
             'memray_mocha_test_weak',
-            'memray_mocha_test_with_slots',
-            'memray_mocha_test_without_slots',
           ],
         },
         # What the tests load and watch: a program's libraries, linked in different ways.
@@ -183,15 +181,6 @@
           'target_name': 'memray_mocha_test_c23',
           'sources': ['native/test/library/c23.cc'],
           'cflags_cc!': ['-fvisibility=hidden'],
-        },
-        {
-          'target_name': 'memray_mocha_test_with_slots',
-          'sources': ['native/test/library/layout.cc'],
-          'defines': ['CALLS_MALLOC'],
-        },
-        {
-          'target_name': 'memray_mocha_test_without_slots',
-          'sources': ['native/test/library/layout.cc'],
         },
       ],
     }],

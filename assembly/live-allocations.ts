@@ -9,6 +9,7 @@
  */
 import { hash } from './hash';
 import { Table } from './table';
+import { allocateZeros } from './zeros';
 
 @unmanaged
 class Slot {
@@ -41,8 +42,7 @@ const LARGE: u32 = 0x80000000;
 export let endedSite: u32 = 0;
 export let endedSize: u64 = 0;
 
-const segments: usize = heap.alloc(SEGMENTS * SEGMENT_BYTES);
-memory.fill(segments, 0, SEGMENTS * SEGMENT_BYTES);
+const segments: usize = allocateZeros(SEGMENTS * SEGMENT_BYTES);
 for (let number: u32 = 0; number < SEGMENTS; number++) {
   setSlots(changetype<Segment>(segments + number * SEGMENT_BYTES), FIRST_SLOTS);
 }
@@ -127,9 +127,7 @@ function maxBlocks(slotCount: u32): u32 {
 }
 
 function setSlots(segment: Segment, count: u32): void {
-  const bytes = <usize>count * SLOT_BYTES;
-  segment.slots = heap.alloc(bytes);
-  memory.fill(segment.slots, 0, bytes);
+  segment.slots = allocateZeros(<usize>count * SLOT_BYTES);
   segment.mask = count - 1;
   segment.shift = 64 - ctz(count);
 }

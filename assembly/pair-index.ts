@@ -3,6 +3,7 @@
  * the pairs, which lie in one array: `pairs` can be read, or copied, as the list it is.
  */
 import { hash } from './hash';
+import { allocateZeros } from './zeros';
 
 const FIRST_SLOTS: u32 = 64;
 export const PAIR_BYTES: u32 = sizeof<u64>();
@@ -69,11 +70,9 @@ export class PairIndex {
   }
 
   private setSlots(count: u32): void {
-    const bytes = <usize>count * sizeof<u32>();
     this.slotCount = count;
     this.shift = 64 - ctz(count);
-    this.slots = heap.alloc(bytes);
-    memory.fill(this.slots, 0, bytes);
+    this.slots = allocateZeros(<usize>count * sizeof<u32>());
   }
 }
 

@@ -21,6 +21,7 @@ import {
   MAX_SIZE,
   NO_ALLOCATOR,
 } from './records';
+import { allocateZeros } from './zeros';
 
 /** A decoded ALLOCATION or DEALLOCATION. */
 @unmanaged
@@ -50,12 +51,6 @@ const expectations = allocateZeros(EXPECTATIONS * offsetof<Expectation>());
 let address: u64 = 0;
 /** Of the latest ALLOCATION. */
 let callStack: u32 = 0;
-
-function allocateZeros(length: usize): usize {
-  const zeros = heap.alloc(length);
-  memory.fill(zeros, 0, length);
-  return zeros;
-}
 
 /**
  * Decodes hot records up to another one or the block's end, from `at` on and not beyond `limit`.

@@ -37,7 +37,7 @@ export const EXPECTED_SIZE: u32 = 0x10;
 
 /** Tags from this one to DEALLOCATION_END - 1 are deallocations. */
 export const DEALLOCATION: u32 = 0x40;
-export const DEALLOCATION_END: u32 = 0x50;
+const DEALLOCATION_END: u32 = 0x50;
 
 /** The low bits of a hot record's tag: a slot of the address cache, or a region and this bit. */
 export const ADDRESS_FOLLOWS: u32 = 0x08;

@@ -1,5 +1,6 @@
 /** Counts of everything, for the chosen threads. */
 import { ALLOCATORS } from './records';
+import { allocateZeros } from './zeros';
 
 @unmanaged
 export class AllocatorTotals {
@@ -9,7 +10,6 @@ export class AllocatorTotals {
 
 /** Bucket i counts sizes from 2^i to 2^(i+1) - 1; the first also 0, the last all above. */
 export const SIZE_BUCKETS: u32 = 48;
-const HISTOGRAM_BYTES: usize = SIZE_BUCKETS * sizeof<u64>();
 
 export let allocationCount: u64 = 0;
 export let allocationBytes: u64 = 0;
@@ -18,10 +18,8 @@ export let deallocationCount: u64 = 0;
 export let minSize: u64 = u64.MAX_VALUE;
 export let maxSize: u64 = 0;
 
-const histogram: usize = heap.alloc(HISTOGRAM_BYTES);
-memory.fill(histogram, 0, HISTOGRAM_BYTES);
-const allocators: usize = heap.alloc(ALLOCATORS * offsetof<AllocatorTotals>());
-memory.fill(allocators, 0, ALLOCATORS * offsetof<AllocatorTotals>());
+const histogram: usize = allocateZeros(SIZE_BUCKETS * sizeof<u64>());
+const allocators: usize = allocateZeros(ALLOCATORS * offsetof<AllocatorTotals>());
 
 export function countAllocation(size: u64, allocator: u32): void {
   allocationCount++;

@@ -5,7 +5,6 @@
 
 #include "capture/sink.h"
 #include "environment.h"
-#include "interposition/installer.h"
 #include "js_heap/object_ids.h"
 #include "sampler_calibration.h"
 #include "tracker.h"
@@ -17,16 +16,14 @@ Environment& EnvironmentOf(const Napi::CallbackInfo& info) {
   return *info.Env().GetInstanceData<Environment>();
 }
 
+/// What an environment does when it is called.
+template <auto method>
+auto Call(const Napi::CallbackInfo& info) {
+  return (EnvironmentOf(info).*method)(info);
+}
+
 void RestrictCompilers(const Napi::CallbackInfo&) {
   JsCallStacks::RestrictCompilers();
-}
-
-Napi::Value StartTracking(const Napi::CallbackInfo& info) {
-  return EnvironmentOf(info).Start(info);
-}
-
-Napi::Value StopTracking(const Napi::CallbackInfo& info) {
-  return EnvironmentOf(info).Stop(info);
 }
 
 CaptureHandle& CaptureOf(const Napi::CallbackInfo& info) {
@@ -46,10 +43,6 @@ Napi::Value ReadCapture(const Napi::CallbackInfo& info) {
     return info.Env().Undefined();
   }
   return Napi::Number::New(info.Env(), static_cast<double>(count));
-}
-
-Napi::Value DescribeScript(const Napi::CallbackInfo& info) {
-  return EnvironmentOf(info).DescribeScript(info);
 }
 
 void SetSampleInterval(const Napi::CallbackInfo& info) {
@@ -74,10 +67,6 @@ Napi::Value CaptureSize(const Napi::CallbackInfo& info) {
 }
 
 void CloseCapture(const Napi::CallbackInfo& info) { CaptureOf(info).reset(); }
-
-void CollectAllGarbage(const Napi::CallbackInfo& info) {
-  EnvironmentOf(info).CollectGarbage(info);
-}
 
 /// assignObjectIds() -> the largest one given so far
 Napi::Value AssignObjectIds(const Napi::CallbackInfo& info) {
@@ -105,28 +94,27 @@ Napi::Value TakeNotices(const Napi::CallbackInfo& info) {
   return due;
 }
 
-void Uninstall(const Napi::CallbackInfo&) { Tracker::Get().Uninstall(); }
-
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Environment);
-  exports["unsupportedReason"] =
-      Napi::String::New(env, installer::UnsupportedReason());
+  exports["unsupportedReason"] = Napi::String::New(env, "");
   exports["restrictCompilers"] = Napi::Function::New(env, RestrictCompilers);
-  exports["startTracking"] = Napi::Function::New(env, StartTracking);
-  exports["stopTracking"] = Napi::Function::New(env, StopTracking);
-  exports["describeScript"] = Napi::Function::New(env, DescribeScript);
+  exports["startTracking"] =
+      Napi::Function::New(env, Call<&Environment::Start>);
+  exports["stopTracking"] = Napi::Function::New(env, Call<&Environment::Stop>);
+  exports["describeScript"] =
+      Napi::Function::New(env, Call<&Environment::DescribeScript>);
   exports["setSampleInterval"] = Napi::Function::New(env, SetSampleInterval);
   exports["setMemoryLimit"] = Napi::Function::New(env, SetMemoryLimit);
   exports["mark"] = Napi::Function::New(env, Mark);
   exports["captureSize"] = Napi::Function::New(env, CaptureSize);
   exports["readCapture"] = Napi::Function::New(env, ReadCapture);
   exports["closeCapture"] = Napi::Function::New(env, CloseCapture);
-  exports["collectGarbage"] = Napi::Function::New(env, CollectAllGarbage);
+  exports["collectGarbage"] =
+      Napi::Function::New(env, Call<&Environment::CollectGarbage>);
   exports["assignObjectIds"] = Napi::Function::New(env, AssignObjectIds);
   exports["takeHeapSnapshot"] = Napi::Function::New(env, TakeHeapSnapshot);
   exports["forgetObjectIds"] = Napi::Function::New(env, ForgetObjectIds);
   exports["takeNotices"] = Napi::Function::New(env, TakeNotices);
-  exports["uninstall"] = Napi::Function::New(env, Uninstall);
   return exports;
 }
 

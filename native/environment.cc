@@ -14,15 +14,15 @@ std::string GetString(const Napi::Object& options, const char* key) {
 
 TrackingOptions ReadOptions(const Napi::Object& options) {
   TrackingOptions result{
-      GetString(options, "path"),
-      GetString(options, "temporaryDirectory"),
-      options.Get("native").ToBoolean(),
-      options.Get("traceJs").ToBoolean(),
-      static_cast<uint64_t>(
+      .path = GetString(options, "path"),
+      .temporary_directory = GetString(options, "temporaryDirectory"),
+      .native = options.Get("native").ToBoolean(),
+      .trace_js = options.Get("traceJs").ToBoolean(),
+      .js_sample_interval_bytes = static_cast<uint64_t>(
           options.Get("jsSampleIntervalBytes").ToNumber().Int64Value()),
-      GetString(options, "ownDirectory"),
-      options.Get("isGcExposed").ToBoolean(),
-      {}};
+      .own_directory = GetString(options, "ownDirectory"),
+      .is_gc_exposed = options.Get("isGcExposed").ToBoolean(),
+      .metadata = {}};
   // A list: names of an object's properties would include those that tests give
   // to all objects.
   const auto metadata = options.Get("metadata").As<Napi::Array>();

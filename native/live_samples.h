@@ -3,7 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
+#include <map>
 #include <vector>
 
 namespace memray_mocha {
@@ -32,8 +32,7 @@ struct Sample {
 /// The sums of what live samples stand for, and dead ones. For one thread.
 class LiveSamples {
  public:
-  /// Each call stack is there once.
-  using ByStack = std::vector<std::pair<uint32_t, SampledMemory>>;
+  using ByStack = std::map<uint32_t, SampledMemory>;
 
   /// Counts a sample as live, if it is the program's.
   /// @param dropped_bytes what of it is garbage from the start.

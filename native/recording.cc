@@ -5,9 +5,6 @@
 
 #include <algorithm>
 
-#include "js_heap/object_sampler.h"
-#include "recursion_guard.h"
-
 namespace memray_mocha {
 namespace {
 
@@ -347,14 +344,14 @@ void Recording::SetLiveByFunction(
     const std::vector<object_sampler::FunctionNode>& nodes) {
   if (is_out_of_memory_) return;
   const auto stacks = recorder_.RecordFunctions(nodes);
-  std::map<uint32_t, SampledMemory> sums;
+  LiveSamples::ByStack sums;
   for (size_t i = 0; i < nodes.size(); ++i) {
     if (!stacks[i] || nodes[i].live.bytes == 0) continue;
     SampledMemory& sum = sums[*stacks[i]];
     sum.bytes += nodes[i].live.bytes;
     sum.objects += nodes[i].live.objects;
   }
-  samples_.SetSums({sums.begin(), sums.end()});
+  samples_.SetSums(sums);
 }
 
 std::unique_ptr<Sink> Recording::Finish(const FindOriginals& find_originals) {

@@ -1,23 +1,21 @@
 #ifndef NATIVE_RECORDING_H_
 #define NATIVE_RECORDING_H_
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
-#include <utility>
 #include <vector>
 
 #include "capture/record_writer.h"
 #include "capture/sink.h"
-#include "event_queue.h"
 #include "held_events.h"
 #include "js_heap/object_sampler.h"
 #include "live_blocks.h"
 #include "live_samples.h"
+#include "memory_event.h"
 #include "sampler_calibration.h"
 #include "stack_recorder.h"
 #include "thread_state.h"

@@ -1,8 +1,6 @@
 #ifndef NATIVE_SAMPLE_MEMORY_H_
 #define NATIVE_SAMPLE_MEMORY_H_
 
-#include <pthread.h>
-
 #include <cstddef>
 #include <memory>
 

@@ -217,15 +217,13 @@ std::vector<std::optional<uint32_t>> StackRecorder::RecordFunctions(
   const IsolateCode& code = JsCallStacks::OfThisThread()->code();
   return code.WithMap([&](const CodeMap& codes) {
     std::vector<uint32_t> stacks;
+    std::vector<std::optional<uint32_t>> of_program;
     for (const auto& [function, caller, live] : nodes) {
       uint32_t stack = stacks.empty() ? 0 : stacks[caller];
       // The others are V8's own, and states in which no function runs.
       if (function.script_id != 0)
         stack = Stack(stack, FunctionFrame(codes, function));
       stacks.push_back(stack);
-    }
-    std::vector<std::optional<uint32_t>> of_program;
-    for (const uint32_t stack : stacks) {
       of_program.push_back(stack_is_own_[stack] ? std::nullopt
                                                 : std::optional(stack));
     }

@@ -47,9 +47,8 @@ class StackRecorder {
         own_directory_(std::move(own_directory)) {}
 
   /// @return the id of the call stack that `thread` has just taken; nothing
-  /// when it is this
-  ///     package's own JavaScript that allocates, which is not the program's
-  ///     memory.
+  /// when it is this package's own JavaScript that allocates, which is not the
+  /// program's memory.
   std::optional<uint32_t> Record(ThreadState* thread);
 
   /// The same for call stacks of functions that V8 tells.

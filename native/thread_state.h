@@ -20,8 +20,6 @@ namespace memray_mocha {
 /// stack without the tracker's lock, and the last one, of which the next shares
 /// most.
 struct ThreadState {
-  static constexpr size_t kMaxJsFrames = JsCallStack::kMaxFrames;
-
   /// The state of this thread. Freed when the thread ends, made again if it
   /// allocates even after that.
   static ThreadState& Get() {
@@ -67,8 +65,8 @@ struct ThreadState {
 
   // The JS frames of the call stack before it, outermost first, with the call
   // stack's id up to and including each; valid for one version of a code map.
-  void* last_frames[kMaxJsFrames];
-  uint32_t last_stacks[kMaxJsFrames];
+  void* last_frames[JsCallStack::kMaxFrames];
+  uint32_t last_stacks[JsCallStack::kMaxFrames];
   size_t last_count = 0;
   uint64_t last_codes = 0;  // the code map's id
   uint64_t last_version = 0;

@@ -118,11 +118,8 @@ void Tracker::StartSampler(uint64_t interval_bytes) {
   using object_sampler::Stacks;
   settings_.js_sample_interval_bytes = interval_bytes;
   const SamplerSites& sites = *settings_.sampler;
-  if (sites.sample == 0) {
-    // In V8's own call stacks an inlined function is its caller.
-    v8::V8::SetFlagsFromString("--no-turbo-inlining");
+  if (sites.sample == 0)
     return object_sampler::Start(interval_bytes, Stacks::kFunctions);
-  }
   sample_memory_ = sites.memory.get();
   sampling_thread_ = pthread_self();
   unseen_js_bytes_ = 0;
@@ -214,11 +211,6 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
   block_provider = nullptr;
   if (sample_memory_) sample_memory_->Trim();
   return recording->Finish(find_originals);
-}
-
-void Tracker::Uninstall() {
-  std::lock_guard start_lock(start_mutex_);
-  if (!recording_) installer::Uninstall();
 }
 
 [[gnu::always_inline]] inline ThreadState* Tracker::TakeCallStack(
@@ -451,12 +443,13 @@ void Tracker::RequestLook(std::unique_lock<RecordingMutex> lock) {
 }
 
 void Tracker::Look(v8::Isolate*, void* recording_id) {
+  if (IsInChild()) return;
   Tracker& tracker = Get();
-  if (IsInChild() || !tracker.recording_ ||
-      tracker.recording_->id != reinterpret_cast<uint64_t>(recording_id))
-    return;
   {
     std::lock_guard lock(tracker.mutex_);
+    if (!tracker.recording_ ||
+        tracker.recording_->id != reinterpret_cast<uint64_t>(recording_id))
+      return;
     tracker.has_requested_look_ = false;
   }
   tracker.meter_->Look();

@@ -91,10 +91,6 @@ class Tracker final : public AllocationListener, public BlockProvider {
   /// process; empty when there is nothing.
   static const char* TakeNotice();
 
-  /// Takes the hooks out of the process, unless a tracker is running: then
-  /// there are blocks that only they know to free.
-  void Uninstall();
-
   void OnAllocation(uintptr_t address, size_t size_bytes, Allocator allocator,
                     uintptr_t caller) override;
   void OnDeallocation(uintptr_t address, uintptr_t caller) override;

@@ -45,7 +45,7 @@ await run(process.execPath, [join(root, 'scripts/build-native.mjs')]);
  * @param {() => Promise<unknown>} step.action
  */
 async function step({ title, inputs, outputs, action }) {
-  const stamp = join(modules, '.cache', 'setup', `${title.toLowerCase().replaceAll(' ', '-')}`);
+  const stamp = join(modules, '.cache', 'setup', title.toLowerCase().replaceAll(' ', '-'));
   const hash = hashOf(inputs);
   const done = existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
   if (done && outputs.every((path) => existsSync(join(root, path)))) return;

@@ -60,7 +60,12 @@ export function describeValue(value: unknown): string {
   return `${shown} (${Array.isArray(value) ? 'array' : typeof value})`;
 }
 
-/** An argument of a limit that is not what it should be. */
+/** What was thrown, which need not be an error. */
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** An argument or an option that is not what it should be. */
 export function createInvalidArgumentError(
   name: string,
   expected: string,
@@ -97,10 +102,9 @@ export function createLimitNowhereError(
 
 /** A file that the option `baseline` names and that is none. */
 export function createBaselineUnreadableError(file: string, cause: unknown): MemrayMochaError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
   return new MemrayMochaError(
     'ERR_MEMRAY_BASELINE_UNREADABLE',
-    `Cannot read the baseline ${file}: ${reason}. Resolve its conflicts if there are any, or delete it and run Mocha with --memray-update-baseline.`,
+    `Cannot read the baseline ${file}: ${reasonOf(cause)}. Resolve its conflicts if there are any, or delete it and run Mocha with --memray-update-baseline.`,
     { cause },
   );
 }
@@ -143,10 +147,9 @@ export function createPathNotWritableError(
   path: string,
   cause: unknown,
 ): MemrayMochaError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
   return startUpError(
     'ERR_MEMRAY_PATH_NOT_WRITABLE',
-    `Cannot write to ${path}, which ${source} names: ${reason}. Name a ${kind} that this user may create or write.`,
+    `Cannot write to ${path}, which ${source} names: ${reasonOf(cause)}. Name a ${kind} that this user may create or write.`,
   );
 }
 
@@ -170,7 +173,7 @@ export function createReporterNotFoundError(
   known: readonly string[],
   nearest: string,
 ): MemrayMochaError {
-  const [reason] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
+  const [reason] = reasonOf(cause).split('\n');
   return startUpError(
     'ERR_MEMRAY_REPORTER_NOT_FOUND',
     `Cannot load the reporter \`${name}\`, which the reporter option \`reporter\` names: ${reason}. Name one of Mocha's own (${known.join(', ')}), an installed package or a file. Did you mean ${nearest}?`,
@@ -179,8 +182,7 @@ export function createReporterNotFoundError(
 
 /** A capture that cannot be opened or read at all; `name` is its path. */
 export function createCaptureUnreadableError(name: string, cause: unknown): MemrayMochaError {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  const message = `Cannot read the capture ${name}: ${reason}. Name a file that --memray-bin-path kept.`;
+  const message = `Cannot read the capture ${name}: ${reasonOf(cause)}. Name a file that --memray-bin-path kept.`;
   return new MemrayMochaError('ERR_MEMRAY_CAPTURE_UNREADABLE', message, { cause });
 }
 

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "call_stack/inlined_positions.h"
+#include "call_stack/code_map.h"
 #include "call_stack/sparkplug_positions.h"
 
 namespace memray_mocha {

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <utility>
 
+#include "call_stack/varint.h"
+
 namespace memray_mocha {
 
 void PositionTable::Add(uint32_t offset, uint32_t position) {
@@ -22,25 +24,17 @@ int64_t PositionTable::Find(uint32_t offset) const {
 
 bool PositionTable::Reader::Advance(uint32_t offset) {
   if (!has_next_offset_) {
-    if (cursor_ == end_) return false;
-    next_offset_ += Get();
+    const auto advance = TakeVarint(&rest_);
+    if (!advance) return false;
+    next_offset_ += static_cast<uint32_t>(*advance);
     has_next_offset_ = true;
   }
   if (next_offset_ > offset) return false;
   has_next_offset_ = false;
-  const uint32_t delta = Get();
+  const auto delta = static_cast<uint32_t>(*TakeVarint(&rest_));
   last_position_ += (delta >> 1) ^ (~(delta & 1) + 1);
   position_ = last_position_ == kUnknown ? -1 : int64_t{last_position_};
   return true;
-}
-
-uint32_t PositionTable::Reader::Get() {
-  uint32_t value = 0;
-  for (int shift = 0;; shift += 7) {
-    const uint8_t byte = *cursor_++;
-    value |= uint32_t{byte & 0x7Fu} << shift;
-    if (!(byte & 0x80)) return value;
-  }
 }
 
 void PositionTable::Put(uint32_t value) {

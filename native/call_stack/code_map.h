@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,8 +31,7 @@ class PositionTable {
   /// Reads the table from its beginning; while the table lives.
   class Reader {
    public:
-    explicit Reader(const PositionTable& table)
-        : cursor_(table.deltas_.data()), end_(cursor_ + table.deltas_.size()) {}
+    explicit Reader(const PositionTable& table) : rest_(table.deltas_) {}
 
     /// Goes on to the next entry, if there is one at or before `offset`.
     bool Advance(uint32_t offset);
@@ -44,10 +44,7 @@ class PositionTable {
     int64_t position() const { return position_; }
 
    private:
-    uint32_t Get();
-
-    const uint8_t* cursor_;
-    const uint8_t* const end_;
+    std::span<const uint8_t> rest_;
     uint32_t next_offset_ = 0;
     bool has_next_offset_ = false;
     uint32_t last_position_ = 0;

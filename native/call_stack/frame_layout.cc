@@ -111,31 +111,33 @@ class Calibration {
   /// The exit frame is what leads, by frame pointers, to the frame through
   /// which C++ called JavaScript, where the outer one is kept.
   void FindExitFrame() {
-    constexpr int kMaxFrames = 16;
     constexpr int64_t kMaxWords = 20;
     const auto sp = reinterpret_cast<uint64_t>(__builtin_frame_address(0));
     const ThreadWords inner = ThreadWordsOf(isolate_);
     for (size_t slot = 0; slot < kSlots; ++slot) {
-      const uint64_t end = outer_[slot];
-      uint64_t frame = inner[slot];
-      for (int i = 0; i < kMaxFrames; ++i) {
-        if (frame <= sp || frame >= end || frame % sizeof(uint64_t) != 0 ||
-            end > sp + kMaxCalibrationBytes) {
-          break;
-        }
-        if (Load(frame + layout_->context_or_type) != layout_->entry) {
-          const uint64_t caller = Load(frame);
-          if (caller <= frame) break;
-          frame = caller;
-          continue;
-        }
-        for (int64_t word = 2; word <= kMaxWords; ++word) {
-          if (Load(frame - word * 8) == end)
-            exit_frames_.emplace_back(slot, -word * 8);
-        }
-        break;
+      const uint64_t entry = FindEntryFrame(inner[slot], sp, outer_[slot]);
+      for (int64_t word = 2; entry != 0 && word <= kMaxWords; ++word) {
+        if (Load(entry - word * 8) == outer_[slot])
+          exit_frames_.emplace_back(slot, -word * 8);
       }
     }
+  }
+
+  /// @return the first frame between `sp` and `end`, from `frame` on, through
+  /// which C++ called JavaScript; 0 when it leads to none.
+  uint64_t FindEntryFrame(uint64_t frame, uint64_t sp, uint64_t end) const {
+    constexpr int kMaxFrames = 16;
+    if (end > sp + kMaxCalibrationBytes) return 0;
+    for (int i = 0; i < kMaxFrames; ++i) {
+      if (frame <= sp || frame >= end || frame % sizeof(uint64_t) != 0)
+        return 0;
+      if (Load(frame + layout_->context_or_type) == layout_->entry)
+        return frame;
+      const uint64_t caller = Load(frame);
+      if (caller <= frame) return 0;
+      frame = caller;
+    }
+    return 0;
   }
 
   void NarrowStates() {

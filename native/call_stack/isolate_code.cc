@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "call_stack/inlined_positions.h"
 #include "call_stack/script_text.h"
 #include "recursion_guard.h"
 

@@ -5,10 +5,8 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <optional>
-#include <string_view>
 
 #include "call_stack/code_layout.h"
 #include "call_stack/code_map.h"

@@ -9,9 +9,6 @@
 #include "recursion_guard.h"
 
 namespace memray_mocha {
-
-static_assert(JsCallStack::kMaxFrames == FrameWalker::kMaxFrames);
-
 namespace {
 
 VmState StateOf(v8::StateTag state) {

@@ -19,7 +19,7 @@ enum class VmState : uint8_t { kProgram, kOwnWork };
 
 /// Where JavaScript was called from in JavaScript.
 struct JsCallStack {
-  static constexpr size_t kMaxFrames = 255;
+  static constexpr size_t kMaxFrames = FrameWalker::kMaxFrames;
   /// Addresses in code, outermost first.
   void* frames[kMaxFrames];
   size_t count = 0;

@@ -1,7 +1,6 @@
 #include "call_stack/kept_scripts.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "call_stack/script_text.h"
 #include "recursion_guard.h"

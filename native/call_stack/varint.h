@@ -7,8 +7,8 @@
 
 namespace memray_mocha {
 
-/// Takes a number off the front, as V8's tables have them: 7 bits a byte, the
-/// lowest first, the highest bit set in all bytes but the last one.
+/// Takes a number off the front, as V8's tables have them, and ours: 7 bits a
+/// byte, the lowest first, the highest bit set in all bytes but the last one.
 /// @return nothing when it is cut off, or has more than 64 bits.
 inline std::optional<uint64_t> TakeVarint(std::span<const uint8_t>* bytes) {
   uint64_t value = 0;

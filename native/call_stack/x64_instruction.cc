@@ -56,18 +56,6 @@ Prefixes ReadPrefixes(const uint8_t* code) {
   return prefixes;
 }
 
-/// ModRM, and the SIB byte and displacement it asks for.
-size_t OperandBytes(const uint8_t* operand) {
-  const int mode = operand[0] >> 6;
-  const int base = operand[0] & 7;
-  if (mode == 3) return 1;  // a register
-  const bool has_sib = base == 4;
-  const bool is_absolute =
-      mode == 0 && (base == 5 || (has_sib && (operand[1] & 7) == 5));
-  const size_t displacement = mode == 1 ? 1 : mode == 2 || is_absolute ? 4 : 0;
-  return 1 + (has_sib ? 1 : 0) + displacement;
-}
-
 bool HasOperand(Map map, uint8_t op) {
   if (map == Map::kOneByte) {
     return op < 0x40
@@ -123,24 +111,31 @@ size_t ConstantBytes(const uint8_t* opcode, const Prefixes& prefixes) {
 }
 
 /// ModRM, and the SIB byte and displacement it asks for.
-void ReadOperand(const uint8_t* operand, const Prefixes& prefixes,
-                 Instruction* instruction) {
+/// @return how many bytes these are.
+size_t ReadOperand(const uint8_t* operand, const Prefixes& prefixes,
+                   Instruction* instruction) {
   const int mode = operand[0] >> 6;
   instruction->reg = (operand[0] >> 3 & 7) + prefixes.high_reg;
   instruction->is_memory = mode != 3;
   instruction->base = (operand[0] & 7) + prefixes.high_base;
-  if (mode == 3) return;
-  const bool has_sib = (operand[0] & 7) == 4;
-  const uint8_t* last = operand + (has_sib ? 1 : 0);
-  if (has_sib) {
+  if (mode == 3) return 1;  // a register
+  const uint8_t* last = operand;
+  if ((operand[0] & 7) == 4) {
+    ++last;
     const int index = (*last >> 3 & 7) + prefixes.high_index;
     instruction->has_index = index != 4;
     instruction->base = (*last & 7) + prefixes.high_base;
   }
   if (mode == 0 && (*last & 7) == 5) instruction->base = -1;
-  if (mode == 1) instruction->displacement = static_cast<int8_t>(last[1]);
-  if (mode == 2 || instruction->base < 0)
-    std::memcpy(&instruction->displacement, last + 1, sizeof(int32_t));
+  size_t displacement_bytes = 0;
+  if (mode == 1) {
+    displacement_bytes = 1;
+    instruction->displacement = static_cast<int8_t>(last[1]);
+  } else if (mode == 2 || instruction->base < 0) {
+    displacement_bytes = sizeof(int32_t);
+    std::memcpy(&instruction->displacement, last + 1, displacement_bytes);
+  }
+  return last + 1 + displacement_bytes - operand;
 }
 
 }  // namespace
@@ -155,10 +150,8 @@ Instruction ReadInstruction(const uint8_t* code) {
   instruction.is_vex = prefixes.is_vex;
   instruction.opcode_register = (*opcode & 7) + prefixes.high_base;
   instruction.reg = instruction.base = -1;
-  if (HasOperand(prefixes.map, *opcode)) {
-    instruction.bytes += OperandBytes(opcode + 1);
-    ReadOperand(opcode + 1, prefixes, &instruction);
-  }
+  if (HasOperand(prefixes.map, *opcode))
+    instruction.bytes += ReadOperand(opcode + 1, prefixes, &instruction);
   return instruction;
 }
 

@@ -26,7 +26,7 @@ class RecordWriter {
   RecordWriter(Sink* sink, const CaptureHeader& header);
 
   /// @param address a multiple of 8, for all but mappings a limit of the format
-  ///     that every allocator keeps.
+  /// that every allocator keeps.
   void WriteAllocation(uint32_t thread, uint64_t address, uint64_t size_bytes,
                        Allocator allocator, uint32_t stack);
   void WriteDeallocation(uint64_t address);

@@ -13,7 +13,6 @@
 #include <array>
 #include <cstring>
 #include <mutex>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -56,8 +55,7 @@ const Hook* FindHook(const char* name) {
 }
 
 /// @return what the program calls when it calls a function by its name; nullptr
-/// when
-///     there is none: glibc has free_sized from 2.43 on.
+/// when there is none: glibc has free_sized from 2.43 on.
 void* RealFunction(const Hook& hook) {
   static const std::array<void*, kHookCount> functions = [] {
     std::array<void*, kHookCount> found;
@@ -72,30 +70,11 @@ void* RealFunction(const Hook& hook) {
 /// Whether it gives or takes a block of the allocator.
 bool IsOfBlocks(const Hook& hook) { return &hook < FindHook("mmap"); }
 
-struct Slot {
-  void** address;
-  void* original;
-};
-
-struct Module {
-  uintptr_t base;
-  std::vector<Slot> slots;
-
-  /// @return what was in a slot before it was patched; nullptr when it never
-  /// was.
-  void* OriginalOf(void** address) const {
-    for (const Slot& slot : slots) {
-      if (slot.address == address) return slot.original;
-    }
-    return nullptr;
-  }
-};
-
 /// The process's patched modules. Never destroyed: hooks run until the very
 /// end.
 struct State {
   std::mutex mutex;
-  std::vector<Module> modules;
+  std::vector<uintptr_t> modules;  // where they are loaded
   uint64_t additions = 0;  // the dynamic linker's counts of modules loaded
   uint64_t removals = 0;   // and unloaded when it was last looked at
 };
@@ -288,50 +267,21 @@ bool HasOwnAllocator(const dl_phdr_info& module) {
   return is_found;
 }
 
-void Write(const dl_phdr_info& module, const std::vector<Slot>& values) {
-  if (values.empty()) return;
+void Patch(const dl_phdr_info& module) {
+  if (HasOwnAllocator(module)) return;
+  std::vector<std::pair<void**, void*>> patches;
+  DynamicSection(module).ForEachHookedSlot([&](void** slot, const Hook& hook,
+                                               bool is_variable) {
+    if (*slot != hook.function && IsPatchable(module, *slot, hook, is_variable))
+      patches.emplace_back(slot, hook.function);
+  });
+  if (patches.empty()) return;
   const WritableRelro writable(module);
-  for (const auto& [slot, value] : values)
-    __atomic_store_n(slot, value, __ATOMIC_RELEASE);
-}
-
-/// @param known what was done to the module that was at this address before,
-/// which
-///     may have been another.
-Module Patch(const dl_phdr_info& module, const Module* known) {
-  Module patched{module.dlpi_addr, {}};
-  if (HasOwnAllocator(module)) return patched;
-  std::vector<Slot> hooked;
-  DynamicSection(module).ForEachHookedSlot(
-      [&](void** slot, const Hook& hook, bool is_variable) {
-        if (*slot == hook.function) {
-          void* original = known ? known->OriginalOf(slot) : nullptr;
-          if (original) patched.slots.push_back({slot, original});
-        } else if (IsPatchable(module, *slot, hook, is_variable)) {
-          patched.slots.push_back({slot, *slot});
-          hooked.push_back({slot, hook.function});
-        }
-      });
-  Write(module, hooked);
-  return patched;
-}
-
-/// Only slots that are still patched: the module may be another by now, and a
-/// variable may have got another value.
-void Restore(const dl_phdr_info& module, const Module& known) {
-  std::vector<Slot> originals;
-  DynamicSection(module).ForEachHookedSlot(
-      [&](void** slot, const Hook& hook, bool) {
-        void* original = known.OriginalOf(slot);
-        if (original && *slot == hook.function)
-          originals.push_back({slot, original});
-      });
-  Write(module, originals);
+  for (const auto& [slot, function] : patches)
+    __atomic_store_n(slot, function, __ATOMIC_RELEASE);
 }
 
 }  // namespace
-
-std::string UnsupportedReason() { return ""; }
 
 void Install() {
   const RecursionGuard guard;
@@ -343,8 +293,6 @@ void Install() {
   // Taken with the dynamic linker's lock, and not before: a program that opens
   // a library in a callback of dl_iterate_phdr has that already.
   std::unique_lock lock(state.mutex, std::defer_lock);
-  bool is_known_valid = false;
-  std::vector<Module> known;
   ForEachModule([&](const dl_phdr_info& module) {
     if (!lock.owns_lock()) {
       lock.lock();
@@ -354,39 +302,20 @@ void Install() {
         return true;
       // After a dlclose an address we know may be another module's: look at all
       // anew.
-      is_known_valid = removals == state.removals;
-      known = std::exchange(state.modules, {});
+      if (removals != state.removals) state.modules.clear();
       state.additions = additions;
       state.removals = removals;
     }
     if (IsOfDynamicLinker(module) || Contains(module, &state_marker))
       return false;
-    const auto found = std::find_if(
-        known.begin(), known.end(),
-        [&](const Module& m) { return m.base == module.dlpi_addr; });
-    if (found != known.end() && is_known_valid) {
-      state.modules.push_back(std::move(*found));
-      return false;
-    }
-    state.modules.push_back(
-        Patch(module, found == known.end() ? nullptr : &*found));
-    return false;
-  });
-}
-
-void Uninstall() {
-  const RecursionGuard guard;
-  State& state = GetState();
-  std::unique_lock lock(state.mutex, std::defer_lock);
-  ForEachModule([&](const dl_phdr_info& module) {
-    if (!lock.owns_lock()) lock.lock();
-    for (const Module& patched : state.modules) {
-      if (patched.base == module.dlpi_addr) Restore(module, patched);
+    std::vector<uintptr_t>& known = state.modules;
+    if (std::find(known.begin(), known.end(), module.dlpi_addr) ==
+        known.end()) {
+      Patch(module);
+      known.push_back(module.dlpi_addr);
     }
     return false;
   });
-  state.modules.clear();
-  state.additions = state.removals = 0;
 }
 
 bool IsInV8Module(const void* address) {

@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include <cerrno>
-#include <cstdarg>
 #include <cstdint>
 #include <mutex>
 #include <new>

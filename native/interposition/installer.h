@@ -1,8 +1,6 @@
 #ifndef NATIVE_INTERPOSITION_INSTALLER_H_
 #define NATIVE_INTERPOSITION_INSTALLER_H_
 
-#include <string>
-
 namespace memray_mocha {
 
 /// Puts the hooks of hooks.h in place of the process's allocator. One source a
@@ -10,15 +8,9 @@ namespace memray_mocha {
 /// compiled.
 namespace installer {
 
-/// @return why this platform cannot be tracked; empty when it can.
-std::string UnsupportedReason();
-
 /// Routes every loaded module's calls through the hooks; harmless when
 /// repeated: modules already done are skipped.
 void Install();
-
-/// Routes the calls back to the allocator.
-void Uninstall();
 
 /// @return whether `address` lies in the module that contains V8.
 bool IsInV8Module(const void* address);

@@ -37,8 +37,7 @@ std::vector<std::string> SearchDirectories(const void* caller) {
 /// To glibc the caller of dlopen is this module, so what the real caller's
 /// RUNPATH says has to be looked up here.
 /// @return the path of the library; empty when dlopen finds it as well alone:
-/// it is a path,
-///     the program itself, or loaded already.
+/// it is a path, the program itself, or loaded already.
 std::string ResolveForCaller(const char* filename, int flags,
                              const void* caller) {
   const RecursionGuard guard;

@@ -28,8 +28,7 @@ class Reservations {
   /// Takes a range out again: munmap, or a mapping made over it.
   void Remove(Range range);
   /// @return the part of `range` that was reserved and becomes accessible now;
-  /// empty
-  ///     when it lies in no reservation or was accessible before.
+  /// empty when it lies in no reservation or was accessible before.
   Range MakeAccessible(Range range);
   /// @return whether `range` lies in a reservation, whose accessible part now
   /// ends before it.

@@ -18,9 +18,8 @@ enum class Collection { kYoung, kFull };
 void Collect(Collection kind, bool is_gc_exposed);
 
 /// @return the bytes of this thread's isolate's heap that objects use, dead
-/// ones that were not
-///     collected included. Only where JavaScript could run: in a hook V8's
-///     numbers are nonsense.
+/// ones that were not collected included. Only where JavaScript could run: in a
+/// hook V8's numbers are nonsense.
 size_t UsedBytes();
 
 /// Told of the collections of an isolate, on its thread, where JavaScript could

@@ -65,9 +65,13 @@ Function FunctionOf(v8::Isolate* isolate,
 
 void Start(uint64_t interval_bytes, Stacks stacks) {
   SetMeanInterval(interval_bytes);
-  constexpr int kMaxDepth = 64;
-  Profiler()->StartSamplingHeapProfiler(
-      interval_bytes, stacks == Stacks::kFunctions ? kMaxDepth : 0);
+  int max_depth = 0;
+  if (stacks == Stacks::kFunctions) {
+    max_depth = 64;
+    // In V8's own call stacks an inlined function is its caller.
+    v8::V8::SetFlagsFromString("--no-turbo-inlining");
+  }
+  Profiler()->StartSamplingHeapProfiler(interval_bytes, max_depth);
 }
 
 bool Stop() {

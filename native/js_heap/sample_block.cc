@@ -3,7 +3,6 @@
 #include <v8-internal.h>
 #include <v8-version.h>
 
-#include <algorithm>
 #include <bitset>
 #include <set>
 

@@ -1,8 +1,9 @@
 // The tests of native/ that need no Node.
 //
-//   memray_mocha_tests --captures DIR [FILTER]   runs those whose title
-//   contains FILTER memray_mocha_tests --captures DIR --write    writes the
-//   golden captures anew instead
+//   memray_mocha_tests --captures DIR [FILTER]
+//     runs those whose title contains FILTER
+//   memray_mocha_tests --captures DIR --write
+//     writes the golden captures anew instead
 
 #include <unistd.h>
 

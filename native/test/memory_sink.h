@@ -1,7 +1,6 @@
 #ifndef NATIVE_TEST_MEMORY_SINK_H_
 #define NATIVE_TEST_MEMORY_SINK_H_
 
-#include <cstring>
 #include <vector>
 
 #include "capture/sink.h"

@@ -1,7 +1,6 @@
 #include "call_stack/native_call_stack.h"
 
 #include <alloca.h>
-#include <dlfcn.h>
 #include <unwind.h>
 
 #include <algorithm>

@@ -1,7 +1,6 @@
 #include "capture/record_writer.h"
 
 #include <random>
-#include <set>
 #include <string>
 
 #include "test/memory_sink.h"

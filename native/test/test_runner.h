@@ -49,6 +49,18 @@ std::string Show(const T& value) {
   throw Failure(std::string(file) + ":" + std::to_string(line) + ": " + what);
 }
 
+/// Made with braces, which evaluate in order. Not all in the macro: what a
+/// temporary has ends with it.
+struct ExpectEqual {
+  template <typename Actual, typename Expected>
+  ExpectEqual(const char* file, int line, const char* text,
+              const Actual& actual, const Expected& expected) {
+    if (actual == expected) return;
+    Fail(file, line,
+         std::string(text) + " is " + Show(actual) + ", not " + Show(expected));
+  }
+};
+
 }  // namespace memray_mocha::test
 
 #define MEMRAY_MOCHA_JOIN(a, b) MEMRAY_MOCHA_JOIN_EXPANDED(a, b)
@@ -67,15 +79,9 @@ std::string Show(const T& value) {
       ::memray_mocha::test::Fail(__FILE__, __LINE__, "not: " #condition); \
   } while (false)
 
-#define EXPECT_EQUAL(actual, expected)                                      \
-  do {                                                                      \
-    const auto& actual_ = (actual);                                         \
-    const auto& expected_ = (expected);                                     \
-    if (!(actual_ == expected_))                                            \
-      ::memray_mocha::test::Fail(                                           \
-          __FILE__, __LINE__,                                               \
-          #actual " is " + ::memray_mocha::test::Show(actual_) + ", not " + \
-              ::memray_mocha::test::Show(expected_));                       \
-  } while (false)
+#define EXPECT_EQUAL(actual, expected)                \
+  ::memray_mocha::test::ExpectEqual {                 \
+    __FILE__, __LINE__, #actual, (actual), (expected) \
+  }
 
 #endif  // NATIVE_TEST_TEST_RUNNER_H_

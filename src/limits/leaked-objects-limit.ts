@@ -3,9 +3,7 @@ import { createInvalidArgumentError } from '../errors';
 import { formatMemorySize } from '../memory-size';
 import type { LeakedObject } from '../objects/leaked-objects';
 import { toPrintable } from '../stack-trace';
-import type { TextOptions, Verdict } from './verdict';
-
-const SHORT_LIST = 10;
+import { listItems, type TextOptions, type Verdict } from './verdict';
 
 /**
  * Decides whether an object that a test left behind is reported. Called once per object; `true`
@@ -62,19 +60,19 @@ export function createLeakedObjectsLimit(
 export function judgeLeakedObjects(
   { filterFn }: LeakedObjectsLimit,
   leaked: LeakedObject[],
-  { verbosity }: Pick<TextOptions, 'verbosity'>,
+  options: Pick<TextOptions, 'verbosity'>,
 ): Verdict | undefined {
   const reported = leaked.filter((each) => filterFn(each));
   if (reported.length === 0) return undefined;
   const actualBytes = reported.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const summary = `Test leaked ${reported.length} ${reported.length === 1 ? 'object' : 'objects'} (${formatMemorySize(actualBytes)})`;
   const message =
-    verbosity < 0
+    options.verbosity < 0
       ? summary
       : [
           summary,
           'List of leaked objects:',
-          ...listGroups(groupObjects(reported), verbosity),
+          ...listItems(groupObjects(reported), options, formatGroup),
           '',
           'Drop what holds them, or ignore a known cache with a filter.',
         ].join('\n');
@@ -84,15 +82,11 @@ export function judgeLeakedObjects(
   };
 }
 
-function listGroups(groups: Group[], verbosity: number): string[] {
-  const shown = verbosity >= 2 ? groups : groups.slice(0, SHORT_LIST);
-  const lines = shown.flatMap(({ name, count, sizeBytes, retainers }) => [
+function formatGroup({ name, count, sizeBytes, retainers }: Group): string[] {
+  return [
     `    - ${count} ${toPrintable(name)} (${formatMemorySize(sizeBytes)}${count > 1 ? ' in all' : ''}) held by:`,
     `        ${toPrintable(retainers.join(' -> ')) || '<unknown>'}`,
-  ]);
-  const hidden = groups.length - shown.length;
-  if (hidden > 0) lines.push(`    ...and ${hidden} more`);
-  return lines;
+  ];
 }
 
 /** By name and way, whatever the indexes; what holds others comes before them. */

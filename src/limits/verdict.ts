@@ -92,7 +92,7 @@ export function createVerdict(
       : [
           summary,
           title,
-          ...listCallStacks(sums, options),
+          ...listItems(sums, options, (sum) => formatSum(sum, options)),
           '',
           remedy,
           ...hint(kind, sums, options),
@@ -108,21 +108,26 @@ export function createVerdict(
   };
 }
 
-function listCallStacks(sums: CallStackSum[], options: TextOptions): string[] {
-  const shown = options.verbosity >= 2 ? sums : sums.slice(0, SHORT_LIST);
-  const lines = shown.flatMap(({ bytes, stack, note = '' }) => [
-    `${INDENT}- ${formatMemorySize(bytes)} allocated here${note}:`,
-    ...formatFrames(stack, options).map((line) => INDENT + INDENT + line),
-  ]);
-  const hidden = sums.length - shown.length;
-  if (hidden > 0) lines.push(`${INDENT}...and ${hidden} more`);
-  return lines;
+/** The lines of each item, or of the first ones and how many more there are. */
+export function listItems<Item>(
+  items: Item[],
+  { verbosity }: Pick<TextOptions, 'verbosity'>,
+  format: (item: Item) => string[],
+): string[] {
+  const shown = verbosity >= 2 ? items : items.slice(0, SHORT_LIST);
+  const hidden = items.length - shown.length;
+  const lines = shown.flatMap(format);
+  return hidden > 0 ? [...lines, `${INDENT}...and ${hidden} more`] : lines;
 }
 
-function formatFrames(stack: CallStack, options: TextOptions): string[] {
+function formatSum({ bytes, stack, note = '' }: CallStackSum, options: TextOptions): string[] {
   const frames = visibleFrames(stack, options);
   const lines = frames.slice(0, options.stacks).map((frame) => formatFrame(frame, options.cwd));
-  return frames.length > lines.length ? [...lines, '...'] : lines;
+  if (frames.length > lines.length) lines.push('...');
+  return [
+    `${INDENT}- ${formatMemorySize(bytes)} allocated here${note}:`,
+    ...lines.map((line) => INDENT + INDENT + line),
+  ];
 }
 
 /** Where to see more than the message shows. */

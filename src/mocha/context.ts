@@ -79,6 +79,7 @@ declare global {
 }
 
 type Method = keyof LimitMethods;
+type Arguments<Each extends Method> = Parameters<LimitMethods[Each]>;
 type ReadLimit = () => MemoryLimit | LeakLimit | LeakedObjectsLimit | false;
 type Declare<Scope> = (scope: Scope, method: Method, read: ReadLimit) => void;
 
@@ -87,6 +88,11 @@ const KINDS = {
   limitLeaks: 'leaks',
   limitLeakedObjects: 'leakedObjects',
 } as const;
+const READERS: { [Each in Method]: (...args: Arguments<Each>) => ReturnType<ReadLimit> } = {
+  limitMemory: (limit, options) => limit !== false && createMemoryLimit(limit, options),
+  limitLeaks: (limit, options) => limit !== false && createLeakLimit(limit, options),
+  limitLeakedObjects: (options) => options !== false && createLeakedObjectsLimit(options),
+};
 const untrackedBodies = new WeakSet<Mocha.Test>();
 
 /** Says that the body of a test runs without tracker: a limit declared in it comes too late. */
@@ -119,7 +125,7 @@ export function installLimitMethods(mocha: typeof Mocha): void {
  *   `ERR_MEMRAY_LIMIT_TOO_LATE` where it can no longer be
  */
 export function limitMemory(limit: string | number | false, options?: LimitMemoryOptions): void {
-  declareWhereActive('limitMemory', () => limit !== false && createMemoryLimit(limit, options));
+  declareWhereActive('limitMemory', limit, options);
 }
 
 /**
@@ -133,10 +139,7 @@ export function limitLeaks(
   limit: string | number | false,
   filterOrOptions?: LeaksFilterFunction | LimitLeaksOptions,
 ): void {
-  declareWhereActive(
-    'limitLeaks',
-    () => limit !== false && createLeakLimit(limit, filterOrOptions),
-  );
+  declareWhereActive('limitLeaks', limit, filterOrOptions);
 }
 
 /**
@@ -149,40 +152,25 @@ export function limitLeaks(
 export function limitLeakedObjects(
   filterOrOptions?: LeakedObjectsFilterFunction | LimitLeakedObjectsOptions | false,
 ): void {
-  declareWhereActive(
-    'limitLeakedObjects',
-    () => filterOrOptions !== false && createLeakedObjectsLimit(filterOrOptions),
-  );
+  declareWhereActive('limitLeakedObjects', filterOrOptions);
 }
 
-function declareWhereActive(method: Method, read: ReadLimit): void {
+function declareWhereActive<Each extends Method>(method: Each, ...args: Arguments<Each>): void {
   const place = findActivePlace(method);
+  const read = (): ReturnType<ReadLimit> => READERS[method](...args);
   if ('suites' in place) declareOnSuite(place, keepError(method, read));
   else declareFrom(place, method, read);
 }
 
 function install<Scope>(prototype: Scope, declare: Declare<Scope>): void {
-  const methods: LimitMethods & ThisType<Scope & LimitMethods> = {
-    limitMemory(limit, options) {
-      declare(this, 'limitMemory', () => limit !== false && createMemoryLimit(limit, options));
+  const define = <Each extends Method>(method: Each): void => {
+    const value = function (this: Scope, ...args: Arguments<Each>): Scope {
+      declare(this, method, () => READERS[method](...args));
       return this;
-    },
-    limitLeaks(limit, filterOrOptions) {
-      declare(this, 'limitLeaks', () => limit !== false && createLeakLimit(limit, filterOrOptions));
-      return this;
-    },
-    limitLeakedObjects(filterOrOptions) {
-      declare(
-        this,
-        'limitLeakedObjects',
-        () => filterOrOptions !== false && createLeakedObjectsLimit(filterOrOptions),
-      );
-      return this;
-    },
+    };
+    Object.defineProperty(prototype, method, { value, configurable: true, writable: true });
   };
-  for (const [name, value] of Object.entries(methods)) {
-    Object.defineProperty(prototype, name, { value, configurable: true, writable: true });
-  }
+  for (const method of Object.keys(READERS)) define(method as Method);
 }
 
 /** A body declares for its test; a hook, for the tests it prepares. */

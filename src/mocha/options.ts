@@ -60,28 +60,27 @@ interface Definition<Value> {
   parse(value: unknown, cwd: string): Value | undefined;
 }
 
-const PATH_VALUE = (value: unknown, cwd: string): string | undefined =>
-  typeof value === 'string' && value !== '' ? resolve(cwd, value) : undefined;
-
-const LIMIT = 'a size such as `64 MB`, or `false`';
+const BOOLEAN = { expected: '`true` or `false`', parse: parseBoolean };
+const FILE = { expected: 'a file', parse: parsePath };
+const LIMIT = { expected: 'a size such as `64 MB`, or `false`', parse: parseLimit };
 
 const DEFINITIONS: { [Name in keyof Options]: Definition<Options[Name]> } = {
   memray: { expected: '`all`, `limits` or `off`', parse: parseMode },
-  limitMemory: { expected: LIMIT, parse: parseLimit },
-  limitLeaks: { expected: LIMIT, parse: parseLimit },
+  limitMemory: LIMIT,
+  limitLeaks: LIMIT,
   mostAllocations: { expected: 'a whole number, 0 for all', parse: wholeNumber(0) },
-  hideSummary: { expected: '`true` or `false`', parse: parseBoolean },
-  binPath: { expected: 'a folder', parse: PATH_VALUE },
+  hideSummary: BOOLEAN,
+  binPath: { expected: 'a folder', parse: parsePath },
   binPrefix: { expected: 'a prefix without `/`', parse: parsePrefix },
   stacks: { expected: 'a whole number, at least 1', parse: wholeNumber(1) },
-  native: { expected: '`true` or `false`', parse: parseBoolean },
-  jsHeap: { expected: '`true` or `false`', parse: parseBoolean },
-  traceJs: { expected: '`true` or `false`', parse: parseBoolean },
-  failOnIncrease: { expected: '`true` or `false`', parse: parseBoolean },
-  baseline: { expected: 'a file', parse: PATH_VALUE },
-  updateBaseline: { expected: '`true` or `false`', parse: parseBoolean },
+  native: BOOLEAN,
+  jsHeap: BOOLEAN,
+  traceJs: BOOLEAN,
+  failOnIncrease: BOOLEAN,
+  baseline: FILE,
+  updateBaseline: BOOLEAN,
   verbosity: { expected: 'a whole number, at least -1', parse: wholeNumber(-1) },
-  json: { expected: 'a file', parse: PATH_VALUE },
+  json: FILE,
 };
 const NAMES = Object.keys(DEFINITIONS) as (keyof Options)[];
 
@@ -208,6 +207,10 @@ function parseLimit(value: unknown): number | false | undefined {
   } catch {
     return undefined;
   }
+}
+
+function parsePath(value: unknown, cwd: string): string | undefined {
+  return typeof value === 'string' && value !== '' ? resolve(cwd, value) : undefined;
 }
 
 function parsePrefix(value: unknown): string | undefined {

@@ -1,24 +1,31 @@
+import { runsBeforeMark } from '../limits/growth';
 import type { LeakLimit } from '../limits/leak-limit';
-import type { RunAgain } from './wrapped-body';
 
-/**
- * Runs a body, which has run once, as often as its leak limit says.
- *
- * @param prepare called before each run with how many measured runs have ended, less than 0 before
- *   warm-up runs, and with what to call the run; what it resolves to is whether to go on
- */
-export async function repeatBody(
-  runAgain: RunAgain,
-  { repeat, warmup }: Pick<LeakLimit, 'repeat' | 'warmup'>,
-  prepare: (measured: number, name: string) => Promise<boolean>,
-): Promise<void> {
-  for (let measured = 1 - warmup; measured < repeat; measured++) {
-    const name =
-      measured < 0
-        ? `in warm-up run ${measured + warmup + 1} of ${warmup}`
-        : `in run ${measured + 1} of ${repeat}`;
-    if (!(await prepare(measured, name))) return;
-    await runAgain();
+/** One run of a body that is repeated. */
+export interface Run {
+  /** Among those that are measured; of warm-up runs 1. */
+  number: number;
+  /** What messages call it. */
+  name: string;
+  /**
+   * What is due before it: what the warm-up runs did is not measured, what the first half of the
+   * others left is marked, and no run may add its garbage to that of the one before.
+   */
+  before: 'restart' | 'mark' | 'collect' | undefined;
+}
+
+/** The runs of a body, which has run once, as its leak limit says. */
+export function* listRuns({
+  repeat,
+  warmup,
+}: Pick<LeakLimit, 'repeat' | 'warmup'>): Generator<Run> {
+  for (let run = 2; run <= warmup; run++) {
+    yield { number: 1, name: `in warm-up run ${run} of ${warmup}`, before: undefined };
+  }
+  for (let number = warmup > 0 ? 1 : 2; number <= repeat; number++) {
+    const isBehindMark = number === runsBeforeMark(repeat) + 1;
+    const before = number === 1 ? 'restart' : isBehindMark ? 'mark' : 'collect';
+    yield { number, name: `in run ${number} of ${repeat}`, before };
   }
 }
 

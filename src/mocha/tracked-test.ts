@@ -1,6 +1,5 @@
 import type Mocha from 'mocha';
 import { createLimitTooLateError, MemoryLimitError } from '../errors';
-import { runsBeforeMark } from '../limits/growth';
 import { findCertainIncrease } from '../limits/increase';
 import { judgeLeakedObjects } from '../limits/leaked-objects-limit';
 import type { Verdict } from '../limits/verdict';
@@ -18,7 +17,7 @@ import { markUntracked } from './context';
 import { findLimits, NO_LIMITS, unwatchBody, watchBody, type Limits } from './declarations';
 import type { Options } from './options';
 import { defineOwn } from './own-property';
-import { nameRun, repeatBody } from './repeated-body';
+import { listRuns, nameRun, type Run } from './repeated-body';
 import { identifyTest, type TestId } from './test-id';
 import { explainTimeout } from './tracking-cost';
 import { wrapBody, type Body, type BodyEnd, type BodyStyle, type RunAgain } from './wrapped-body';
@@ -80,10 +79,8 @@ export class TrackedTest {
   #objects: InstanceType<Tracking['ObjectTracker']> | undefined;
   #native = false;
   #capture: string | null = null;
-  /** Of the body: those that are measured, the one under way included. */
-  #runs = 1;
-  /** What to call the run under way; empty when the body is not repeated. */
-  #run = '';
+  /** Of the body, the one under way; without a name when it is not repeated. */
+  #run: Pick<Run, 'number' | 'name'> = { number: 1, name: '' };
   #result: TestResult | undefined;
   /** The limits the body was held to, and what it used of the one of memory. */
   #kept: { limits: Limits; peakBytes: number } | undefined;
@@ -102,7 +99,7 @@ export class TrackedTest {
    */
   stop(error?: unknown): void {
     this.#stop();
-    if (this.#run) nameRun(error, this.#run);
+    if (this.#run.name) nameRun(error, this.#run.name);
     if (!this.#result) return;
     this.#noteOutcome(this.#result);
     explainTimeout(error, this.#result, () => this.#createTracker());
@@ -153,7 +150,7 @@ export class TrackedTest {
   #begin(): BodyEnd | undefined {
     this.#restoreBody();
     const limits = this.#findLimits();
-    if (!this.#isWanted(limits)) {
+    if (this.#tracking.options.memray !== 'all' && !this.#mayBeLimited(limits)) {
       markUntracked(this.#test);
       return undefined;
     }
@@ -164,7 +161,7 @@ export class TrackedTest {
     try {
       this.#start(limits);
     } catch (error) {
-      if (hasLimit(limits) || MENTIONS_LIMIT.test(this.#test.body)) throw error;
+      if (this.#mayBeLimited(limits)) throw error;
       this.#tracking.noteUnmeasured(this.#name.id, error);
     } finally {
       this.#clock.resume();
@@ -177,9 +174,8 @@ export class TrackedTest {
   }
 
   /** A limit declared in the body has to count from its start, so the body's text is asked too. */
-  #isWanted(limits: Limits): boolean {
-    const everyTest = this.#tracking.options.memray === 'all';
-    return everyTest || hasLimit(limits) || MENTIONS_LIMIT.test(this.#test.body);
+  #mayBeLimited(limits: Limits): boolean {
+    return hasLimit(limits) || MENTIONS_LIMIT.test(this.#test.body);
   }
 
   #start(limits: Limits): void {
@@ -225,7 +221,7 @@ export class TrackedTest {
     const limits = this.#findLimits();
     const { asyncOnly } = this.#test as Mocha.Test & { asyncOnly?: boolean };
     // With --async-only, Mocha fails a body that just returns: not ours to hide behind a promise.
-    if (this.#isOver || this.#clock!.isOverdue || (asyncOnly && style === 'return')) {
+    if (this.#isOver || (asyncOnly && style === 'return')) {
       this.#stop();
     } else if (limits.leaks || limits.leakedObjects) {
       return this.#judgeLeaks(limits, runAgain);
@@ -236,17 +232,15 @@ export class TrackedTest {
 
   async #judgeLeaks(limits: Limits, runAgain: RunAgain): Promise<void> {
     try {
-      await repeatBody(runAgain, limits.leaks ?? ONE_RUN, (...run) =>
-        this.#prepareRun(limits, ...run),
-      );
+      await this.#repeat(limits, runAgain);
     } catch (error) {
       this.#stop();
       throw error;
     }
-    if (this.#isOver || this.#clock!.isOverdue) {
+    if (this.#isOver) {
       this.#stop();
     } else {
-      this.#run = '';
+      this.#run = { ...this.#run, name: '' };
       await this.#collectGarbage();
       this.#stop(limits);
     }
@@ -254,38 +248,38 @@ export class TrackedTest {
     if (this.#clock!.hasEnded) return new Promise(() => {});
   }
 
-  /**
-   * Between two runs of the body: what the warm-up runs did is not measured, and what the first
-   * half of the others left is marked. Where the peak counts, no run may add its garbage to that
-   * of the one before.
-   */
-  async #prepareRun(limits: Limits, measured: number, name: string): Promise<boolean> {
-    await nextTurn();
-    if (!this.#isOver) {
+  async #repeat(limits: Limits, runAgain: RunAgain): Promise<void> {
+    for (const run of listRuns(limits.leaks ?? ONE_RUN)) {
+      await nextTurn();
+      if (this.#isOver) return;
       this.#clock!.pause();
-      if (measured === 0) {
-        this.#tracker!.stop().close();
-        this.#tracker = undefined;
-        this.#start(limits);
-      } else if (measured === runsBeforeMark(limits.leaks!.repeat)) {
-        await this.#collectGarbage();
-        this.#tracker?.mark();
-      } else if (limits.memory && measured > 0) {
-        this.#tracking.Tracker.collectGarbage();
-      }
+      await this.#prepareRun(run, limits);
       this.#clock!.resume();
+      if (this.#isOver) return;
+      this.#run = run;
+      this.#test.resetTimeout();
+      await runAgain();
     }
-    if (this.#isOver || this.#clock!.isOverdue) return false;
-    this.#runs = Math.max(measured + 1, 1);
-    this.#run = name;
-    this.#test.resetTimeout();
-    return true;
+  }
+
+  async #prepareRun({ before }: Run, limits: Limits): Promise<void> {
+    if (before === 'restart') {
+      this.#tracker!.stop().close();
+      this.#tracker = undefined;
+      this.#start(limits);
+    } else if (before === 'mark') {
+      await this.#collectGarbage();
+      this.#tracker?.mark();
+    } else if (before === 'collect' && limits.memory) {
+      this.#tracking.Tracker.collectGarbage();
+    }
   }
 
   /** Whether there is nothing left to measure: the tracker was stopped, or is about to be. */
   get #isOver(): boolean {
     const { timedOut, state, pending } = this.#test;
-    return !this.#tracker || timedOut || state !== undefined || pending;
+    const hasEnded = timedOut || state !== undefined || pending;
+    return !this.#tracker || hasEnded || this.#clock!.isOverdue;
   }
 
   /**
@@ -345,7 +339,7 @@ export class TrackedTest {
         state: 'failed',
         durationMs: 0,
         retry: currentRetry(this.#test),
-        runs: this.#runs,
+        runs: this.#run.number,
         peak,
         allocations,
         violations: [],

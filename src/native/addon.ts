@@ -61,8 +61,6 @@ export interface Addon {
   forgetObjectIds(): void;
   /** @returns what the user should know of how this process is tracked, said once: messages by code */
   takeNotices(): Record<string, string>;
-  /** Takes the allocator's interposition out of the process again, unless it is being tracked. */
-  uninstall(): void;
 }
 
 const root = path.join(__dirname, '..', '..');

@@ -10,7 +10,7 @@ import {
   createTrackerNotActiveError,
   createUnsupportedError,
 } from '../errors';
-import { type Addon, type CaptureHandle, loadAddon } from './addon';
+import { loadAddon, type Addon, type CaptureHandle, type TrackingOptions } from './addon';
 import { dropCompilers } from './compilers';
 
 /** What a {@link Tracker} records, and where it keeps it. */
@@ -87,10 +87,7 @@ export class Tracker {
   static #active: Tracker | undefined;
   static readonly #sourceMaps = new SourceMaps((scriptId) => loadAddon().describeScript(scriptId));
 
-  readonly #path: string;
-  readonly #native: boolean;
-  readonly #traceJs: boolean;
-  readonly #sampleIntervalBytes: number;
+  readonly #options: Omit<TrackingOptions, 'isGcExposed'>;
   #measuresJsHeap = false;
 
   /**
@@ -112,10 +109,15 @@ export class Tracker {
         options.path,
       );
     }
-    this.#path = options.path ? resolve(options.path) : '';
-    this.#native = options.native ?? false;
-    this.#traceJs = options.traceJs ?? false;
-    this.#sampleIntervalBytes = findSampleInterval(options);
+    this.#options = {
+      path: options.path ? resolve(options.path) : '',
+      temporaryDirectory: TEMPORARY_DIRECTORY,
+      native: options.native ?? false,
+      traceJs: options.traceJs ?? false,
+      jsSampleIntervalBytes: findSampleInterval(options),
+      ownDirectory: OWN_DIRECTORY,
+      metadata: METADATA,
+    };
   }
 
   /**
@@ -127,16 +129,7 @@ export class Tracker {
     if (Tracker.#active) throw createTrackerActiveError();
     const addon = loadSupportedAddon();
     dropCompilers(addon);
-    this.#measuresJsHeap = addon.startTracking({
-      path: this.#path,
-      temporaryDirectory: TEMPORARY_DIRECTORY,
-      native: this.#native,
-      traceJs: this.#traceJs,
-      jsSampleIntervalBytes: this.#sampleIntervalBytes,
-      isGcExposed: isGcExposed(),
-      ownDirectory: OWN_DIRECTORY,
-      metadata: METADATA,
-    });
+    this.#measuresJsHeap = addon.startTracking({ ...this.#options, isGcExposed: isGcExposed() });
     Tracker.#active = this;
   }
 
@@ -163,7 +156,8 @@ export class Tracker {
         );
       }
     }
-    this.#findAddon().setMemoryLimit(limitBytes, firstBytes);
+    // A part of a byte is reached with the whole one; to the native part, less than one is none.
+    this.#findAddon().setMemoryLimit(Math.ceil(limitBytes), Math.ceil(firstBytes));
   }
 
   /**

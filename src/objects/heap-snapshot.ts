@@ -84,12 +84,11 @@ export class HeapSnapshot {
 
   /** What a node refers to. */
   *edges(node: number): Generator<Edge> {
-    for (let index = this.#firstEdges[node]!; index < this.#firstEdges[node + 1]!; index++) {
-      yield this.edge(index);
-    }
+    const [begin, end] = this.edgeRange(node);
+    for (let index = begin; index < end; index++) yield this.edge(index);
   }
 
-  /** Of each node, the indexes of its edges. */
+  /** The indexes of what a node refers to. */
   edgeRange(node: number): [begin: number, end: number] {
     return [this.#firstEdges[node]!, this.#firstEdges[node + 1]!];
   }

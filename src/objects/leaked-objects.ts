@@ -72,7 +72,8 @@ class Search {
   /** What users can tell as an object of its own, each before what it holds. */
   readonly #leaked: number[] = [];
   readonly #isLeaked: Uint8Array;
-  readonly #waiting: Record<Holder, number[]> = { 1: [], 2: [], 3: [] };
+  /** By holder. */
+  readonly #waiting: number[][] = [[], [], [], []];
 
   constructor(snapshot: HeapSnapshot, lastOldId: number, owners: ScriptOwners) {
     this.#snapshot = snapshot;
@@ -87,12 +88,13 @@ class Search {
   run(): LeakedObject[] {
     const order = this.#visit();
     const sizes = new Map(this.#leaked.map((node) => [node, 0]));
-    const owners = new Uint32Array(this.#snapshot.nodeCount);
+    // Of what is part of a leaked object, that one.
+    const wholes = new Uint32Array(this.#snapshot.nodeCount);
     for (const node of order) {
-      const owner = this.#isLeaked[node] ? node : owners[this.#parents[node]!]!;
-      if (owner === 0 || !this.#nodes.isNew(node)) continue;
-      owners[node] = owner;
-      sizes.set(owner, sizes.get(owner)! + this.#snapshot.sizeBytes(node));
+      const whole = this.#isLeaked[node] ? node : wholes[this.#parents[node]!]!;
+      if (whole === 0 || !this.#nodes.isNew(node)) continue;
+      wholes[node] = whole;
+      sizes.set(whole, sizes.get(whole)! + this.#snapshot.sizeBytes(node));
     }
     return this.#leaked.map((node) => ({
       ...this.#nodes.nameObject(node),
@@ -104,16 +106,15 @@ class Search {
   /** @returns the nodes that count, each behind the one it was reached from */
   #visit(): number[] {
     const order: number[] = [];
-    const queues = [this.#waiting[BY.user], this.#waiting[BY.node], this.#waiting[BY.harness]];
-    const heads = [0, 0, 0];
+    const visited = this.#waiting.map(() => 0);
     this.#holders[0] = BY.node;
-    this.#waiting[BY.node].push(0);
+    this.#waiting[BY.node]!.push(0);
     for (;;) {
-      const rank = queues.findIndex((queue, index) => heads[index]! < queue.length);
-      if (rank < 0) return order;
-      const node = queues[rank]![heads[rank]!++]!;
+      const holder = this.#waiting.findIndex((nodes, each) => visited[each]! < nodes.length);
+      if (holder < 0) return order;
+      const node = this.#waiting[holder]![visited[holder]!++]!;
       // A better way to it was found meanwhile.
-      if (this.#holders[node] !== rank + 1) continue;
+      if (this.#holders[node] !== holder) continue;
       order.push(node);
       this.#noteLeaked(node);
       const [begin, end] = this.#snapshot.edgeRange(node);
@@ -130,7 +131,7 @@ class Search {
     this.#holders[edge.to] = holder;
     this.#parents[edge.to] = from;
     this.#viaEdges[edge.to] = index;
-    this.#waiting[holder].push(edge.to);
+    this.#waiting[holder]!.push(edge.to);
   }
 
   /** Leaves out V8's own: what is at work, code with the literals it copies, and shapes. */

@@ -21,7 +21,6 @@ export const HEAP_END = 3;
 export const HEAP_MARK = 4;
 
 export const NATIVE_FRAMES = 1;
-export const TRACE_JS = 2;
 
 const HEADER_BYTES = 32;
 const BLOCK_HEADER_BYTES = 8;

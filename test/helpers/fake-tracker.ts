@@ -17,8 +17,7 @@ export interface FakeTracker {
   events: string[];
   /** The options of each tracker made. */
   options: TrackerOptions[];
-  /** What each tracker was told of limits. */
-  /** With the total from which on the peak is confirmed. */
+  /** What each tracker was told of limits, with the total from which on the peak is confirmed. */
   memoryLimits: [limitBytes: number, firstBytes: number][];
   sampleIntervals: number[];
 }

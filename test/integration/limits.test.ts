@@ -45,6 +45,12 @@ describe('limitMemory', function () {
     });
   }
 
+  it('of a part of a byte fails with any', function () {
+    const { result } = measure(`
+      it('allocates', function () { this.limitMemory(0.5); new ArrayBuffer(65536); });`);
+    assert.equal(result('allocates').state, 'failed');
+  });
+
   it('fails at exactly what the test used, and passes one byte over it', function () {
     const source = `it('allocates', function () {
         this.limitMemory(Number(process.env.LIMIT));

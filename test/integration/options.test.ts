@@ -230,6 +230,7 @@ describe('captures', function () {
   it('have the totals of the report, to the byte, on the command line', function () {
     withProject(files, (project) => {
       const { tests } = project.measure(['magic', '--memray-bin-path=d', '--memray-bin-prefix=H']);
+      assert.equal(tests.length, 8);
       for (const { capture, peak, allocations } of tests) {
         const stats = readStats(project, capture!);
         assert.deepEqual(

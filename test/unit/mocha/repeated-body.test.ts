@@ -1,32 +1,21 @@
 import assert from 'node:assert/strict';
-import { nameRun, repeatBody } from '../../../dist/mocha/repeated-body';
+import { listRuns, nameRun } from '../../../dist/mocha/repeated-body';
 
-describe('repeatBody', function () {
-  it('runs the warm-up runs and the others, without the first, which has run', async function () {
-    const events: unknown[] = [];
-    const prepare = (measured: number, name: string) => {
-      events.push(measured, name);
-      return Promise.resolve(true);
-    };
-    await repeatBody(() => void events.push('run'), { repeat: 2, warmup: 2 }, prepare);
-    assert.deepEqual(events, [
-      ...[-1, 'in warm-up run 2 of 2', 'run'],
-      ...[0, 'in run 1 of 2', 'run'],
-      ...[1, 'in run 2 of 2', 'run'],
+describe('listRuns', function () {
+  const runs = (repeat: number, warmup: number) =>
+    [...listRuns({ repeat, warmup })].map(({ number, name, before }) => [number, name, before]);
+
+  it('gives the warm-up runs and the others, without the first, which has run', function () {
+    assert.deepEqual(runs(4, 2), [
+      [1, 'in warm-up run 2 of 2', undefined],
+      [1, 'in run 1 of 4', 'restart'],
+      [2, 'in run 2 of 4', 'collect'],
+      [3, 'in run 3 of 4', 'mark'],
+      [4, 'in run 4 of 4', 'collect'],
     ]);
-    events.length = 0;
-    await repeatBody(() => void events.push('run'), { repeat: 1, warmup: 0 }, prepare);
-    assert.deepEqual(events, []);
-  });
-
-  it('goes no further than it is told to', async function () {
-    let runs = 1;
-    await repeatBody(
-      () => void runs++,
-      { repeat: 9, warmup: 0 },
-      (measured) => Promise.resolve(measured < 3),
-    );
-    assert.equal(runs, 3);
+    assert.deepEqual(runs(1, 1), [[1, 'in run 1 of 1', 'restart']]);
+    assert.deepEqual(runs(2, 0), [[2, 'in run 2 of 2', 'mark']]);
+    assert.deepEqual(runs(1, 0), []);
   });
 });
 
