@@ -222,8 +222,10 @@ void PeakMeter::TellCollected(uint64_t raw_bytes, HeapKind kind) {
 
 /// Whether the next collection should tell what of what is held was garbage.
 bool PeakMeter::CanWait() const {
+  std::lock_guard lock(*lock_);
   return recording_->can_wait(waiting_bytes_) &&
-         !(schedule_.grows_by_live_memory() && HasFewNewBlocks());
+         !(schedule_.grows_by_live_memory() &&
+           schedule_.HasFewNewBlocks(TotalNow()));
 }
 
 /// Whether it has for too long.
@@ -235,7 +237,7 @@ bool PeakMeter::HasWaited() const {
 
 bool PeakMeter::HasFewNewBlocks() const {
   std::lock_guard lock(*lock_);
-  return schedule_.HasFewNewBlocks({recording_->native_bytes(), js_bytes_});
+  return schedule_.HasFewNewBlocks(TotalNow());
 }
 
 /// Tells the raw total, less what is likely to be garbage.

@@ -88,6 +88,10 @@ class PeakMeter final : public heap::CollectionListener {
     return IsLimitOpen() ? std::min(threshold_bytes_, limit_bytes_)
                          : threshold_bytes_;
   }
+  /// Garbage included. With the lock held.
+  CollectionSchedule::Total TotalNow() const {
+    return {recording_->native_bytes(), js_bytes_};
+  }
   void RaiseLimit();
   void LookAt(Moment moment, uint64_t js_bytes);
   uint64_t UsedMore() const;
