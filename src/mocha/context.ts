@@ -1,4 +1,5 @@
-import type Mocha from 'mocha';
+// Not its default export, which only users with `esModuleInterop` have; `Mocha` is global.
+import type { Test } from 'mocha';
 import { createLimitTooLateError } from '../errors';
 import {
   createLeakLimit,
@@ -87,10 +88,10 @@ const KINDS = {
   limitLeaks: 'leaks',
   limitLeakedObjects: 'leakedObjects',
 } as const;
-const untrackedBodies = new WeakSet<Mocha.Test>();
+const untrackedBodies = new WeakSet<Test>();
 
 /** Says that the body of a test runs without tracker: a limit declared in it comes too late. */
-export function markUntracked(test: Mocha.Test): void {
+export function markUntracked(test: Test): void {
   untrackedBodies.add(test);
 }
 
