@@ -176,7 +176,8 @@ async function install() {
   const target = describeNode(process.execPath);
   const folder = join(root, 'build', `native-abi${target.abi}`);
   if (!isSupported()) {
-    explain(`memray-mocha measures memory on Linux x64 with glibc only, not on ${platform}.`, [
+    const here = platform === 'linux-x64' ? `${platform} with another C library` : platform;
+    explain(`memray-mocha measures memory on Linux x64 with glibc only, not on ${here}.`, [
       'Nothing needs to be done: tests run here without being measured.',
     ]);
     return;

@@ -24,6 +24,16 @@ describe('where memory cannot be tracked', function () {
     });
   });
 
+  it('on musl, too, whose loader takes the binary and then crashes in it', function () {
+    const source = `it('is over', function () { this.limitMemory('1 KB'); Buffer.alloc(1e6); });`;
+    withProject(source, (project) => {
+      const musl = require.resolve('../fixtures/pretend-musl.cjs');
+      const { code, stderr } = project.run([], { NODE_OPTIONS: `--require ${musl}` });
+      assert.equal(code, 0);
+      assert.match(stderr, /glibc only, and this is linux-x64 with musl\. Tests run as usual/);
+    });
+  });
+
   const flags: [string, RegExp][] = [
     ['--no-addons', /: Node loads no native addons: start it without --no-addons, /],
     ['--jitless', /: V8 has no WebAssembly, .*: start Node without --jitless and --lite-mode\. /],
