@@ -97,7 +97,8 @@ async function buildTests() {
 
 /**
  * node-gyp always writes to build/ in its working directory. A folder per ABI with links to the
- * sources keeps the object files of several Node versions apart.
+ * sources keeps the object files of several Node versions apart. One to Node's headers, too: node-gyp
+ * does not quote their path, which may have a space.
  *
  * @param {Target} target
  * @param {string} folder
@@ -107,18 +108,26 @@ async function buildTests() {
 async function runNodeGyp(target, folder, goal, settings) {
   mkdirSync(folder, { recursive: true });
   rmSync(join(folder, 'stamp'), { force: true });
-  for (const name of ['binding.gyp', 'native']) {
-    rmSync(join(folder, name), { force: true });
-    symlinkSync(join('..', '..', name), join(folder, name));
-  }
-  const nodeGyp = require.resolve('node-gyp/bin/node-gyp.js');
   const headers = headersFolder(target.node);
+  link(join('..', '..', 'binding.gyp'), join(folder, 'binding.gyp'));
+  link(join('..', '..', 'native'), join(folder, 'native'));
+  if (headers) link(headers, join(folder, 'node'));
+  const nodeGyp = require.resolve('node-gyp/bin/node-gyp.js');
   // In the environment, because what npm puts there from its configuration beats the command line.
-  const env = headers ? { ...process.env, npm_config_nodedir: headers } : process.env;
+  const env = headers ? { ...process.env, npm_config_nodedir: 'node' } : process.env;
   const how = { cwd: folder, env, quiet: true };
   const common = [...settings, '--release', '--loglevel=warn'];
   await run(target.node, [nodeGyp, 'configure', ...common], how);
   await run(target.node, [nodeGyp, 'build', goal, '--jobs=max', ...common], how);
+}
+
+/**
+ * @param {string} to
+ * @param {string} path
+ */
+function link(to, path) {
+  rmSync(path, { force: true });
+  symlinkSync(to, path);
 }
 
 /** @param {Target} target */
@@ -176,7 +185,8 @@ async function install() {
   const target = describeNode(process.execPath);
   const folder = join(root, 'build', `native-abi${target.abi}`);
   if (!isSupported()) {
-    explain(`memray-mocha measures memory on Linux x64 with glibc only, not on ${platform}.`, [
+    const here = platform === 'linux-x64' ? `${platform} with another C library` : platform;
+    explain(`memray-mocha measures memory on Linux x64 with glibc only, not on ${here}.`, [
       'Nothing needs to be done: tests run here without being measured.',
     ]);
     return;

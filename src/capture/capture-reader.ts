@@ -58,7 +58,7 @@ export interface CaptureMetadata {
   nativeFrames: boolean;
   /** Whether every JS heap object was recorded. */
   traceJs: boolean;
-  /** False when the capture was cut off: its process died. */
+  /** False when the capture was cut off: its process died, or its disk was full. */
   complete: boolean;
   node: string;
   v8: string;

@@ -73,7 +73,10 @@ function runCommand(verb: string, command: Command, args: string[], console: Con
   const reader = new CaptureReader(file);
   try {
     const { cwd, complete } = reader.metadata;
-    if (!complete) console.error(`${file} was cut off, as its process died: it ends early.`);
+    if (!complete)
+      console.error(
+        `${file} was cut off, as its process died or its disk was full: it ends early.`,
+      );
     console.log(command.run(reader, values, { cwd, native: values.native === true }));
   } finally {
     reader.close();

@@ -48,6 +48,8 @@ export interface LeakLimit {
   repeat: number;
   /** Runs before these. */
   warmup: number;
+  /** Of the option `limit-leaks`: no line of the test says so. */
+  isFromOption?: boolean;
 }
 
 /**
@@ -104,7 +106,7 @@ export function judgeLeaks(
       title: 'List of leaked allocations:',
       sums: limit.repeat > 1 ? leaks.map((sum) => noteGrowth(sum, limit.repeat)) : leaks,
       remedy:
-        'Release what these lines keep, raise the limit, or ignore a known cache with a filter.' +
+        `Release what these lines keep, raise the limit${limit.isFromOption ? ' (the option `limit-leaks`)' : ''}, or ignore a known cache with a filter.` +
         (limit.repeat > 1 ? ' What does not grow may be left by `warmup` runs.' : ''),
     },
     { ...options, stacks: Math.max(options.stacks, MIN_STACKS) },

@@ -21,6 +21,8 @@ export interface MemoryLimit {
   currentThreadOnly: boolean;
   /** Hold the test to its peak in the baseline and `tolerance` times as much above it. */
   baseline?: { tolerance: number };
+  /** Of the option `limit-memory`: no line of the test says so. */
+  isFromOption?: boolean;
 }
 
 /**
@@ -80,7 +82,7 @@ export function judgeMemory(
       summary: `Test was limited to ${formatMemorySize(limit.bytes)} but allocated ${formatMemorySize(actualBytes)}${inBytes(actualBytes, limit.bytes)}`,
       title: 'List of allocations:',
       sums: sumAllocations(rows, options),
-      remedy: 'Allocate less at once, or raise the limit.',
+      remedy: `Allocate less at once, or raise the limit${limit.isFromOption ? ' (the option `limit-memory`)' : ''}.`,
     },
     options,
   );

@@ -1,4 +1,5 @@
-import type Mocha from 'mocha';
+// Not its default export, which only users with `esModuleInterop` have; `Mocha` is global.
+import type { Test } from 'mocha';
 import { createLimitTooLateError } from '../errors';
 import {
   createLeakLimit,
@@ -93,10 +94,10 @@ const READERS: { [Each in Method]: (...args: Arguments<Each>) => ReturnType<Read
   limitLeaks: (limit, options) => limit !== false && createLeakLimit(limit, options),
   limitLeakedObjects: (options) => options !== false && createLeakedObjectsLimit(options),
 };
-const untrackedBodies = new WeakSet<Mocha.Test>();
+const untrackedBodies = new WeakSet<Test>();
 
 /** Says that the body of a test runs without tracker: a limit declared in it comes too late. */
-export function markUntracked(test: Mocha.Test): void {
+export function markUntracked(test: Test): void {
   untrackedBodies.add(test);
 }
 

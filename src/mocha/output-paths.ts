@@ -10,20 +10,33 @@ import type { Options } from './options';
  * @throws MemrayMochaError for one that cannot be created or written
  */
 export function prepareOutputPaths({ binPath, json }: Options): void {
-  if (binPath !== null) prepareFolder('bin-path', binPath, binPath);
-  if (json !== null) prepareFolder('json', json, dirname(json));
+  if (binPath !== null) prepare('bin-path', 'folder', binPath, prepareFolder);
+  if (json !== null) prepare('json', 'file', json, prepareFile);
 }
 
-function prepareFolder(option: string, path: string, folder: string): void {
+function prepare(
+  option: string,
+  kind: 'folder' | 'file',
+  path: string,
+  make: (path: string) => void,
+): void {
   try {
-    makeFolder(folder);
-    if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`);
-    accessSync(folder, constants.W_OK | constants.X_OK);
-    if (path !== folder && statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-      throw new Error('it is a folder');
-    }
+    make(path);
   } catch (error) {
-    const kind = path === folder ? 'folder' : 'file';
     throw createPathNotWritableError(`the option \`${option}\``, kind, path, error);
   }
+}
+
+/** One that is there may be written where others may not be made, as /dev/stdout, or the other way round. */
+function prepareFile(file: string): void {
+  const stats = statSync(file, { throwIfNoEntry: false });
+  if (!stats) prepareFolder(dirname(file));
+  else if (stats.isDirectory()) throw new Error('it is a folder');
+  else accessSync(file, constants.W_OK);
+}
+
+function prepareFolder(folder: string): void {
+  makeFolder(folder);
+  if (!statSync(folder).isDirectory()) throw new Error(`${folder} is not a folder`);
+  accessSync(folder, constants.W_OK | constants.X_OK);
 }

@@ -84,8 +84,8 @@ export class Run {
     installLimitMethods(this.mocha);
     const { limitMemory, limitLeaks } = this.options;
     declareOnRun({
-      memory: limitMemory !== false && createMemoryLimit(limitMemory),
-      leaks: limitLeaks !== false && createLeakLimit(limitLeaks),
+      memory: limitMemory !== false && { ...createMemoryLimit(limitMemory), isFromOption: true },
+      leaks: limitLeaks !== false && { ...createLeakLimit(limitLeaks), isFromOption: true },
     });
   }
 

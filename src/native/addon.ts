@@ -68,7 +68,7 @@ const platform = `${process.platform}-${process.arch}`;
 // The binary uses V8's ABI, which Node-API does not check when it loads one: a file per ABI does.
 const binary = path.join(root, 'prebuilds', platform, `abi${process.versions.modules}.node`);
 
-const OTHER_PLATFORM = `Memory can be tracked on Linux x64 with glibc only, and this is ${platform}.`;
+const SUPPORTED = 'Memory can be tracked on Linux x64 with glibc only, and this is';
 const ADDONS_DISABLED =
   'Node loads no native addons: start it without --no-addons, and with --allow-addons where there is --permission.';
 
@@ -82,16 +82,14 @@ let addon: Addon | undefined;
  */
 export function loadAddon(): Addon {
   if (!addon) {
-    addon =
-      process.platform === 'linux' && process.arch === 'x64'
-        ? loadBinary()
-        : unsupported(OTHER_PLATFORM);
+    addon = platform === 'linux-x64' ? loadBinary() : unsupported(`${SUPPORTED} ${platform}.`);
     if (!addon.unsupportedReason && !areCompilersKept()) addon.restrictCompilers();
   }
   return addon;
 }
 
 function loadBinary(): Addon {
+  if (isOnMusl()) return unsupported(`${SUPPORTED} ${platform} with musl.`);
   const present = fs.existsSync(path.dirname(binary)) ? fs.readdirSync(path.dirname(binary)) : [];
   if (!fs.existsSync(binary)) throw createAddonNotFoundError(binary, 'no such file', present);
   try {
@@ -101,6 +99,19 @@ function loadBinary(): Addon {
     if (code === 'ERR_DLOPEN_DISABLED') return unsupported(ADDONS_DISABLED);
     throw createAddonNotFoundError(binary, message, present);
   }
+}
+
+/** There, the binary may load, and crash when it is used. Node's file begins with the name of its loader. */
+function isOnMusl(): boolean {
+  const start = Buffer.alloc(4096);
+  try {
+    const file = fs.openSync(process.execPath, 'r');
+    fs.readSync(file, start, 0, start.length, 0);
+    fs.closeSync(file);
+  } catch {
+    // It may not be read: then the binary tells.
+  }
+  return start.includes('/ld-musl-');
 }
 
 function unsupported(unsupportedReason: string): Addon {

@@ -6,6 +6,14 @@ import { formatStackLine } from '../stack-trace';
 import type { TestResult, Violation } from '../test-result';
 import { describePeak, lastAttempts, rankByPeak } from './summary-report';
 
+const TABLE_HEAD = [
+  '| Test | Peak memory | Native allocations | Allocated most |',
+  '| --- | ---: | ---: | --- |',
+];
+
+/** GitHub shows nothing of a summary of more than 1 MiB, to which other programs may write, too. */
+const MAX_PART_BYTES = 256 * 1024;
+
 /** What annotations need besides the results. */
 export interface AnnotationOptions {
   /** What paths in the results are relative to. */
@@ -35,18 +43,16 @@ export function formatJobSummary(
   options: { mostAllocations: number },
 ): string {
   const rows = rankByPeak(results, options.mostAllocations).map(formatRow);
-  if (rows.length === 0) return '';
   const failures = listFailures(results).map(formatFailure);
-  return [
-    '### Memory of tests',
-    '',
-    '| Test | Peak memory | Native allocations | Allocated most |',
-    '| --- | ---: | ---: | --- |',
-    ...rows,
-    '',
-    ...failures,
-    '',
-  ].join('\n');
+  const parts = [...(rows.length > 0 ? [...TABLE_HEAD, ...cut(rows), ''] : []), ...cut(failures)];
+  return parts.length > 0 ? ['### Memory of tests', '', ...parts, ''].join('\n') : '';
+}
+
+/** As many as there is room for. */
+function cut(parts: string[]): string[] {
+  let room = MAX_PART_BYTES;
+  const end = parts.findIndex((part) => (room -= Buffer.byteLength(part)) < 0);
+  return end < 0 ? parts : [...parts.slice(0, end), `...and ${parts.length - end} more`];
 }
 
 interface Failure {

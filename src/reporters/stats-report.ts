@@ -38,6 +38,7 @@ export function createStats(
 /** Statistics as text. */
 export function formatStats(stats: Stats): string {
   const { topAtPeak, topBySize, topByCount } = stats;
+  const allocators = [...stats.allocators].sort((a, b) => b.count - a.count);
   return [
     ...section('📏 Total native allocations:', [String(stats.allocationCount)]),
     ...section('📦 Total native memory allocated:', [formatMemorySize(stats.allocationBytes)]),
@@ -45,7 +46,7 @@ export function formatStats(stats: Stats): string {
     ...section('📊 Histogram of native allocation size:', drawSizes(stats)),
     ...section(
       '📂 Allocator type distribution:',
-      stats.allocators.map(({ allocator, count }) => ` ${allocator}: ${count}`),
+      allocators.map(({ allocator, count }) => ` ${allocator}: ${count}`),
     ),
     ...section(
       `🥇 Top ${topAtPeak.length} largest locations at the peak:`,

@@ -8,6 +8,10 @@ import {
   type StackView,
 } from '../stack-trace';
 
+const NO_COLUMN = /[\p{Mn}\p{Me}\p{Cf}]/gu;
+const TWO_COLUMNS =
+  /[\u3000-\u30ff\uff01-\uff60\p{Script=Han}\p{Script=Hangul}\p{Emoji_Presentation}]/gu;
+
 /** One function in the table: with all it calls, and by itself. */
 export interface TableRow {
   functionName: string;
@@ -64,7 +68,7 @@ export function formatTable(table: TableRow[], totalBytes: number): string {
     String(row.ownCount),
   ]);
   const widths = HEADINGS.map((heading, column) =>
-    cells.reduce((width, row) => Math.max(width, row[column]!.length), heading.length),
+    cells.reduce((width, row) => Math.max(width, countColumns(row[column]!)), heading.length),
   );
   const rule = (left: string, line: string, middle: string, right: string): string =>
     left + widths.map((width) => line.repeat(width + 2)).join(middle) + right;
@@ -80,5 +84,11 @@ export function formatTable(table: TableRow[], totalBytes: number): string {
 }
 
 function pad(cell: string, width: number, column: number): string {
-  return column === 0 ? cell.padEnd(width) : cell.padStart(width);
+  const space = ' '.repeat(width - countColumns(cell));
+  return column === 0 ? cell + space : space + cell;
+}
+
+/** How many columns of a terminal a text takes. */
+function countColumns(text: string): number {
+  return [...text.replace(NO_COLUMN, '').replace(TWO_COLUMNS, '  ')].length;
 }

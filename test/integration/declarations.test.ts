@@ -189,6 +189,18 @@ describe('limits for every test', function () {
     assert.deepEqual(states, { leaks: 'limitLeaks', 'does not': 'passed', lifted: 'passed' });
   });
 
+  it('are named where they fail a test, of which no line says so', function () {
+    const limits = ['--memray-limit-memory=1MB', '--memray-limit-leaks=1MB'];
+    const { stdout } = withProject(
+      `${allocate} it('over', () => allocate());
+       it('over its own', function () { this.limitMemory('1 MB').limitLeaks('1 MB'); allocate(); });`,
+      (project) => project.run(limits),
+    );
+    assert.equal(stdout.match(/raise the limit \(the option `limit-memory`\)\./g)?.length, 1);
+    assert.equal(stdout.match(/raise the limit \(the option `limit-leaks`\), or/g)?.length, 1);
+    assert.equal(stdout.match(/raise the limit/g)!.length, 4);
+  });
+
   it('stop the run when they are malformed', function () {
     const { code, stderr } = withProject(source, (project) =>
       project.run(['--memray-limit-memory=24XB']),

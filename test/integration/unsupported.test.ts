@@ -11,7 +11,7 @@ describe('where memory cannot be tracked', function () {
     const source = `it('is over', function () { this.limitMemory('1 KB'); Buffer.alloc(1e6); });`;
     withProject(source, (project) => {
       for (const args of [[], ['--parallel', '--jobs', '2']]) {
-        const env = { NODE_OPTIONS: `--require ${pretend}` };
+        const env = { NODE_OPTIONS: `--require "${pretend}"` };
         const { code, stdout, stderr, tests } = project.measure(args, env);
         assert.deepEqual([code, tests], [0, []]);
         assert.match(stdout, /1 passing/);
@@ -21,6 +21,16 @@ describe('where memory cannot be tracked', function () {
           `memray-mocha cannot see memory here: ${reason} Tests run as usual, and no limit fails.\n`,
         );
       }
+    });
+  });
+
+  it('on musl, too, whose loader takes the binary and then crashes in it', function () {
+    const source = `it('is over', function () { this.limitMemory('1 KB'); Buffer.alloc(1e6); });`;
+    withProject(source, (project) => {
+      const musl = require.resolve('../fixtures/pretend-musl.cjs');
+      const { code, stderr } = project.run([], { NODE_OPTIONS: `--require "${musl}"` });
+      assert.equal(code, 0);
+      assert.match(stderr, /glibc only, and this is linux-x64 with musl\. Tests run as usual/);
     });
   });
 

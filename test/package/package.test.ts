@@ -2,16 +2,19 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import {
+  copyFileSync,
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TestResult } from '../../dist/test-result';
 import { headersFolder } from '../../scripts/headers-folder.mjs';
 import { run } from '../../scripts/run.mjs';
@@ -36,17 +39,17 @@ describe('the published package', function () {
     files = tarball.files.map(({ path }) => path).sort();
 
     const packages = ['mocha', '@types/mocha', '@types/node@20', `./${tarball.filename}`];
-    await runNpm('install', ...packages);
+    await runNpm(['install', ...packages]);
   });
 
   after(() => rmSync(folder, { recursive: true, force: true }));
 
   /** npm in the project, with the headers of this Node, so that nothing is downloaded to compile. */
-  function runNpm(...parameters: string[]) {
+  function runNpm(parameters: string[], path = process.env.PATH) {
     const headers = headersFolder(process.execPath);
     return run('npm', [...parameters, '--no-audit', '--no-fund', '--loglevel=error'], {
       cwd: folder,
-      env: { ...process.env, ...(headers && { npm_config_nodedir: headers }) },
+      env: { ...process.env, PATH: path, ...(headers && { npm_config_nodedir: headers }) },
       quiet: true,
     });
   }
@@ -139,7 +142,8 @@ describe('the published package', function () {
 
     it('has types', () => {
       const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-      for (const project of ['tsconfig.json', 'tsconfig.globals.json']) runNode(tsc, '-p', project);
+      for (const project of ['', '.globals', '.node10'])
+        runNode(tsc, '-p', `tsconfig${project}.json`);
     });
 
     it('has a reporter, which wraps others', () => {
@@ -194,8 +198,9 @@ describe('the published package', function () {
   describe('without a prebuilt binary', () => {
     beforeEach(() => rmSync(installed('prebuilds'), { recursive: true, force: true }));
 
-    it('compiles one', async () => {
-      await runNpm('rebuild', 'memray-mocha');
+    it('compiles one, for a Node whose path has a space too', async () => {
+      const node = copyNodeTo(join(folder, 'some node'));
+      await runNpm(['rebuild', 'memray-mocha'], `${dirname(node)}:${process.env.PATH}`);
       assert.ok(existsSync(installed('prebuilds', 'linux-x64', `abi${abi}.node`)));
       assert.equal(runMocha().leak.state, 'failed');
     });
@@ -236,3 +241,12 @@ describe('the published package', function () {
     });
   });
 });
+
+/** A copy of the running Node, with its headers if it has them. */
+function copyNodeTo(home: string): string {
+  const headers = headersFolder(process.execPath);
+  mkdirSync(join(home, 'bin'), { recursive: true });
+  copyFileSync(process.execPath, join(home, 'bin', 'node'));
+  if (headers) symlinkSync(join(headers, 'include'), join(home, 'include'));
+  return join(home, 'bin', 'node');
+}

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { resolveOptions, type Options } from '../../../dist/mocha/options';
@@ -55,4 +55,30 @@ describe('prepareOutputPaths', function () {
       );
     }
   });
+
+  it('asks of a file that is there whether that may be written, and not its folder', function () {
+    const file = join(folder, 'results.json');
+    writeFileSync(file, '');
+    withReadOnly(folder, () => prepare({ json: file }));
+    withReadOnly(file, () =>
+      assert.throws(() => prepare({ json: file }), /read-only. Name a file/),
+    );
+    withReadOnly(folder, () =>
+      assert.throws(() => prepare({ json: join(folder, 'other.json') }), /read-only. Name a file/),
+    );
+  });
 });
+
+/** To root, who may run this, nothing is read-only. */
+function withReadOnly(path: string, use: () => void): void {
+  const { accessSync } = fs;
+  fs.accessSync = (asked, mode) => {
+    if (asked === path) throw new Error('read-only');
+    accessSync(asked, mode);
+  };
+  try {
+    use();
+  } finally {
+    fs.accessSync = accessSync;
+  }
+}

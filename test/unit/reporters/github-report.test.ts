@@ -116,4 +116,21 @@ describe('formatJobSummary', function () {
     assert.equal(rows!.length, 1);
     assert.equal(formatJobSummary([], { mostAllocations: 5 }), '');
   });
+
+  it('has failures of tests whose peak says nothing', function () {
+    const only = failing('a.js > leaks an object', [violation([])], { topLocations: [] });
+    assert.equal(
+      formatJobSummary([only], { mostAllocations: 5 }),
+      '### Memory of tests\n\n❌ **a.js \\> leaks an object**\n\n```text\nToo much\n```\n\n',
+    );
+  });
+
+  it('is no longer than GitHub takes', function () {
+    const many = Array.from({ length: 5000 }, (_, index) =>
+      failing(`a.js > ${index} ${'é'.repeat(100)}`, [violation([frame('f', 'a.js', 3)])]),
+    );
+    const summary = formatJobSummary(many, { mostAllocations: 0 });
+    assert.ok(Buffer.byteLength(summary) < 1024 ** 2, `${Buffer.byteLength(summary)}`);
+    assert.equal(summary.match(/^\.\.\.and \d+ more$/gm)?.length, 2);
+  });
 });

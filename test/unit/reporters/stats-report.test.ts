@@ -17,8 +17,8 @@ const statistics = {
   minSizeBytes: 5,
   maxSizeBytes: 40,
   allocators: [
-    { allocator: 'malloc', count: 600, bytes: 5 },
-    { allocator: 'mmap', count: 56, bytes: 4 },
+    { allocator: 'mmap', count: 56, bytes: 5 },
+    { allocator: 'malloc', count: 600, bytes: 4 },
   ],
 };
 

@@ -37,6 +37,27 @@ describe('formatTable', function () {
     );
   });
 
+  it('is aligned in a terminal, where a character may take two columns, or none', function () {
+    const names = ['保持する、', '한글', '🚀 launch', 'cafe\u0301', 'plain'];
+    const table = createTable(
+      names.map((name) => row(1024, [`${name}:/app/a.js:1`])),
+      view,
+    );
+    assert.deepEqual(
+      formatTable(table, 4096)
+        .split('\n')
+        .slice(3, -1)
+        .map((line) => line.slice(0, line.indexOf('│', 1))),
+      [
+        '│ 保持する、 at a.js ',
+        '│ 한글 at a.js       ',
+        '│ 🚀 launch at a.js  ',
+        '│ cafe\u0301 at a.js       ',
+        '│ plain at a.js      ',
+      ],
+    );
+  });
+
   it('is as long as it must be', function () {
     const table = Array.from({ length: 150_000 }, (_, index) => ({
       ...createTable(rows, view)[0]!,
