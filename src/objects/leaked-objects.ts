@@ -61,12 +61,17 @@ export function findLeakedObjects(
   return new Search(snapshot, lastOldId, owners).run();
 }
 
-/** A breadth-first search from the root, so that the first way to an object is the shortest. */
+/**
+ * A breadth-first search from the root, so that the first way to an object is the shortest. A better one
+ * that is found later may lead through what the first one led to. So ways lead from state to state: of
+ * an object, and of how it is reached.
+ */
 class Search {
   readonly #snapshot: HeapSnapshot;
   readonly #nodes: SnapshotNodes;
   readonly #owners: ScriptOwners;
   readonly #holders: Uint8Array;
+  /** Of each state, the one before it on the way. */
   readonly #parents: Uint32Array;
   readonly #viaEdges: Uint32Array;
   /** What users can tell as an object of its own, each before what it holds. */
@@ -79,8 +84,9 @@ class Search {
     this.#nodes = new SnapshotNodes(snapshot, lastOldId);
     this.#owners = owners;
     this.#holders = new Uint8Array(snapshot.nodeCount);
-    this.#parents = new Uint32Array(snapshot.nodeCount);
-    this.#viaEdges = new Uint32Array(snapshot.nodeCount);
+    const stateCount = snapshot.nodeCount * (BY.harness + 1);
+    this.#parents = new Uint32Array(stateCount);
+    this.#viaEdges = new Uint32Array(stateCount);
     this.#isLeaked = new Uint8Array(snapshot.nodeCount);
   }
 
@@ -88,8 +94,11 @@ class Search {
     const order = this.#visit();
     const sizes = new Map(this.#leaked.map((node) => [node, 0]));
     const owners = new Uint32Array(this.#snapshot.nodeCount);
-    for (const node of order) {
-      const owner = this.#isLeaked[node] ? node : owners[this.#parents[node]!]!;
+    for (const state of order) {
+      const node = this.#nodeOf(state);
+      // A better way to it was found later.
+      if (state !== this.#stateOf(node)) continue;
+      const owner = this.#isLeaked[node] ? node : owners[this.#parentOf(state)]!;
       if (owner === 0 || !this.#nodes.isNew(node)) continue;
       owners[node] = owner;
       sizes.set(owner, sizes.get(owner)! + this.#snapshot.sizeBytes(node));
@@ -101,7 +110,23 @@ class Search {
     }));
   }
 
-  /** @returns the nodes that count, each behind the one it was reached from */
+  #stateOf(node: number, holder = this.#holders[node]!): number {
+    return holder * this.#snapshot.nodeCount + node;
+  }
+
+  #nodeOf(state: number): number {
+    return state % this.#snapshot.nodeCount;
+  }
+
+  #parentOf(state: number): number {
+    return this.#nodeOf(this.#parents[state]!);
+  }
+
+  #viaEdge(state: number): Edge {
+    return this.#snapshot.edge(this.#viaEdges[state]!);
+  }
+
+  /** @returns the states that count, each behind the one it was reached from */
   #visit(): number[] {
     const order: number[] = [];
     const queues = [this.#waiting[BY.user], this.#waiting[BY.node], this.#waiting[BY.harness]];
@@ -114,7 +139,7 @@ class Search {
       const node = queues[rank]![heads[rank]!++]!;
       // A better way to it was found meanwhile.
       if (this.#holders[node] !== rank + 1) continue;
-      order.push(node);
+      order.push(this.#stateOf(node));
       this.#noteLeaked(node);
       const [begin, end] = this.#snapshot.edgeRange(node);
       for (let index = begin; index < end; index++) this.#follow(node, index);
@@ -128,8 +153,9 @@ class Search {
     const known = this.#holders[edge.to]!;
     if (holder === undefined || (known !== 0 && known <= holder)) return;
     this.#holders[edge.to] = holder;
-    this.#parents[edge.to] = from;
-    this.#viaEdges[edge.to] = index;
+    const state = this.#stateOf(edge.to);
+    this.#parents[state] = this.#stateOf(from);
+    this.#viaEdges[state] = index;
     this.#waiting[holder].push(edge.to);
   }
 
@@ -201,7 +227,8 @@ class Search {
   #isInner(node: number): boolean {
     const file = this.#nodes.file(node);
     if (file !== undefined && !isNodeFile(file)) return false;
-    return this.#isPrivate(this.#parents[node]!, this.#snapshot.edge(this.#viaEdges[node]!));
+    const state = this.#stateOf(node);
+    return this.#isPrivate(this.#parentOf(state), this.#viaEdge(state));
   }
 
   #ownerOf(file: string): Holder {
@@ -218,34 +245,40 @@ class Search {
 
   /** What belongs to an object that may be old, and is made when that is used. */
   #isPart(node: number): boolean {
-    const { name } = this.#snapshot.edge(this.#viaEdges[node]!);
+    const state = this.#stateOf(node);
+    const { name } = this.#viaEdge(state);
     const isPrototype =
-      (name === 'prototype' && this.#snapshot.type(this.#parents[node]!) === 'closure') ||
+      (name === 'prototype' && this.#snapshot.type(this.#parentOf(state)) === 'closure') ||
       (name === '__proto__' && this.#nodes.isOfFunction(node));
     // An EventEmitter makes this anew whenever its last listener goes.
-    return isPrototype || name === '_events' || this.#isOfEventTarget(node);
+    return isPrototype || name === '_events' || this.#isOfEventTarget(state);
   }
 
   /** Its table of listeners, or where the list of those to one event begins. */
-  #isOfEventTarget(node: number): boolean {
-    const holdsListeners = (table: number) =>
-      this.#snapshot.edge(this.#viaEdges[table]!).name === LISTENERS;
-    const map = this.#parents[this.#parents[node]!]!;
-    return holdsListeners(node) || (holdsListeners(map) && this.#snapshot.name(node) === 'Object');
+  #isOfEventTarget(state: number): boolean {
+    const holdsListeners = (table: number) => this.#viaEdge(table).name === LISTENERS;
+    const map = this.#parents[this.#parents[state]!]!;
+    const isObject = this.#snapshot.name(this.#nodeOf(state)) === 'Object';
+    return holdsListeners(state) || (holdsListeners(map) && isObject);
   }
 
   #listRetainers(leaked: number): string[] {
     const steps: string[] = [];
-    for (let node = leaked; node !== 0; node = this.#parents[node]!) {
+    for (
+      let state = this.#stateOf(leaked);
+      this.#nodeOf(state) !== 0;
+      state = this.#parents[state]!
+    ) {
       if (steps.length === MAX_RETAINERS) return ['...', ...steps];
-      const parent = this.#parents[node]!;
-      const edge = this.#snapshot.edge(this.#viaEdges[node]!);
+      const before = this.#parents[state]!;
+      const parent = this.#nodeOf(before);
+      const edge = this.#viaEdge(state);
       if (edge.type === 'context') {
-        const file = this.#nodes.file(this.#functionAround(parent));
+        const file = this.#nodes.file(this.#functionAround(before));
         return [`${edge.name}${file ? ` (${this.#owners.displayPath(file)})` : ''}`, ...steps];
       }
       if (this.#nodes.isGlobal(parent)) return [`(global).${edge.name}`, ...steps];
-      if (this.#holders[parent] === BY.harness) return steps;
+      if (before === this.#stateOf(parent, BY.harness)) return steps;
       const step = this.#nodes.describeStep(parent, edge);
       if (step) steps.unshift(step);
     }
@@ -254,8 +287,10 @@ class Search {
 
   /** The function through whose scopes a context is reached. */
   #functionAround(context: number): number {
-    let node = context;
-    while (node !== 0 && this.#snapshot.name(node) === CONTEXT) node = this.#parents[node]!;
-    return node;
+    let state = context;
+    while (this.#nodeOf(state) !== 0 && this.#snapshot.name(this.#nodeOf(state)) === CONTEXT) {
+      state = this.#parents[state]!;
+    }
+    return this.#nodeOf(state);
   }
 }

@@ -134,6 +134,22 @@ describe('leaked objects', () => {
     assert.deepEqual(leaked!.retainers, ['kept (a.js)', 'Array[0]']);
   });
 
+  it('have the way by which Node holds them, which they may lead back to, and count once', () => {
+    const nodes = old('/a.js');
+    nodes[2] = { is: 'object:Map' };
+    nodes[7] = { is: 'object:Array' };
+    nodes[0]!.edges!.push(['element', 2, 9]);
+    const ticking: NodeText[] = [
+      { is: 'object:Timeout', edges: [['property', '_onTimeout', 10]] },
+      { is: 'closure:tick', edges: [['internal', 'context', 11]], script: 1 },
+      { is: 'object:system / Context', edges: [['context', 'timer', 9]] },
+    ];
+    assert.deepEqual(findLeakedObjects(write([...nodes, ...ticking]), LAST_OLD_ID, owners), [
+      { constructorName: 'Function', functionName: 'tick', sizeBytes: 20 + 21, retainers: ['Timeout._onTimeout'] }, // prettier-ignore
+      { constructorName: 'Timeout', sizeBytes: 19, retainers: ['timer (a.js)'] },
+    ]);
+  });
+
   it('are none where nothing is new', () => {
     assert.deepEqual(findLeakedObjects(write([...old('/a.js'), ...made]), 100, owners), []);
   });
