@@ -33,7 +33,6 @@ const BY = { user: 1, node: 2, harness: 3 } as const;
 type Holder = (typeof BY)[keyof typeof BY];
 
 const MAX_RETAINERS = 8;
-const CONTEXT = 'system / Context';
 /** What calls that are under way hold, which are ours, and compilers at work. */
 const BUSY_ROOTS = /^\((?:Stack roots|Handle scope|Strong roots|Identity map)\)$/;
 const SYMBOL = /^<symbol /;
@@ -175,6 +174,7 @@ class Search {
     const snapshot = this.#snapshot;
     const holder = this.#holders[from] as Holder;
     const file = this.#nodes.file(from);
+    if (this.#isOfLoadedModule(from, to)) return undefined;
     // A module's variables are what its functions close over.
     if (type === 'internal' && name === 'context' && file !== undefined) return this.#ownerOf(file);
     const targetType = snapshot.type(to);
@@ -207,6 +207,12 @@ class Search {
       return this.#nodes.isThisOfTests(to) ? BY.user : BY.harness;
     }
     return holder === BY.harness && this.#nodes.isNew(to) ? undefined : BY.user;
+  }
+
+  /** Whether it is the variables of a module that the test has loaded. */
+  #isOfLoadedModule(from: number, context: number): boolean {
+    if (!this.#nodes.isOutermostScope(context)) return false;
+    return this.#nodes.isLoaded(this.#functionAround(this.#stateOf(from)));
   }
 
   /** Whether Node or V8 keeps it in an object of theirs, and made it when that was used. */
@@ -288,7 +294,7 @@ class Search {
   /** The function through whose scopes a context is reached. */
   #functionAround(context: number): number {
     let state = context;
-    while (this.#nodeOf(state) !== 0 && this.#snapshot.name(this.#nodeOf(state)) === CONTEXT) {
+    while (this.#nodeOf(state) !== 0 && this.#nodes.isScope(this.#nodeOf(state))) {
       state = this.#parents[state]!;
     }
     return this.#nodeOf(state);

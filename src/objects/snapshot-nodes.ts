@@ -7,6 +7,8 @@ interface Script {
 
 /** V8's own, and what `import()` gives, which is made when it is first asked for. */
 const NO_OBJECT = /^(?:system \/|Module$)/;
+const SCOPE = 'system / Context';
+const GLOBAL_SCOPE = 'system / NativeContext';
 const PROXY = 'system / JSProxy';
 const GLOBAL = /^global\b/;
 const GENERATOR = /^(?:Async)?Generator$/;
@@ -71,6 +73,24 @@ export class SnapshotNodes {
   /** Of the script that a function, or what it makes, comes from. */
   file(node: number): string | undefined {
     return this.#script(node)?.file;
+  }
+
+  /** Whether the script of a function was loaded meanwhile. */
+  isLoaded(node: number): boolean {
+    const script = this.#script(node);
+    return script !== undefined && this.isNew(script.node);
+  }
+
+  /** Whether it holds the variables of a function, block or module. */
+  isScope(node: number): boolean {
+    return this.#snapshot.name(node) === SCOPE;
+  }
+
+  /** Whether it does so of a module, or of a function that no other surrounds. */
+  isOutermostScope(node: number): boolean {
+    if (!this.isScope(node)) return false;
+    const outer = findEdge(this.#snapshot, node, /^previous$/);
+    return outer !== undefined && this.#snapshot.name(outer.to) === GLOBAL_SCOPE;
   }
 
   #script(node: number): Script | undefined {
