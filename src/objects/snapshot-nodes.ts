@@ -13,6 +13,9 @@ const PROXY = 'system / JSProxy';
 const GLOBAL = /^global\b/;
 const GENERATOR = /^(?:Async)?Generator$/;
 
+const DEBUG_INFO = 'system / DebugInfo';
+const SCRIPT_OF_DEBUG_INFO = 1;
+
 /** What the nodes of a snapshot are in the program. */
 export class SnapshotNodes {
   readonly #snapshot: HeapSnapshot;
@@ -129,10 +132,19 @@ function findScripts(snapshot: HeapSnapshot): Map<number, Script> {
     const id = snapshot.scriptId(node);
     if (id === undefined || scripts.has(id) || snapshot.type(node) !== 'closure') continue;
     const shared = findEdge(snapshot, node, /^shared$/);
-    const script = shared && findEdge(snapshot, shared.to, /^script/);
+    const script = shared && findScript(snapshot, shared.to);
     if (script) scripts.set(id, { node: script.to, file: snapshot.name(script.to) });
   }
   return scripts;
+}
+
+function findScript(snapshot: HeapSnapshot, shared: number): Edge | undefined {
+  const edge = findEdge(snapshot, shared, /^script/);
+  if (edge === undefined || snapshot.name(edge.to) !== DEBUG_INFO) return edge;
+  // On Node 20 the script of a function whose blocks are counted, or that has a breakpoint, is there.
+  return [...snapshot.edges(edge.to)].find(
+    ({ type, name }) => type === 'hidden' && name === SCRIPT_OF_DEBUG_INFO,
+  );
 }
 
 function findEdge(snapshot: HeapSnapshot, node: number, name: RegExp): Edge | undefined {

@@ -112,6 +112,14 @@ describe('limitLeakedObjects', function () {
     assert.equal(run.tests.length, 10);
   });
 
+  it('reports nothing of a body that leaves nothing, where coverage is counted', function () {
+    const source = `it('clean', function () { this.limitLeakedObjects(); });`;
+    withProject(source, (project) => {
+      const run = project.run([], { NODE_V8_COVERAGE: 'coverage' });
+      assert.equal(run.code, 0, run.stdout);
+    });
+  });
+
   it('names what holds: variables, globals, emitters, timers', function () {
     const failures = failuresOf(
       measure(`

@@ -3,7 +3,7 @@ import { HeapSnapshot, type SnapshotJson } from '../../../dist/objects/heap-snap
 import { findLeakedObjects } from '../../../dist/objects/leaked-objects';
 
 const NODE_TYPES = ['object', 'closure', 'hidden', 'code', 'array', 'string', 'synthetic'];
-const EDGE_TYPES = ['property', 'element', 'context', 'internal', 'weak'];
+const EDGE_TYPES = ['property', 'element', 'context', 'internal', 'weak', 'hidden'];
 
 /** Of type, name and what it refers to; the larger the index, the newer. */
 interface NodeText {
@@ -131,6 +131,17 @@ describe('leaked objects', () => {
       LAST_OLD_ID,
       owners,
     );
+    assert.deepEqual(leaked!.retainers, ['kept (a.js)', 'Array[0]']);
+  });
+
+  it('have the file of a variable in sight of a function whose blocks Node 20 counts', () => {
+    const nodes = old('/a.js');
+    nodes[2] = { is: 'object:Map' };
+    nodes[4] = { is: 'code:test', edges: [['internal', 'script_or_debug_info', 8]] };
+    nodes[7] = { is: 'object:Array', edges: [['element', 0, 9]] };
+    nodes[8] = { is: 'hidden:system / DebugInfo', edges: [['hidden', 0, 4], ['hidden', 1, 5]] }; // prettier-ignore
+    const snapshot = write([...nodes, { is: 'object:Made' }]);
+    const [leaked] = findLeakedObjects(snapshot, LAST_OLD_ID, owners);
     assert.deepEqual(leaked!.retainers, ['kept (a.js)', 'Array[0]']);
   });
 
