@@ -211,8 +211,10 @@ class Search {
 
   /** Whether it is the variables of a module that the test has loaded. */
   #isOfLoadedModule(from: number, context: number): boolean {
-    if (!this.#nodes.isOutermostScope(context)) return false;
-    return this.#nodes.isLoaded(this.#functionAround(this.#stateOf(from)));
+    if (!this.#nodes.isScope(context)) return false;
+    const isLoaded = this.#nodes.isLoaded(this.#functionAround(this.#stateOf(from)));
+    // Last: a module may have thousands of variables and functions, and each function leads to it.
+    return isLoaded && this.#nodes.isOutermost(context);
   }
 
   /** Whether Node or V8 keeps it in an object of theirs, and made it when that was used. */

@@ -89,10 +89,9 @@ export class SnapshotNodes {
     return this.#snapshot.name(node) === SCOPE;
   }
 
-  /** Whether it does so of a module, or of a function that no other surrounds. */
-  isOutermostScope(node: number): boolean {
-    if (!this.isScope(node)) return false;
-    const outer = findEdge(this.#snapshot, node, /^previous$/);
+  /** Whether a scope is that of a module, or of a function that no other surrounds. */
+  isOutermost(scope: number): boolean {
+    const outer = findEdge(this.#snapshot, scope, /^previous$/);
     return outer !== undefined && this.#snapshot.name(outer.to) === GLOBAL_SCOPE;
   }
 
