@@ -33,7 +33,6 @@ const BY = { user: 1, node: 2, harness: 3 } as const;
 type Holder = (typeof BY)[keyof typeof BY];
 
 const MAX_RETAINERS = 8;
-const CONTEXT = 'system / Context';
 /** What calls that are under way hold, which are ours, and compilers at work. */
 const BUSY_ROOTS = /^\((?:Stack roots|Handle scope|Strong roots|Identity map)\)$/;
 const SYMBOL = /^<symbol /;
@@ -61,12 +60,17 @@ export function findLeakedObjects(
   return new Search(snapshot, lastOldId, owners).run();
 }
 
-/** A breadth-first search from the root, so that the first way to an object is the shortest. */
+/**
+ * A breadth-first search from the root, so that the first way to an object is the shortest. A better one
+ * that is found later may lead through what the first one led to. So ways lead from state to state: of
+ * an object, and of how it is reached.
+ */
 class Search {
   readonly #snapshot: HeapSnapshot;
   readonly #nodes: SnapshotNodes;
   readonly #owners: ScriptOwners;
   readonly #holders: Uint8Array;
+  /** Of each state, the one before it on the way. */
   readonly #parents: Uint32Array;
   readonly #viaEdges: Uint32Array;
   /** What users can tell as an object of its own, each before what it holds. */
@@ -80,8 +84,9 @@ class Search {
     this.#nodes = new SnapshotNodes(snapshot, lastOldId);
     this.#owners = owners;
     this.#holders = new Uint8Array(snapshot.nodeCount);
-    this.#parents = new Uint32Array(snapshot.nodeCount);
-    this.#viaEdges = new Uint32Array(snapshot.nodeCount);
+    const stateCount = snapshot.nodeCount * (BY.harness + 1);
+    this.#parents = new Uint32Array(stateCount);
+    this.#viaEdges = new Uint32Array(stateCount);
     this.#isLeaked = new Uint8Array(snapshot.nodeCount);
   }
 
@@ -90,8 +95,11 @@ class Search {
     const sizes = new Map(this.#leaked.map((node) => [node, 0]));
     // Of what is part of a leaked object, that one.
     const wholes = new Uint32Array(this.#snapshot.nodeCount);
-    for (const node of order) {
-      const whole = this.#isLeaked[node] ? node : wholes[this.#parents[node]!]!;
+    for (const state of order) {
+      const node = this.#nodeOf(state);
+      // A better way to it was found later.
+      if (state !== this.#stateOf(node)) continue;
+      const whole = this.#isLeaked[node] ? node : wholes[this.#parentOf(state)]!;
       if (whole === 0 || !this.#nodes.isNew(node)) continue;
       wholes[node] = whole;
       sizes.set(whole, sizes.get(whole)! + this.#snapshot.sizeBytes(node));
@@ -103,7 +111,23 @@ class Search {
     }));
   }
 
-  /** @returns the nodes that count, each behind the one it was reached from */
+  #stateOf(node: number, holder = this.#holders[node]!): number {
+    return holder * this.#snapshot.nodeCount + node;
+  }
+
+  #nodeOf(state: number): number {
+    return state % this.#snapshot.nodeCount;
+  }
+
+  #parentOf(state: number): number {
+    return this.#nodeOf(this.#parents[state]!);
+  }
+
+  #viaEdge(state: number): Edge {
+    return this.#snapshot.edge(this.#viaEdges[state]!);
+  }
+
+  /** @returns the states that count, each behind the one it was reached from */
   #visit(): number[] {
     const order: number[] = [];
     const visited = this.#waiting.map(() => 0);
@@ -115,7 +139,7 @@ class Search {
       const node = this.#waiting[holder]![visited[holder]!++]!;
       // A better way to it was found meanwhile.
       if (this.#holders[node] !== holder) continue;
-      order.push(node);
+      order.push(this.#stateOf(node));
       this.#noteLeaked(node);
       const [begin, end] = this.#snapshot.edgeRange(node);
       for (let index = begin; index < end; index++) this.#follow(node, index);
@@ -129,8 +153,9 @@ class Search {
     const known = this.#holders[edge.to]!;
     if (holder === undefined || (known !== 0 && known <= holder)) return;
     this.#holders[edge.to] = holder;
-    this.#parents[edge.to] = from;
-    this.#viaEdges[edge.to] = index;
+    const state = this.#stateOf(edge.to);
+    this.#parents[state] = this.#stateOf(from);
+    this.#viaEdges[state] = index;
     this.#waiting[holder]!.push(edge.to);
   }
 
@@ -150,6 +175,7 @@ class Search {
     const snapshot = this.#snapshot;
     const holder = this.#holders[from] as Holder;
     const file = this.#nodes.file(from);
+    if (this.#isOfLoadedModule(from, to)) return undefined;
     // A module's variables are what its functions close over.
     if (type === 'internal' && name === 'context' && file !== undefined) return this.#ownerOf(file);
     const targetType = snapshot.type(to);
@@ -184,6 +210,14 @@ class Search {
     return holder === BY.harness && this.#nodes.isNew(to) ? undefined : BY.user;
   }
 
+  /** Whether it is the variables of a module that the test has loaded. */
+  #isOfLoadedModule(from: number, context: number): boolean {
+    if (!this.#nodes.isScope(context)) return false;
+    const isLoaded = this.#nodes.isLoaded(this.#functionAround(this.#stateOf(from)));
+    // Last: a module may have thousands of variables and functions, and each function leads to it.
+    return isLoaded && this.#nodes.isOutermost(context);
+  }
+
   /** Whether Node or V8 keeps it in an object of theirs, and made it when that was used. */
   #isMadeWhenUsed(from: number, edge: Edge): boolean {
     if (!this.#nodes.isNew(edge.to)) return false;
@@ -202,7 +236,8 @@ class Search {
   #isInner(node: number): boolean {
     const file = this.#nodes.file(node);
     if (file !== undefined && !isNodeFile(file)) return false;
-    return this.#isPrivate(this.#parents[node]!, this.#snapshot.edge(this.#viaEdges[node]!));
+    const state = this.#stateOf(node);
+    return this.#isPrivate(this.#parentOf(state), this.#viaEdge(state));
   }
 
   #ownerOf(file: string): Holder {
@@ -219,34 +254,40 @@ class Search {
 
   /** What belongs to an object that may be old, and is made when that is used. */
   #isPart(node: number): boolean {
-    const { name } = this.#snapshot.edge(this.#viaEdges[node]!);
+    const state = this.#stateOf(node);
+    const { name } = this.#viaEdge(state);
     const isPrototype =
-      (name === 'prototype' && this.#snapshot.type(this.#parents[node]!) === 'closure') ||
+      (name === 'prototype' && this.#snapshot.type(this.#parentOf(state)) === 'closure') ||
       (name === '__proto__' && this.#nodes.isOfFunction(node));
     // An EventEmitter makes this anew whenever its last listener goes.
-    return isPrototype || name === '_events' || this.#isOfEventTarget(node);
+    return isPrototype || name === '_events' || this.#isOfEventTarget(state);
   }
 
   /** Its table of listeners, or where the list of those to one event begins. */
-  #isOfEventTarget(node: number): boolean {
-    const holdsListeners = (table: number) =>
-      this.#snapshot.edge(this.#viaEdges[table]!).name === LISTENERS;
-    const map = this.#parents[this.#parents[node]!]!;
-    return holdsListeners(node) || (holdsListeners(map) && this.#snapshot.name(node) === 'Object');
+  #isOfEventTarget(state: number): boolean {
+    const holdsListeners = (table: number) => this.#viaEdge(table).name === LISTENERS;
+    const map = this.#parents[this.#parents[state]!]!;
+    const isObject = this.#snapshot.name(this.#nodeOf(state)) === 'Object';
+    return holdsListeners(state) || (holdsListeners(map) && isObject);
   }
 
   #listRetainers(leaked: number): string[] {
     const steps: string[] = [];
-    for (let node = leaked; node !== 0; node = this.#parents[node]!) {
+    for (
+      let state = this.#stateOf(leaked);
+      this.#nodeOf(state) !== 0;
+      state = this.#parents[state]!
+    ) {
       if (steps.length === MAX_RETAINERS) return ['...', ...steps];
-      const parent = this.#parents[node]!;
-      const edge = this.#snapshot.edge(this.#viaEdges[node]!);
+      const before = this.#parents[state]!;
+      const parent = this.#nodeOf(before);
+      const edge = this.#viaEdge(state);
       if (edge.type === 'context') {
-        const file = this.#nodes.file(this.#functionAround(parent));
+        const file = this.#nodes.file(this.#functionAround(before));
         return [`${edge.name}${file ? ` (${this.#owners.displayPath(file)})` : ''}`, ...steps];
       }
       if (this.#nodes.isGlobal(parent)) return [`(global).${edge.name}`, ...steps];
-      if (this.#holders[parent] === BY.harness) return steps;
+      if (before === this.#stateOf(parent, BY.harness)) return steps;
       const step = this.#nodes.describeStep(parent, edge);
       if (step) steps.unshift(step);
     }
@@ -255,8 +296,10 @@ class Search {
 
   /** The function through whose scopes a context is reached. */
   #functionAround(context: number): number {
-    let node = context;
-    while (node !== 0 && this.#snapshot.name(node) === CONTEXT) node = this.#parents[node]!;
-    return node;
+    let state = context;
+    while (this.#nodeOf(state) !== 0 && this.#nodes.isScope(this.#nodeOf(state))) {
+      state = this.#parents[state]!;
+    }
+    return this.#nodeOf(state);
   }
 }

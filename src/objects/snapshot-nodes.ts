@@ -7,9 +7,14 @@ interface Script {
 
 /** V8's own, and what `import()` gives, which is made when it is first asked for. */
 const NO_OBJECT = /^(?:system \/|Module$)/;
+const SCOPE = 'system / Context';
+const GLOBAL_SCOPE = 'system / NativeContext';
 const PROXY = 'system / JSProxy';
 const GLOBAL = /^global\b/;
 const GENERATOR = /^(?:Async)?Generator$/;
+
+const DEBUG_INFO = 'system / DebugInfo';
+const SCRIPT_OF_DEBUG_INFO = 1;
 
 /** What the nodes of a snapshot are in the program. */
 export class SnapshotNodes {
@@ -73,6 +78,23 @@ export class SnapshotNodes {
     return this.#script(node)?.file;
   }
 
+  /** Whether the script of a function was loaded meanwhile. */
+  isLoaded(node: number): boolean {
+    const script = this.#script(node);
+    return script !== undefined && this.isNew(script.node);
+  }
+
+  /** Whether it holds the variables of a function, block or module. */
+  isScope(node: number): boolean {
+    return this.#snapshot.name(node) === SCOPE;
+  }
+
+  /** Whether a scope is that of a module, or of a function that no other surrounds. */
+  isOutermost(scope: number): boolean {
+    const outer = findEdge(this.#snapshot, scope, /^previous$/);
+    return outer !== undefined && this.#snapshot.name(outer.to) === GLOBAL_SCOPE;
+  }
+
   #script(node: number): Script | undefined {
     const id = this.#snapshot.scriptId(node);
     return id === undefined ? undefined : this.#scripts.get(id);
@@ -109,10 +131,19 @@ function findScripts(snapshot: HeapSnapshot): Map<number, Script> {
     const id = snapshot.scriptId(node);
     if (id === undefined || scripts.has(id) || snapshot.type(node) !== 'closure') continue;
     const shared = findEdge(snapshot, node, /^shared$/);
-    const script = shared && findEdge(snapshot, shared.to, /^script/);
+    const script = shared && findScript(snapshot, shared.to);
     if (script) scripts.set(id, { node: script.to, file: snapshot.name(script.to) });
   }
   return scripts;
+}
+
+function findScript(snapshot: HeapSnapshot, shared: number): Edge | undefined {
+  const edge = findEdge(snapshot, shared, /^script/);
+  if (edge === undefined || snapshot.name(edge.to) !== DEBUG_INFO) return edge;
+  // On Node 20 the script of a function whose blocks are counted, or that has a breakpoint, is there.
+  return [...snapshot.edges(edge.to)].find(
+    ({ type, name }) => type === 'hidden' && name === SCRIPT_OF_DEBUG_INFO,
+  );
 }
 
 function findEdge(snapshot: HeapSnapshot, node: number, name: RegExp): Edge | undefined {

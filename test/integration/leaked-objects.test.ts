@@ -8,6 +8,8 @@ const measure = (source: string, files: Record<string, string> = {}, args: strin
     return project.measure(args);
   });
 
+const TICKING = 'const made = [{}]; setInterval(function tick() { return made; }, 1e6).unref();';
+
 /** What each test failed with, by its title; undefined of one that passed. */
 const failuresOf = ({ tests }: MeasuredRun) =>
   Object.fromEntries(
@@ -110,6 +112,14 @@ describe('limitLeakedObjects', function () {
     assert.equal(run.tests.length, 10);
   });
 
+  it('reports nothing of a body that leaves nothing, where coverage is counted', function () {
+    const source = `it('clean', function () { this.limitLeakedObjects(); });`;
+    withProject(source, (project) => {
+      const run = project.run([], { NODE_V8_COVERAGE: 'coverage' });
+      assert.equal(run.code, 0, run.stdout);
+    });
+  });
+
   it('names what holds: variables, globals, emitters, timers', function () {
     const failures = failuresOf(
       measure(`
@@ -165,8 +175,13 @@ describe('limitLeakedObjects', function () {
            it('generator', () => { kept.push((function* rows() { yield 1; })()); });
            it('known class', () => { kept.push(new Base()); });
            it('loaded class', () => { kept.push(new (require('./fresh.js'))()); });
+           it('loaded functions', async () => { require('./ticking.js'); await import('./ticking.mjs'); });
          });`,
-        { 'fresh.js': 'const made = [{}]; module.exports = class { get() { return made; } };' },
+        {
+          'fresh.js': 'const made = [{}]; module.exports = class { get() { return made; } };',
+          'ticking.js': TICKING,
+          'ticking.mjs': TICKING,
+        },
       ),
     );
     assert.match(failures.chain!, /^Test leaked 3 objects \(/);
@@ -179,6 +194,7 @@ describe('limitLeakedObjects', function () {
     assert.match(failures.generator!, /^Test leaked 2 objects \([^]*1 Function rows /);
     assert.match(failures['known class']!, /^Test leaked 1 object \(/);
     assert.match(failures['loaded class']!, /^Test leaked 1 object \(/);
+    assert.match(failures['loaded functions']!, /^Test leaked 2 objects \(/);
   });
 
   it('is declared as other limits are, beside them', function () {

@@ -3,7 +3,7 @@ import { HeapSnapshot, type SnapshotJson } from '../../../dist/objects/heap-snap
 import { findLeakedObjects } from '../../../dist/objects/leaked-objects';
 
 const NODE_TYPES = ['object', 'closure', 'hidden', 'code', 'array', 'string', 'synthetic'];
-const EDGE_TYPES = ['property', 'element', 'context', 'internal', 'weak'];
+const EDGE_TYPES = ['property', 'element', 'context', 'internal', 'weak', 'hidden'];
 
 /** Of type, name and what it refers to; the larger the index, the newer. */
 interface NodeText {
@@ -132,6 +132,33 @@ describe('leaked objects', () => {
       owners,
     );
     assert.deepEqual(leaked!.retainers, ['kept (a.js)', 'Array[0]']);
+  });
+
+  it('have the file of a variable in sight of a function whose blocks Node 20 counts', () => {
+    const nodes = old('/a.js');
+    nodes[2] = { is: 'object:Map' };
+    nodes[4] = { is: 'code:test', edges: [['internal', 'script_or_debug_info', 8]] };
+    nodes[7] = { is: 'object:Array', edges: [['element', 0, 9]] };
+    nodes[8] = { is: 'hidden:system / DebugInfo', edges: [['hidden', 0, 4], ['hidden', 1, 5]] }; // prettier-ignore
+    const snapshot = write([...nodes, { is: 'object:Made' }]);
+    const [leaked] = findLeakedObjects(snapshot, LAST_OLD_ID, owners);
+    assert.deepEqual(leaked!.retainers, ['kept (a.js)', 'Array[0]']);
+  });
+
+  it('have the way by which Node holds them, which they may lead back to, and count once', () => {
+    const nodes = old('/a.js');
+    nodes[2] = { is: 'object:Map' };
+    nodes[7] = { is: 'object:Array' };
+    nodes[0]!.edges!.push(['element', 2, 9]);
+    const ticking: NodeText[] = [
+      { is: 'object:Timeout', edges: [['property', '_onTimeout', 10]] },
+      { is: 'closure:tick', edges: [['internal', 'context', 11]], script: 1 },
+      { is: 'object:system / Context', edges: [['context', 'timer', 9]] },
+    ];
+    assert.deepEqual(findLeakedObjects(write([...nodes, ...ticking]), LAST_OLD_ID, owners), [
+      { constructorName: 'Function', functionName: 'tick', sizeBytes: 20 + 21, retainers: ['Timeout._onTimeout'] }, // prettier-ignore
+      { constructorName: 'Timeout', sizeBytes: 19, retainers: ['timer (a.js)'] },
+    ]);
   });
 
   it('are none where nothing is new', () => {
