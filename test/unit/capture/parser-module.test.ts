@@ -92,6 +92,26 @@ describe('parseCapture', () => {
     assert.deepEqual(parseFarUp(bytes), parseCapture(createSource(bytes), 'test', OPTIONS));
   });
 
+  it('learns nothing from what a test has replaced meanwhile', () => {
+    const bytes = writeChurn(100);
+    const whole = createSource(bytes);
+    const { entries } = Object;
+    const source = {
+      sizeBytes: whole.sizeBytes,
+      read(offset: number, target: Uint8Array) {
+        Object.entries = () => [];
+        try {
+          parseCapture(createSource(bytes), 'another', OPTIONS);
+        } finally {
+          Object.entries = entries;
+        }
+        return whole.read(offset, target);
+      },
+    };
+    const expected = parseCapture(createSource(bytes), 'test', OPTIONS);
+    assert.deepEqual(parseCapture(source, 'test', OPTIONS), expected);
+  });
+
   it('lets an error of the source through', () => {
     const source = {
       sizeBytes: 100,
