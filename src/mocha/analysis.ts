@@ -58,7 +58,8 @@ export class Analysis {
     }
     if (limits.leaks) {
       const { currentThreadOnly } = limits.leaks;
-      const left = reader.leaks({ currentThreadOnly, native });
+      // What allocated natively tells what is not the test's, also on a line that leaks.
+      const left = reader.leaks({ currentThreadOnly, native: true });
       this.#leakRows = left.filter(
         (row) => !isOfHarnessOnly(row.stack.frames) && !isOfV8(row) && !isPoolInUse(row),
       );

@@ -195,6 +195,18 @@ describe('limitLeaks', function () {
     }
   });
 
+  it("tells what a line leaks from V8's names that it makes", function () {
+    const { result } = measure(`${kept}
+      it('leaks', function () {
+        this.limitLeaks('1 MB');
+        const local = {};
+        for (let i = 0; i < 100_000; i++) { local['name' + i] = i; if (i % 10_000 === 0) kept.push(new Uint8Array(150_000)); }
+      });`);
+    const { state, leaks } = result('leaks');
+    assert.equal(state, 'failed');
+    assertNear(leaks.find(({ heap }) => heap === 'native')!.bytes, 1.5e6, 0.01);
+  });
+
   it("reports of Buffers in Node's pool what is more than the one in use", function () {
     const { result } = measure(`
       const kept = [];
