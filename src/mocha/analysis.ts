@@ -13,9 +13,11 @@ import type { Limits } from './declarations';
 
 /**
  * Where Node, once in a process, for its first worker, keeps the code of its own modules; V8 the
- * table of all names, and which old objects refer to young ones.
+ * table of all names, and which old objects refer to young ones; and what V8 and ICU, the library
+ * behind `Intl` and `toLocaleString`, make when it is first used.
  */
-const KEEPERS = /BuiltinLoader::SaveCodeCache|internal::StringTable::|InsertIntoRememberedSet/;
+const KEEPERS =
+  /BuiltinLoader::SaveCodeCache|internal::StringTable::|InsertIntoRememberedSet|v8::base::CallOnceImpl|\binit\w*\(UErrorCode&\)|\binit_entry\(/;
 const KEPT_ROWS = 10;
 const KEPT_LOCATIONS = 5;
 

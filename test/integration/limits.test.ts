@@ -195,6 +195,15 @@ describe('limitLeaks', function () {
     }
   });
 
+  it('does not report what Intl makes when it is first used', function () {
+    const { result } = measure(`
+      it('formats', function () {
+        this.limitLeaks('512 KB');
+        new Date(0).toLocaleString('de');
+      });`);
+    assert.deepEqual(result('formats').violations, []);
+  });
+
   it("tells what a line leaks from V8's names that it makes", function () {
     const { result } = measure(`${kept}
       it('leaks', function () {
