@@ -18,6 +18,8 @@ import type { Limits } from './declarations';
  */
 const KEEPERS =
   /BuiltinLoader::SaveCodeCache|internal::StringTable::|InsertIntoRememberedSet|v8::base::CallOnceImpl|\binit\w*\(UErrorCode&\)|\binit_entry\(/;
+/** The call stack of objects that are made while no JavaScript runs. */
+const NO_JAVASCRIPT = '<unknown>';
 const KEPT_ROWS = 10;
 const KEPT_LOCATIONS = 5;
 
@@ -132,10 +134,15 @@ function isConfirmed({ peakBytes, confirmedPeakBytes }: CaptureStatistics): bool
   return confirmedPeakBytes > 0 && confirmedPeakBytes === peakBytes;
 }
 
-/** Objects that V8 makes for itself, as it compiles, are no leak of the test's, nor is what V8 and Node keep for all. */
+/**
+ * Objects that V8 makes for itself, as it compiles, are no leak of the test's, nor is what V8 and
+ * Node keep for all. But the messages of a worker are, which are made while no JavaScript runs.
+ */
 function isOfV8({ stack, heap }: AllocationRecord): boolean {
   return heap === 'js'
-    ? stack.frames.every(({ kind }) => kind === 'native')
+    ? stack.frames.every(
+        ({ kind, functionName }) => kind === 'native' && functionName !== NO_JAVASCRIPT,
+      )
     : stack.frames.some(({ functionName }) => KEEPERS.test(functionName));
 }
 

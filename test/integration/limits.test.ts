@@ -216,6 +216,20 @@ describe('limitLeaks', function () {
     assertNear(leaks.find(({ heap }) => heap === 'native')!.bytes, 1.5e6, 0.01);
   });
 
+  it('reports objects that are made while no JavaScript runs', function () {
+    const { result } = measure(`
+      const { MessageChannel } = require('node:worker_threads');
+      const kept = [];
+      it('receives', function (done) {
+        this.limitLeaks('500 KB');
+        const { port1, port2 } = new MessageChannel();
+        port2.once('message', (message) => { kept.push(message); port2.close(() => done()); });
+        port1.postMessage(Array.from({ length: 1000 }, () => new Array(126).fill(1)));
+      });`);
+    const [violation] = result('receives').violations;
+    assertNear(violation!.actualBytes, 1000 * 1048, 0.05);
+  });
+
   it("reports of Buffers in Node's pool what is more than the one in use", function () {
     const { result } = measure(`
       const kept = [];
