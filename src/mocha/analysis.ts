@@ -1,7 +1,7 @@
 import type { CallStack } from '../call-stack';
 import type { AllocationRecord, CaptureReader, CaptureStatistics } from '../capture/capture-reader';
 import { measureGrowth } from '../limits/growth';
-import { findUncertainty, judgeIncrease } from '../limits/increase';
+import { findNotedPeak, findUncertainty, judgeIncrease } from '../limits/increase';
 import { judgeLeaks } from '../limits/leak-limit';
 import { judgeMemory } from '../limits/memory-limit';
 import { sumByCallStack, type TextOptions, type Verdict } from '../limits/verdict';
@@ -34,6 +34,8 @@ export class Analysis {
   readonly measurement: Measurement;
   /** The peak that the memory limit is about; 0 without one. */
   readonly limitedPeakBytes: number = 0;
+  /** The same, as later runs are held to it. */
+  readonly notedPeakBytes: number = 0;
   readonly #limits: Limits;
   readonly #options: TextOptions;
   readonly #peakRows: AllocationRecord[] = [];
@@ -57,7 +59,9 @@ export class Analysis {
         ? reader.highWaterMark({ currentThreadOnly, native })
         : rows;
       const limited = reader.statistics({ currentThreadOnly });
-      this.limitedPeakBytes = limited.peakBytes;
+      const { peakBytes, rawPeakBytes, peakJsHeapBytes } = limited;
+      this.limitedPeakBytes = peakBytes;
+      this.notedPeakBytes = findNotedPeak(peakBytes, rawPeakBytes, peakJsHeapBytes);
       this.#certainPeakBytes = options.seesGarbage ? limited.confirmedPeakBytes : limited.peakBytes;
     }
     if (limits.leaks) {
