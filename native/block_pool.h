@@ -51,6 +51,14 @@ class BlockPool {
 
   size_t used() const { return used_; }
 
+  /// Calls `visit(block)` for each that was ever in use since Trim, free ones
+  /// too: a free one keeps all but its first word.
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    for (std::byte* block = begin_; block < next_; block += block_bytes_)
+      visit(static_cast<void*>(block));
+  }
+
   /// Gives its memory back, all but a little, if no block is in use.
   void Trim() {
     if (used_ > 0) return;

@@ -57,6 +57,16 @@ class LiveSamples {
     Hide(sample);
   }
 
+  /// Counts a part of one that was added as dead.
+  /// @param bytes what it stands for without that.
+  void Shorten(Sample* sample, uint64_t bytes) {
+    Remove(*sample);
+    dead_bytes_ -= bytes;
+    live_bytes_ += bytes;
+    sample->live.bytes = bytes;
+    Show(*sample);
+  }
+
   /// Counts one that was not added as dead.
   void AddDead(const SampledMemory& memory) { dead_bytes_ += memory.bytes; }
 

@@ -270,6 +270,7 @@ void Recording::WriteSamples() {
 void Recording::WriteLive(records::HeapKind kind) {
   if (sampler_) {
     CountNewestSample();
+    ShortenSamples();
     WriteSamples();
   }
   writer_.WriteHeap(kind, 0);
@@ -317,16 +318,35 @@ void Recording::RemoveSample(const Sample* sample) {
 
 void Recording::CountNewestSample() {
   if (!newest_sample_) return;
-  const SampleBlock& block = sampler_->block;
   const auto address = reinterpret_cast<uintptr_t>(newest_sample_->block);
-  const auto [size_bytes, dropped] = block.SizeOf(address);
-  const SampledMemory memory = object_sampler::MemoryOf(size_bytes);
-  if (newest_sample_->stack != Sample::kNoStack && block.IsOfCompilers(address))
+  if (newest_sample_->stack != Sample::kNoStack &&
+      sampler_->block.IsOfCompilers(address))
     newest_sample_->stack = recorder_.CompilerStack();
-  const uint64_t dropped_bytes =
-      dropped > 0 ? memory.bytes * dropped / size_bytes : 0;
+  const auto [memory, dropped_bytes] = Measure(*newest_sample_);
   samples_.Add(newest_sample_, memory, dropped_bytes);
   newest_sample_ = nullptr;
+}
+
+/// @return what the object stands for, and the part of it that is not live.
+std::pair<SampledMemory, uint64_t> Recording::Measure(
+    const Sample& sample) const {
+  const auto address = reinterpret_cast<uintptr_t>(sample.block);
+  const auto [size_bytes, dropped] = sampler_->block.SizeOf(address);
+  const SampledMemory memory = object_sampler::MemoryOf(size_bytes);
+  if (dropped == 0) return {memory, 0};
+  // To the nearest: of many small parts what is cut off adds up.
+  return {memory, (memory.bytes * dropped + size_bytes / 2) / size_bytes};
+}
+
+/// V8 makes arrays shorter long after it allocated them: the program does, and
+/// they may have been there to collect something in.
+void Recording::ShortenSamples() {
+  if (samples_functions()) return;
+  sampler_->memory->ForEachLive([this](Sample* sample) {
+    const auto [memory, dropped_bytes] = Measure(*sample);
+    const uint64_t bytes = memory.bytes - dropped_bytes;
+    if (bytes < sample->live.bytes) samples_.Shorten(sample, bytes);
+  });
 }
 
 Recording::SampledTotal Recording::SumSamples() {

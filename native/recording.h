@@ -169,6 +169,8 @@ class Recording {
   void WriteSamplesBefore(size_t position);
   void WriteSamples();
   void CountNewestSample();
+  std::pair<SampledMemory, uint64_t> Measure(const Sample& sample) const;
+  void ShortenSamples();
 
   /// Only the peak meter asks what is live: without it, and so without the
   /// sampler, the reader of the capture finds that out, and the hot path need

@@ -31,7 +31,21 @@ class SampleMemory {
     return samples_.Contains(block) ? static_cast<Sample*>(block) : nullptr;
   }
   void Deallocate(void* block) {
-    (samples_.Contains(block) ? samples_ : entries_).Deallocate(block);
+    if (Sample* sample = FindSample(block)) {
+      sample->live.bytes = 0;
+      samples_.Deallocate(sample);
+    } else {
+      entries_.Deallocate(block);
+    }
+  }
+
+  /// Calls `visit(sample)` for each that is counted as live.
+  template <typename Visit>
+  void ForEachLive(Visit visit) const {
+    samples_.ForEach([&visit](void* block) {
+      auto* sample = static_cast<Sample*>(block);
+      if (sample->live.bytes > 0) visit(sample);
+    });
   }
 
   /// Gives back what is not needed when all blocks are free.

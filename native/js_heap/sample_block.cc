@@ -84,24 +84,69 @@ Types FindTypesOfCompilers() {
   return types;
 }
 
+/// @param elements what has a length in its second word, as all that this is
+/// asked of.
+std::optional<size_t> BytesOfElements(uintptr_t elements) {
+  static const auto length_offset =
+      FindV8Constant("v8dbg_class_FixedArrayBase__length__SMI");
+  if (!length_offset) return {};
+  constexpr int kSmiShift = 32;
+  const auto length =
+      Read<uintptr_t>(elements - 1 + *length_offset) >> kSmiShift;
+  return (2 + length) * kWordBytes;
+}
+
 /// @return the size of the elements of an array; nothing for other objects.
 std::optional<size_t> ElementsBytes(uintptr_t object) {
   static const auto array_type =
       FindV8Constant("v8dbg_type_JSArray__JS_ARRAY_TYPE");
   static const auto elements_offset =
       FindV8Constant("v8dbg_class_JSObject__elements__Object");
-  static const auto length_offset =
-      FindV8Constant("v8dbg_class_FixedArrayBase__length__SMI");
-  if (!array_type || !elements_offset || !length_offset ||
-      TypeOf(object) != *array_type) {
+  if (!array_type || !elements_offset || TypeOf(object) != *array_type)
     return {};
-  }
   const auto elements = Read<uintptr_t>(object - 1 + *elements_offset);
   if (!IsHeapObject(elements)) return {};
-  constexpr int kSmiShift = 32;
-  const auto length =
-      Read<uintptr_t>(elements - 1 + *length_offset) >> kSmiShift;
-  return (2 + length) * kWordBytes;
+  return BytesOfElements(elements);
+}
+
+/// @param type a string's.
+/// @return nothing where its characters are elsewhere.
+std::optional<size_t> CharactersBytes(uintptr_t string, uint16_t type) {
+  static const auto representation_mask =
+      FindV8Constant("v8dbg_StringRepresentationMask");
+  static const auto sequential = FindV8Constant("v8dbg_SeqStringTag");
+  static const auto encoding_mask = FindV8Constant("v8dbg_StringEncodingMask");
+  static const auto one_byte = FindV8Constant("v8dbg_OneByteStringTag");
+  static const auto length_offset =
+      FindV8Constant("v8dbg_class_String__length__int32_t");
+  static const auto begin =
+      FindV8Constant("v8dbg_class_SeqOneByteString__chars__char");
+  if (!representation_mask || !sequential || !encoding_mask || !one_byte ||
+      !length_offset || !begin ||
+      (type & *representation_mask) != *sequential) {
+    return {};
+  }
+  const size_t length = Read<uint32_t>(string - 1 + *length_offset);
+  const bool is_one_byte = (type & *encoding_mask) == *one_byte;
+  const size_t bytes = *begin + (is_one_byte ? length : 2 * length);
+  return (bytes + kWordBytes - 1) / kWordBytes * kWordBytes;
+}
+
+/// @return the size of what V8 may make shorter after it was allocated; nothing
+/// for other objects.
+std::optional<size_t> ShortenedBytes(uintptr_t object) {
+  static const auto nonstring_type = FindV8Constant("v8dbg_FirstNonstringType");
+  static const auto array_type =
+      FindV8Constant("v8dbg_type_FixedArray__FIXED_ARRAY_TYPE");
+  static const auto double_array_type =
+      FindV8Constant("v8dbg_type_FixedDoubleArray__FIXED_DOUBLE_ARRAY_TYPE");
+  const auto type = TypeOf(object);
+  if (!type) return {};
+  if (nonstring_type && *type < *nonstring_type)
+    return CharactersBytes(object, *type);
+  if (type == array_type || type == double_array_type)
+    return BytesOfElements(object);
+  return {};
 }
 
 }  // namespace
@@ -165,16 +210,21 @@ SampleBlock::ObjectSize SampleBlock::SizeOf(uintptr_t block) const {
   const uintptr_t object = ObjectOf(block);
   const size_t instance = InstanceBytes(object);
   const size_t allocated = AllocatedBytes(block);
-  if (instance == 0 || allocated < instance + kMementoBytes)
-    return {allocated, 0};
+  if (instance == 0) {
+    const size_t bytes = ShortenedBytes(object).value_or(allocated);
+    return {allocated, allocated - std::min(allocated, bytes)};
+  }
+  if (allocated < instance + kMementoBytes) return {allocated, 0};
   // With the buffer of a small typed array V8 asks for another object's bytes,
   // which it then does not make.
   if (TypeOf(object) == buffer_type) return {instance, 0};
   if (allocated == instance + kMementoBytes) return {allocated, kMementoBytes};
   const auto elements = ElementsBytes(object);
-  const bool has_memento =
-      elements && allocated == instance + *elements + kMementoBytes;
-  return {allocated, has_memento ? kMementoBytes : 0};
+  if (!elements) return {allocated, 0};
+  // What the array has outgrown is garbage: others were allocated since then.
+  const size_t kept =
+      instance + *elements <= allocated ? instance + *elements : instance;
+  return {allocated, allocated - kept};
 }
 
 }  // namespace memray_mocha

@@ -27,7 +27,9 @@ class SampleBlock {
     /// What V8 allocated for it in the end.
     size_t bytes;
     /// The part of them that is not live with the object: what V8's interpreter
-    /// allocates behind a literal to learn how long that lives; it dies soon.
+    /// allocates behind a literal to learn how long that lives, and dies soon;
+    /// and what the object has had so far, and does not have any more: V8 makes
+    /// arrays and strings shorter, and gives arrays that grow other elements.
     size_t dropped_bytes;
   };
   /// The object must live, and this be its isolate's thread.

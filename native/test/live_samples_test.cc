@@ -75,6 +75,19 @@ TEST("live samples: what came later can be hidden for a while") {
   EXPECT(TakeChanges(&samples) == (Rows{{3, 100, 3}}));
 }
 
+TEST("live samples: a part of one can die") {
+  LiveSamples samples;
+  Sample first = SampleOf(3), second = SampleOf(3);
+  samples.Add(&first, {100, 1}, 0);
+  samples.Add(&second, {40, 2}, 0);
+  samples.Shorten(&first, 30);
+  EXPECT(TakeChanges(&samples) == (Rows{{3, 70, 3}}));
+  EXPECT_EQUAL(samples.live_bytes(), 70u);
+  EXPECT_EQUAL(samples.dead_bytes(), 70u);
+  samples.Remove(first);
+  EXPECT(TakeChanges(&samples) == (Rows{{3, 40, 2}}));
+}
+
 TEST("live samples: sums can be told by someone else") {
   LiveSamples samples;
   samples.SetSums({{3, {100, 4}}, {5, {50, 2}}});

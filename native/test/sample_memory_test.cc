@@ -46,6 +46,23 @@ TEST("sample memory: freed blocks are used again, each for its kind") {
   EXPECT_EQUAL(memory->AllocateEntry(), entry);
 }
 
+TEST("sample memory: tells which samples are counted as live") {
+  const auto memory = SampleMemory::Reserve(kGiB);
+  Sample* live = memory->AllocateSample();
+  Sample* dead = memory->AllocateSample();
+  memory->AllocateSample();  // not counted yet
+  live->live.bytes = dead->live.bytes = 100;
+  memory->Deallocate(dead);
+  const auto find = [&memory] {
+    std::vector<Sample*> found;
+    memory->ForEachLive([&](Sample* sample) { found.push_back(sample); });
+    return found;
+  };
+  EXPECT(find() == std::vector<Sample*>{live});
+  memory->Deallocate(live);
+  EXPECT(find().empty());
+}
+
 TEST("sample memory: has an end") {
   const auto memory = SampleMemory::Reserve(kGiB);
   const size_t count = kGiB / 2 / SampleMemory::kEntryBytes;

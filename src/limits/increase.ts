@@ -5,6 +5,10 @@ import { createVerdict, sumAllocations, type TextOptions, type Verdict } from '.
 const JS_ERROR_BYTES = 1024 ** 2;
 const JS_ERROR_SHARE = 0.05;
 
+// So often the peak of native memory is looked for: what came to be since then and was dropped counts as garbage.
+const NATIVE_STEP_BYTES = 256 * 1024;
+const NATIVE_STEP_SHARE = 0.05;
+
 /** What a test used before, and may use now. */
 export interface IncreaseLimit {
   previousBytes: number;
@@ -20,6 +24,19 @@ export interface IncreaseLimit {
  */
 export function findUncertainty({ previousBytes }: IncreaseLimit, jsHeapBytes: number): number {
   return jsHeapBytes > 0 ? Math.max(JS_ERROR_BYTES, previousBytes * JS_ERROR_SHARE) : 0;
+}
+
+/**
+ * What later runs are held to. Where a body drops native memory as it ends, the last step of its peak is not told from garbage:
+ * it may be in the next run, which uses no more for that.
+ *
+ * @param rawBytes the peak with all garbage
+ */
+export function findNotedPeak(peakBytes: number, rawBytes: number, jsHeapBytes: number): number {
+  // The uncertainty of objects is larger, and counts where there are some again.
+  if (jsHeapBytes > peakBytes / 2) return peakBytes;
+  const stepBytes = Math.max(NATIVE_STEP_BYTES, peakBytes * NATIVE_STEP_SHARE);
+  return Math.max(peakBytes, Math.min(rawBytes, Math.floor(peakBytes + stepBytes)));
 }
 
 /** A peak of so much is an increase, whatever it consists of. */

@@ -355,7 +355,7 @@ export class TrackedTest {
       if (ofObjects) verdicts.push(ofObjects);
       result.violations = verdicts.map(({ violation }) => violation);
       if (verdicts.length > 0) throw toError(verdicts);
-      this.#kept = { limits: judged, peakBytes: analysis.limitedPeakBytes };
+      this.#kept = { limits: judged, peakBytes: analysis.notedPeakBytes };
     } finally {
       this.#forgetObjects();
       reader.close();

@@ -144,6 +144,24 @@ const leakKinds = [
     bytes: { 'leaks class instances': sizes.objectBytes(2) + sizes.arrayBytes(245) },
   },
   {
+    name: 'arrays that became shorter',
+    keep(i) {
+      kept[i] = new Array(1000); // leaks shorter arrays
+      makeGarbage();
+      kept[i].length = 252;
+    },
+    bytes: { 'leaks shorter arrays': sizes.arrayBytes(252) },
+  },
+  {
+    name: 'arrays that became longer',
+    keep(i) {
+      (kept[i] = new Array(150)).push(i); // leaks longer arrays
+    },
+    bytes: {
+      'leaks longer arrays': sizes.objectBytes(1) + sizes.elementsBytes(151 + 75 + 16),
+    },
+  },
+  {
     name: 'closures',
     isOfSeveralStacks: true,
     keep(i) {

@@ -71,6 +71,14 @@ describe('the JS heap, with Mocha', function () {
     assert.deepEqual(states('leaks objects under an exact limit'), ['passed']);
   });
 
+  it('errors count what their call stacks take in the end', () => {
+    assert.deepEqual(states('leaks errors under its limit'), ['passed']);
+    assert.deepEqual(states('leaks errors over its limit'), ['failed', 'limitLeaks']);
+    const expected = Number(/errors of (\d+) bytes/.exec(output)![1]);
+    const { peak } = result('holds errors without a limit');
+    assert.ok(Math.abs(peak.bytes - expected) < 0.05 * expected, `${peak.bytes}, ${expected}`);
+  });
+
   it('what only waits for its turn is no leak', () => {
     const title = 'lets promises and finalization registries settle before it counts';
     assert.deepEqual(states(title), ['passed']);

@@ -35,6 +35,14 @@ const promiseReactionBytes = 6 * WORD;
 /** Node's object of thirteen properties, two of which are numbers on the heap; and its list of one argument. */
 const timerBytes = objectBytes(13) + 2 * 2 * WORD + arrayBytes(1);
 
+/**
+ * Stack, message and a cause, or what hides it; and an array of six words per frame, or of one that leads to an object
+ * of seven.
+ */
+const errorBytes = (frames) =>
+  objectBytes(3) +
+  (v8Major < 13 ? elementsBytes(frames) + frames * 7 * WORD : elementsBytes(6 * frames));
+
 /** A view and its ArrayBuffer, each with two fields for Node. The buffer's flags share a word in older V8. */
 const typedArrayBytes = objectBytes(7 + 2) + objectBytes((v8Major < 13 ? 6 : 8) + 2);
 
@@ -49,6 +57,8 @@ module.exports = {
   arrowFunctionBytes,
   backingStoreBytes,
   contextBytes,
+  elementsBytes,
+  errorBytes,
   objectBytes,
   oneByteStringBytes,
   promiseBytes,

@@ -186,6 +186,19 @@ describe('limitMemory of baseline', function () {
     });
   });
 
+  it('holds a test that drops native memory as it ends to all of that', function () {
+    const source = `
+      const allocate = (count) => Array.from({ length: count }, () => Buffer.alloc(20_000));
+      for (const count of [53, 61, 77, 91]) {
+        it('of ' + count, function () { this.limitMemory('baseline'); return allocate(count).length; });
+      }`;
+    withProject(source, (project) => {
+      project.run();
+      const states = project.measure().tests.map(({ state }) => state);
+      assert.deepEqual(states, ['passed', 'passed', 'passed', 'passed']);
+    });
+  });
+
   for (const stub of ['() => false', '() => { throw new Error("stub"); }']) {
     it(`is written where a test leaves stubs in fs: ${stub}`, function () {
       const source = `

@@ -201,6 +201,41 @@ describe('limitLeaks', function () {
     }
   });
 
+  it('does not report what Intl makes when it is first used', function () {
+    const { result } = measure(`
+      it('formats', function () {
+        this.limitLeaks('512 KB');
+        new Date(0).toLocaleString('de');
+      });`);
+    assert.deepEqual(result('formats').violations, []);
+  });
+
+  it("tells what a line leaks from V8's names that it makes", function () {
+    const { result } = measure(`${kept}
+      it('leaks', function () {
+        this.limitLeaks('1 MB');
+        const local = {};
+        for (let i = 0; i < 100_000; i++) { local['name' + i] = i; if (i % 10_000 === 0) kept.push(new Uint8Array(150_000)); }
+      });`);
+    const { state, leaks } = result('leaks');
+    assert.equal(state, 'failed');
+    assertNear(leaks.find(({ heap }) => heap === 'native')!.bytes, 1.5e6, 0.01);
+  });
+
+  it('reports objects that are made while no JavaScript runs', function () {
+    const { result } = measure(`
+      const { MessageChannel } = require('node:worker_threads');
+      const kept = [];
+      it('receives', function (done) {
+        this.limitLeaks('500 KB');
+        const { port1, port2 } = new MessageChannel();
+        port2.once('message', (message) => { kept.push(message); port2.close(() => done()); });
+        port1.postMessage(Array.from({ length: 1000 }, () => new Array(126).fill(1)));
+      });`);
+    const [violation] = result('receives').violations;
+    assertNear(violation!.actualBytes, 1000 * 1048, 0.05);
+  });
+
   it("reports of Buffers in Node's pool what is more than the one in use", function () {
     const { result } = measure(`
       const kept = [];

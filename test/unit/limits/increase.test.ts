@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict';
-import { findUncertainty, judgeIncrease, type IncreaseLimit } from '../../../dist/limits/increase';
+import {
+  findNotedPeak,
+  findUncertainty,
+  judgeIncrease,
+  type IncreaseLimit,
+} from '../../../dist/limits/increase';
 import type { TextOptions } from '../../../dist/limits/verdict';
 import { row } from '../../helpers/rows';
 
@@ -24,6 +29,23 @@ describe('findUncertainty', function () {
       findUncertainty({ ...limit, previousBytes }, jsHeapBytes);
     assert.deepEqual([find(mebibyte, 0), find(mebibyte, 1)], [0, mebibyte]);
     assert.equal(find(100 * mebibyte, 1), 5 * mebibyte);
+  });
+});
+
+describe('findNotedPeak', function () {
+  const [kibibyte, mebibyte] = [1024, 1024 ** 2];
+
+  it('is the peak with the garbage that may be its last step', function () {
+    assert.equal(findNotedPeak(800 * kibibyte, 1000 * kibibyte, 0), 1000 * kibibyte);
+    assert.equal(findNotedPeak(800 * kibibyte, 9 * mebibyte, 0), 1056 * kibibyte);
+    assert.equal(findNotedPeak(100 * mebibyte, 200 * mebibyte, 0), 105 * mebibyte);
+    assert.equal(findNotedPeak(mebibyte, 0, 0), mebibyte);
+  });
+
+  it('is the peak where most of it is objects', function () {
+    const find = (jsHeapBytes: number) =>
+      findNotedPeak(800 * kibibyte, 1000 * kibibyte, jsHeapBytes) / kibibyte;
+    assert.deepEqual([find(100 * kibibyte), find(500 * kibibyte)], [1000, 800]);
   });
 });
 
