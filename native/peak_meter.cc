@@ -317,6 +317,11 @@ void PeakMeter::UpdateLive() {
 void PeakMeter::Collect(heap::Collection kind) {
   const CollectionSchedule::Time begin = TimeOfThread();
   heap::Collect(kind, is_gc_exposed_);
+  if (kind == heap::Collection::kFull) {
+    const RecursionGuard guard;
+    std::lock_guard lock(*lock_);
+    recording_->ShortenSamples();
+  }
   schedule_.AddCost(TimeOfThread() - begin);
 }
 

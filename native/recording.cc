@@ -338,8 +338,6 @@ std::pair<SampledMemory, uint64_t> Recording::Measure(
   return {memory, (memory.bytes * dropped + size_bytes / 2) / size_bytes};
 }
 
-/// V8 makes arrays shorter long after it allocated them: the program does, and
-/// they may have been there to collect something in.
 void Recording::ShortenSamples() {
   if (samples_functions()) return;
   sampler_->memory->ForEachLive([this](Sample* sample) {

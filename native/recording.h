@@ -132,6 +132,10 @@ class Recording {
   /// The object has died.
   void RemoveSample(const Sample* sample);
   void ForgetSamples();
+  /// Counts of what has become shorter what it is now. V8 makes arrays shorter
+  /// long after it allocated them: the program does, and they may have been
+  /// there to collect something in.
+  void ShortenSamples();
 
   struct SampledTotal {
     /// What is live and the program's, as far as V8 has collected garbage.
@@ -170,7 +174,6 @@ class Recording {
   void WriteSamples();
   void CountNewestSample();
   std::pair<SampledMemory, uint64_t> Measure(const Sample& sample) const;
-  void ShortenSamples();
 
   /// Only the peak meter asks what is live: without it, and so without the
   /// sampler, the reader of the capture finds that out, and the hot path need

@@ -452,7 +452,16 @@ void Tracker::Look(v8::Isolate*, void* recording_id) {
       return;
     tracker.has_requested_look_ = false;
   }
-  tracker.meter_->Look();
+  // What the program held is garbage once it has returned to this package, and
+  // the last look is about to follow.
+  if (!tracker.IsInOwnCode()) tracker.meter_->Look();
+}
+
+/// Whether JavaScript of this package is running.
+bool Tracker::IsInOwnCode() {
+  const RecursionGuard guard;
+  ThreadState* thread = TakeCallStack(0, false);
+  return thread && !FindStack(thread);
 }
 
 }  // namespace memray_mocha

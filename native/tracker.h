@@ -122,6 +122,7 @@ class Tracker final : public AllocationListener, public BlockProvider {
   void TakeEvents(EventQueue* queue);
   void RequestLook(std::unique_lock<RecordingMutex> lock);
   static void Look(v8::Isolate*, void* recording_id);
+  bool IsInOwnCode();
   static void LookAtWorkerHeap();
   static void EndThread(ThreadState* thread);
 

@@ -22,6 +22,26 @@ function readPeaks(project: MochaProject, path = file): Record<string, number> {
 describe('fail-on-increase', function () {
   const on = ['--memray-fail-on-increase'];
 
+  it('counts what a body held until it returned, whenever the program is interrupted', function () {
+    const source = `
+      for (let number = 0; number < 12; number++) {
+        it('test ' + number, function () {
+          this.limitMemory('1 GB');
+          return void Array.from({ length: 5 }, () => Buffer.alloc(20_000)).length;
+        });
+      }`;
+    withProject(source, (project) => {
+      for (let run = 1; run <= 4; run++) {
+        const { code, stdout, tests } = project.measure(on);
+        assert.equal(code, 0, stdout);
+        assert.ok(
+          tests.every(({ peak }) => peak.bytes >= 100_000),
+          stdout,
+        );
+      }
+    });
+  });
+
   it('fails a test with a limit that uses more than in its last successful run', function () {
     withProject(limited(1024), (project) => {
       assert.equal(project.run(on).code, 0);
