@@ -30,12 +30,14 @@ void CollectionSchedule::OnCollected(uint64_t raw_bytes, const Total& left) {
       left_bytes > left_bytes_ &&
       (left_bytes - left_bytes_) * 2 > raw_bytes - left_bytes_;
   dropped_bytes_ += raw_bytes - std::min(raw_bytes, left_bytes);
-  left_bytes_ = left_bytes;
+  left_bytes_ = known_bytes_ = left_bytes;
   left_native_bytes_ = left.native_bytes;
 }
 
-void CollectionSchedule::OnV8Collected(uint64_t js_bytes) {
+void CollectionSchedule::OnV8Collected(uint64_t js_bytes,
+                                       uint64_t left_js_bytes) {
   largest_examined_bytes_ = std::max(largest_examined_bytes_, js_bytes);
+  known_bytes_ = left_native_bytes_ + left_js_bytes;
 }
 
 bool CollectionSchedule::IsDue(uint64_t raw_bytes, Time now) const {
@@ -50,7 +52,7 @@ bool CollectionSchedule::IsDue(uint64_t raw_bytes, Time now) const {
 bool CollectionSchedule::IsUrgent(uint64_t raw_bytes) const {
   if (raw_bytes >= kUrgentGrowth * largest_examined_bytes_) return true;
   // That what is added stays, is known of what there was.
-  return grows_by_live_memory_ && raw_bytes >= left_bytes_ + left_bytes_ / 2;
+  return grows_by_live_memory_ && raw_bytes >= known_bytes_ + known_bytes_ / 2;
 }
 
 bool CollectionSchedule::HasFewNewBlocks(const Total& now) const {

@@ -27,7 +27,7 @@ class CollectionSchedule {
   /// V8 has collected by itself: as if we had, but it frees native memory some
   /// time later.
   /// @param js_bytes before it.
-  void OnV8Collected(uint64_t js_bytes);
+  void OnV8Collected(uint64_t js_bytes, uint64_t left_js_bytes);
   void AddCost(Time time) { cost_ += time; }
 
   /// @return whether garbage should be collected at this raw total.
@@ -53,6 +53,8 @@ class CollectionSchedule {
   uint64_t largest_examined_bytes_ = 0;
   uint64_t left_bytes_ = 0;
   uint64_t left_native_bytes_ = 0;
+  /// What was there after the latest collection, also if V8 made it.
+  uint64_t known_bytes_ = 0;
   /// What was found to be garbage so far.
   uint64_t dropped_bytes_ = 0;
   bool grows_by_live_memory_ = true;

@@ -339,7 +339,7 @@ void PeakMeter::AfterCollection() {
   js_bytes_left_ = js_bytes;
   if (is_looking_) return;
   was_collected_ = true;
-  schedule_.OnV8Collected(before);
+  schedule_.OnV8Collected(before, js_bytes);
   bool is_due;
   {
     std::lock_guard lock(*lock_);

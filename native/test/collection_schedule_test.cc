@@ -50,7 +50,7 @@ TEST("collection schedule: four times what was examined has no time to wait") {
   schedule.AddCost(milliseconds(5));
   EXPECT(!schedule.IsDue(32 * kMiB - 1, kBegin));
   EXPECT(schedule.IsDue(32 * kMiB, kBegin));
-  schedule.OnV8Collected(16 * kMiB);
+  schedule.OnV8Collected(16 * kMiB, 0);
   EXPECT(!schedule.IsDue(64 * kMiB - 1, kBegin));
   EXPECT(schedule.IsDue(64 * kMiB, kBegin));
 }
@@ -62,6 +62,9 @@ TEST("collection schedule: nor has half as much again as had stayed") {
   EXPECT(schedule.grows_by_live_memory());
   EXPECT(!schedule.IsDue(12 * kMiB - 1, kBegin));
   EXPECT(schedule.IsDue(12 * kMiB, kBegin));
+  schedule.OnV8Collected(4 * kMiB, 4 * kMiB);
+  EXPECT(!schedule.IsDue(15 * kMiB - 1, kBegin));
+  EXPECT(schedule.IsDue(15 * kMiB, kBegin));
 }
 
 TEST("collection schedule: less than half of what was added is no growth") {
