@@ -76,7 +76,7 @@ const walls = [
 
 const requireCall = {
   selector:
-    'CallExpression[callee.name="require"], MemberExpression[object.name="process"][property.name="dlopen"]',
+    'CallExpression[callee.name="require"]:not([arguments.0.value=/^node:/]), MemberExpression[object.name="process"][property.name="dlopen"]',
   message:
     'Only src/native/addon.ts loads a .node file: it knows where it is and checks that it fits this Node.',
 };
@@ -144,6 +144,7 @@ export default defineConfig(
       'no-restricted-imports': ['error', { paths: [mochaPackage] }],
       'no-restricted-globals': ['error', webAssembly],
       'no-restricted-syntax': ['error', requireCall],
+      '@typescript-eslint/no-require-imports': ['error', { allow: ['^node:'] }],
     },
   },
   {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -55,8 +54,8 @@ const MAX_CHUNK_BYTES = 512 * 1024;
 
 // Tests may replace functions of fs while they run, or all files.
 const parserBytes = readFileSync(join(__dirname, 'parser.wasm'));
-/** See assembly/hash.ts. */
-const seed = randomBytes(8).readBigUInt64LE();
+/** See assembly/hash.ts. Not by `node:crypto`, which takes milliseconds of every start to load. */
+const seed = new DataView(Float64Array.of(Math.random()).buffer).getBigUint64(0);
 let parserModule: object | undefined;
 // Of all instances: to ask one for each of its exports takes as long as to read a small capture.
 let constants: ParserConstants;

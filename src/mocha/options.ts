@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { resolve } from 'node:path';
 import { createInvalidOptionError, createUnknownOptionError } from '../errors';
 import { parseMemorySize } from '../memory-size';
@@ -101,7 +100,7 @@ export function resolveOptions(sources: OptionSources): Options {
     mostAllocations: 5,
     hideSummary: false,
     binPath: null,
-    binPrefix: randomUUID().replaceAll('-', ''),
+    binPrefix: randomHex(32),
     stacks: 1,
     native: false,
     jsHeap: true,
@@ -119,6 +118,11 @@ export function resolveOptions(sources: OptionSources): Options {
   merge(options, fromEnvironment(sources.environment), cwd);
   merge(options, fromCommandLine(sources.commandLine), cwd);
   return options;
+}
+
+/** Not by `node:crypto`, which takes milliseconds of every start to load. */
+function randomHex(length: number): string {
+  return Array.from({ length }, () => Math.trunc(Math.random() * 16).toString(16)).join('');
 }
 
 /** One option as the user wrote it; `source` is how a message names it. */

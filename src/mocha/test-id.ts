@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import type Crypto from 'node:crypto';
 import type Mocha from 'mocha';
 import { displayPath } from '../stack-trace';
 
@@ -31,9 +31,14 @@ export function nameCaptureFile(prefix: string, id: string, attempt: number): st
   const name = `${prefix}-${safe}${attempt > 0 ? `-retry${attempt}` : ''}`;
   const end = '.bin';
   if (Buffer.byteLength(name + end) <= MAX_NAME_BYTES) return name + end;
-  const digest = createHash('sha256').update(name).digest('hex').slice(0, DIGEST_LENGTH);
-  const suffix = `-${digest}${end}`;
+  const suffix = `-${digestOf(name)}${end}`;
   return cutToBytes(name, MAX_NAME_BYTES - suffix.length) + suffix;
+}
+
+function digestOf(text: string): string {
+  // Few names are so long, and to load it takes milliseconds of every start.
+  const { createHash } = require('node:crypto') as typeof Crypto;
+  return createHash('sha256').update(text).digest('hex').slice(0, DIGEST_LENGTH);
 }
 
 function cutToBytes(text: string, maxBytes: number): string {
