@@ -54,7 +54,19 @@ class HeldEvents {
     raw_peak_bytes_ = std::max(raw_peak_bytes_, bytes_);
     if (count_ == capacity_) [[unlikely]]
       Grow();
-    memory_[count_++] = event;
+    // By members: else GCC puts it together in memory, and reads it from there
+    // as a whole, for which the processor has to wait until it is written.
+    auto& [kind, allocator, is_garbage, ends_held, thread, stack, address,
+           size_bytes, added_bytes] = memory_[count_++];
+    kind = event.kind;
+    allocator = event.allocator;
+    is_garbage = event.is_garbage;
+    ends_held = event.ends_held;
+    thread = event.thread;
+    stack = event.stack;
+    address = event.address;
+    size_bytes = event.size_bytes;
+    added_bytes = event.added_bytes;
     has_garbage_ |= event.is_garbage;
     peak_.reset();
   }

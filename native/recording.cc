@@ -54,8 +54,6 @@ void Recording::Enter(ThreadState* thread) {
   thread->id = ++threads_;
   thread->queue.thread = thread->id;
   thread->last_count = 0;
-  thread->last_js_stack = 0;
-  thread->last_sample_js = 0;
   thread->known_stacks.Clear();
   thread->last_native_count = 0;
   char name[16];

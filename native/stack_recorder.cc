@@ -86,12 +86,12 @@ uint32_t StackRecorder::RecordNative(ThreadState* thread, uint32_t stack) {
 }
 
 uint32_t StackRecorder::RecordJs(ThreadState* thread, const JsCallStack& js) {
-  if (thread->last_js_stack != js.id) {
+  if (js.note.capture != thread->capture) {
     thread->js_call_stacks->code().WithMap(
         [&](const CodeMap& codes) { RecordFrames(thread, js, codes); });
-    thread->last_js_stack = js.id;
+    thread->NoteJsStack();
   }
-  return thread->last_stacks[js.count - 1];
+  return js.note.stack;
 }
 
 void StackRecorder::RecordFrames(ThreadState* thread, const JsCallStack& js,

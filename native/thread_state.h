@@ -70,11 +70,6 @@ struct ThreadState {
   size_t last_count = 0;
   uint64_t last_codes = 0;  // the code map's id
   uint64_t last_version = 0;
-  uint64_t last_js_stack = 0;  // the id of the JsCallStack
-
-  // The call stack of the last sampled object, for that of the JsCallStack.
-  uint64_t last_sample_js = 0;
-  uint32_t last_sample_stack;
 
   // Of native frames and, for the same version of the code map, of frames of
   // JavaScript.
@@ -95,12 +90,8 @@ struct ThreadState {
         last_version != js_call_stacks->code().version()) {
       return false;
     }
-    if (!FindKnownFrames(&js_stack->frames[0], js_stack->count, 0, last_frames,
-                         last_stacks, &last_count)) {
-      return false;
-    }
-    last_js_stack = js_stack->id;
-    return true;
+    return FindKnownFrames(&js_stack->frames[0], js_stack->count, 0,
+                           last_frames, last_stacks, &last_count);
   }
 
   /// How many JS frames the call stack just taken shares with the one before,
@@ -117,13 +108,16 @@ struct ThreadState {
   [[gnu::always_inline]] std::optional<uint32_t> FindKnownStack() {
     // Of JavaScript alone it is not known whose it is.
     if (native_count == 0) return {};
-    if (note && note->capture == capture && note->js_stack == js_stack_id())
-      return note->stack;
     uint32_t js = 0;
     if (js_stack && js_stack->count > 0) {
-      if (js_stack->id != last_js_stack && !FindKnownJsFrames()) return {};
-      js = last_stacks[js_stack->count - 1];
+      if (js_stack->note.capture != capture) {
+        if (!FindKnownJsFrames()) return {};
+        NoteJsStack();
+      }
+      js = js_stack->note.stack;
     }
+    if (note && note->capture == capture && note->js_stack == js)
+      return note->stack;
     if (js != last_native_js) last_native_count = 0;
     last_native_js = js;
     // Without `native` that is all there is.
@@ -142,17 +136,19 @@ struct ThreadState {
 
   /// Has the call stack just taken found again by its note.
   void NoteStack(uint32_t stack) {
-    if (note) *note = {capture, js_stack_id(), stack};
+    const bool has_js = js_stack && js_stack->count > 0;
+    if (note) *note = {capture, has_js ? js_stack->note.stack : 0, stack};
+  }
+
+  /// The same of its JS frames, which are the last ones by now.
+  void NoteJsStack() {
+    js_stack->note = {capture, last_stacks[js_stack->count - 1]};
   }
 
   // What is not in the capture yet.
   EventQueue queue;
 
  private:
-  uint64_t js_stack_id() const {
-    return js_stack && js_stack->count > 0 ? js_stack->id : 0;
-  }
-
   /// @param limit how many frames there are, of whichever has less.
   template <typename Frames, typename Frame>
   [[gnu::always_inline]] static size_t CountSame(Frames frames,

@@ -407,15 +407,16 @@ void Tracker::TakeBack(void* block) {
 void Tracker::OnSampledObject(Sample* sample) {
   ThreadState& thread = ThreadState::Get();
   const bool is_program = TakeCallStack(0, false) != nullptr;
-  const uint64_t js = is_program && thread.js_stack ? thread.js_stack->id : 0;
-  if (js == 0 || js != thread.last_sample_js) {
+  JsCallStack::Note unknown;
+  JsCallStack::Note& note =
+      is_program && thread.js_stack ? thread.js_stack->object_note : unknown;
+  if (note.capture != thread.capture) {
     std::lock_guard lock(mutex_.without_events());
-    thread.last_sample_stack = recording_->FindSampleStack(&thread, is_program);
-    thread.last_sample_js = js;
+    note = {thread.capture, recording_->FindSampleStack(&thread, is_program)};
   }
   // If nothing told of it sooner.
   OnSampleNoted();
-  recording_->AddSample(sample, thread.last_sample_stack);
+  recording_->AddSample(sample, note.stack);
   if (recording_->IsInStretch(*sample))
     Push(&thread, {.kind = EventKind::kObject,
                    .stack = sample->stack,

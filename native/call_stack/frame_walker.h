@@ -233,8 +233,19 @@ class FrameWalker {
   const FrameLayout* const layout_;
   const uintptr_t isolate_;
   const uintptr_t stack_end_;
+  // What the last walk is told by comes first, side by side.
   uintptr_t last_exit_frame_ = 0;
   FastCaller last_fast_caller_{};
+  size_t watched_count_ = 0;
+  size_t step_count_ = 0;
+  /// How many steps are still as they were.
+  size_t same_steps_ = 0;
+  bool is_whole_ = false;  // did not end at the limit
+  void* innermost_ = nullptr;
+  std::optional<Interpreter> interpreter_;
+  // Its steps and the words that they read, outermost first.
+  std::array<WatchedWords, kMaxSteps * kMaxWatchedByStep> watched_;
+  std::array<Step, kMaxSteps> steps_;
 
   // Of the walk under way, innermost first.
   std::array<WatchedWords, kMaxSteps * kMaxWatchedByStep> new_watched_;
@@ -242,16 +253,6 @@ class FrameWalker {
   std::array<Step, kMaxSteps> new_steps_;
   size_t new_step_count_ = 0;
   size_t new_frame_count_ = 0;
-  // Of the last one, outermost first.
-  std::array<WatchedWords, kMaxSteps * kMaxWatchedByStep> watched_;
-  size_t watched_count_ = 0;
-  std::array<Step, kMaxSteps> steps_;
-  size_t step_count_ = 0;
-  bool is_whole_ = false;  // did not end at the limit
-  void* innermost_ = nullptr;
-  /// How many steps are still as they were.
-  size_t same_steps_ = 0;
-  std::optional<Interpreter> interpreter_;
 
   const std::shared_ptr<Learnt> learnt_;
 };

@@ -11,6 +11,9 @@
 namespace memray_mocha {
 namespace {
 
+/// At so many new call stacks one makes room that was long not taken.
+constexpr uint64_t kMissesToForget = 16;
+
 VmState StateOf(v8::StateTag state) {
   return state == v8::GC || state == v8::PARSER ||
                  state == v8::BYTECODE_COMPILER || state == v8::COMPILER
@@ -37,8 +40,11 @@ JsCallStacks::Walk::Walk(v8::Isolate* isolate,
 
 JsCallStacks::JsCallStacks()
     : isolate_(v8::Isolate::GetCurrent()),
-      walks_{Walk(isolate_, learnt_), Walk(isolate_, learnt_)},
+      walks_{Walk(isolate_, learnt_), Walk(isolate_, learnt_),
+             Walk(isolate_, learnt_), Walk(isolate_, learnt_)},
       code_(isolate_) {
+  std::transform(walks_.begin(), walks_.end(), by_use_.begin(),
+                 [](Walk& walk) { return &walk; });
   of_this_thread_ = this;
 }
 
@@ -90,20 +96,20 @@ const char* JsCallStacks::TakeNotice() {
 }
 
 const JsCallStack& JsCallStacks::Take() {
-  JsCallStack& stack = last_->stack;
   if (v8::Isolate::TryGetCurrent() != isolate_) {
-    stack.count = 0;
-    stack.vm_state = VmState::kProgram;
-    stack.id = ++last_id_;
-    last_->walker.Forget();
-  } else if (last_->walker.IsUsable()) {
+    last().walker.Forget();
+    last().stack.count = 0;
+    last().stack.vm_state = VmState::kProgram;
+    last().stack.ForgetNotes();
+  } else if (last().walker.IsUsable()) {
     TakeFrames();
   } else {
-    stack.count = SampleFrames(stack.frames, &stack.vm_state);
-    std::reverse(stack.frames, stack.frames + stack.count);
-    stack.id = ++last_id_;
+    JsCallStack& told = last().stack;
+    told.count = SampleFrames(told.frames, &told.vm_state);
+    std::reverse(told.frames, told.frames + told.count);
+    told.ForgetNotes();
   }
-  return last_->stack;
+  return last().stack;
 }
 
 FrameWalker::Learnt::Kind JsCallStacks::KindOfFunction(
@@ -118,8 +124,8 @@ FrameWalker::Learnt::Kind JsCallStacks::KindOfFunction(
 
 void JsCallStacks::TakeFrames() {
   const auto state =
-      StateOf(static_cast<v8::StateTag>(last_->walker.VmState()));
-  last_->stack.vm_state = state;
+      StateOf(static_cast<v8::StateTag>(last().walker.VmState()));
+  last().stack.vm_state = state;
   // Nobody asks who called, and while garbage is collected, nobody can tell.
   if (state == VmState::kOwnWork) return;
   const uint64_t version = code_.version();
@@ -131,34 +137,42 @@ void JsCallStacks::TakeFrames() {
   walked_version_ = version;
   const auto sp = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
   auto result = FrameWalker::Result::kSame;
-  if (!last_->walker.IsSameAsLast()) {
-    // Programs allocate at two places in turn: it may be the one before. Else
-    // the new one takes that one's place.
-    std::swap(last_, former_);
-    last_->stack.vm_state = state;
-    result = TakeWalk(sp);
-  }
+  if (!FindSameWalk()) result = TakeWalk(sp);
+  last().stack.vm_state = state;
   if (result == FrameWalker::Result::kUnknown ||
       // Where functions have copies of the interpreter, V8 does not always find
       // all frames.
-      (last_->walker.IsCheckDue() && !code_.HasInterpreterCode())) {
+      (last().walker.IsCheckDue() && !code_.HasInterpreterCode())) {
     result = Verify(sp, result);
   }
   if (result == FrameWalker::Result::kSame) return;
-  last_->stack.id = ++last_id_;
-  const auto& interpreter = last_->walker.interpreter();
+  last().stack.ForgetNotes();
+  const auto& interpreter = last().walker.interpreter();
   if (result != FrameWalker::Result::kWalked || !interpreter) return;
-  const auto told = reinterpret_cast<uintptr_t>(last_->told_innermost);
-  last_->stack.innermost() = reinterpret_cast<void*>(
-      interpreter_calls_.FindInstruction(*interpreter, told, &last_->walker));
+  const auto told = reinterpret_cast<uintptr_t>(last().told_innermost);
+  last().stack.innermost() = reinterpret_cast<void*>(
+      interpreter_calls_.FindInstruction(*interpreter, told, &last().walker));
+}
+
+/// Makes the walk the last one that was of the same call stack; else one in
+/// whose place another is to be taken.
+bool JsCallStacks::FindSameWalk() {
+  if (last().walker.IsSameAsLast()) return true;
+  for (size_t i = 1; i < kWalks; ++i) {
+    std::swap(by_use_[0], by_use_[i]);
+    if (last().walker.IsSameAsLast()) return true;
+  }
+  // The way of the one before it is most like its own. But to know all places
+  // of a loop, some time those have to go that were used longest ago.
+  if (++misses_ % kMissesToForget != 0) std::swap(by_use_[0], by_use_[2]);
+  return false;
 }
 
 FrameWalker::Result JsCallStacks::TakeWalk(uintptr_t sp) {
-  JsCallStack& stack = last_->stack;
-  const auto result = last_->walker.Walk(sp, stack.frames,
-                                         JsCallStack::kMaxFrames, &stack.count);
-  if (result != FrameWalker::Result::kSame && stack.count > 0)
-    last_->told_innermost = stack.innermost();
+  const auto result = last().walker.Walk(
+      sp, last().stack.frames, JsCallStack::kMaxFrames, &last().stack.count);
+  if (result != FrameWalker::Result::kSame && last().stack.count > 0)
+    last().told_innermost = last().stack.innermost();
   return result;
 }
 
@@ -166,35 +180,35 @@ FrameWalker::Result JsCallStacks::TakeWalk(uintptr_t sp) {
 /// @return kUnknown where V8's is taken.
 FrameWalker::Result JsCallStacks::Verify(uintptr_t sp,
                                          FrameWalker::Result result) {
-  JsCallStack& stack = last_->stack;
   void* frames[JsCallStack::kMaxFrames];
   VmState state;
   size_t count = SampleFrames(frames, &state);
   const bool is_whole = count < JsCallStack::kMaxFrames;
   if (result == FrameWalker::Result::kUnknown) {
-    last_->walker.Learn(sp, frames, count, is_whole, [this](void* frame) {
+    last().walker.Learn(sp, frames, count, is_whole, [this](void* frame) {
       return code_.Has(reinterpret_cast<uintptr_t>(frame));
     });
     // That it was wrong about another stack may be all that it has learnt.
-    if (last_->walker.IsUsable()) result = TakeWalk(sp);
+    if (last().walker.IsUsable()) result = TakeWalk(sp);
     if (result == FrameWalker::Result::kWalked) return result;
   } else {
     void* known[JsCallStack::kMaxFrames];
-    std::reverse_copy(stack.frames, stack.frames + stack.count, known);
-    known[0] = last_->told_innermost;
-    size_t known_count = KeepCode(known, stack.count);
+    std::reverse_copy(last().stack.frames,
+                      last().stack.frames + last().stack.count, known);
+    known[0] = last().told_innermost;
+    size_t known_count = KeepCode(known, last().stack.count);
     const size_t kept_count = KeepCode(frames, count);
     if (!is_whole) known_count = std::min(known_count, kept_count);
-    if (state == stack.vm_state &&
+    if (state == last().stack.vm_state &&
         std::equal(frames, frames + kept_count, known, known + known_count)) {
       return result;
     }
     count = kept_count;
     FrameWalker::Fail();
   }
-  std::reverse_copy(frames, frames + count, stack.frames);
-  stack.count = count;
-  stack.vm_state = state;
+  std::reverse_copy(frames, frames + count, last().stack.frames);
+  last().stack.count = count;
+  last().stack.vm_state = state;
   return FrameWalker::Result::kUnknown;
 }
 

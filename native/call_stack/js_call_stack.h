@@ -26,8 +26,19 @@ struct JsCallStack {
   /// When there is one.
   void*& innermost() { return frames[count - 1]; }
   VmState vm_state = VmState::kProgram;
-  /// The same as long as the frames are, and the code at their addresses.
-  uint64_t id = 0;
+
+  /// The call stack of a capture that it is.
+  struct Note {
+    uint64_t capture = 0;
+    uint32_t stack = 0;
+  };
+  /// Of who records it, to have it again with it: gone when the frames, or the
+  /// code at their addresses, become others.
+  mutable Note note;
+  /// The same, for objects.
+  mutable Note object_note;
+
+  void ForgetNotes() const { note = object_note = {}; }
 };
 
 /// The JS call stacks of one isolate, taken anywhere, even inside malloc.
@@ -66,8 +77,12 @@ class JsCallStacks {
   IsolateCode& code() { return code_; }
 
  private:
+  struct Walk;
+
   FrameWalker::Learnt::Kind KindOfFunction(uintptr_t return_address) const;
+  Walk& last() { return *by_use_.front(); }
   void TakeFrames();
+  bool FindSameWalk();
   FrameWalker::Result TakeWalk(uintptr_t sp);
   FrameWalker::Result Verify(uintptr_t sp, FrameWalker::Result result);
   size_t SampleFrames(void** frames, VmState* state) const;
@@ -93,15 +108,15 @@ class JsCallStacks {
       std::make_shared<FrameWalker::Learnt>([this](uintptr_t return_address) {
         return KindOfFunction(return_address);
       });
-  std::array<Walk, 2> walks_;
+  static constexpr size_t kWalks = 4;
+  std::array<Walk, kWalks> walks_;
   /// Made after them: to find out V8's frame layout they listen to code events
   /// too, and V8 has one listener.
   IsolateCode code_;
-  Walk* last_ = &walks_[0];
-  Walk* former_ = &walks_[1];    // the one before
-  uint64_t walked_version_ = 0;  // of the code map
-  // Told from the ids of an ended environment's.
-  uint64_t last_id_ = code_.id() << 40;
+  /// Programs allocate at some places in turn.
+  std::array<Walk*, kWalks> by_use_;  // the last one first
+  uint64_t misses_ = 0;               // of call stacks that none was of
+  uint64_t walked_version_ = 0;       // of the code map
   InterpreterCalls interpreter_calls_{&code_};
 };
 

@@ -33,7 +33,7 @@ class NativeUnwinder {
   /// What who unwinds has noted of a call stack, to have it again with it.
   struct Note {
     uint64_t capture = 0;
-    uint64_t js_stack = 0;
+    uint32_t js_stack = 0;
     uint32_t stack = 0;
   };
 
