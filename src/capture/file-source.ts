@@ -3,7 +3,7 @@ import { createCaptureUnreadableError } from '../errors';
 import type { CaptureSource } from './capture-reader';
 
 // Tests may replace functions of fs while they run.
-const { closeSync, fstatSync, openSync, readSync } = fs;
+const { closeSync, fstatSync, openSync, readvSync } = fs;
 
 /** A kept capture file, open from construction to `close()`. */
 export class FileSource implements CaptureSource {
@@ -22,7 +22,8 @@ export class FileSource implements CaptureSource {
 
   read(offset: number, target: Uint8Array): number {
     try {
-      return readSync(this.descriptor, target, 0, target.length, offset);
+      // Not `readSync`, whose garbage is all that would grow with the capture.
+      return readvSync(this.descriptor, [target], offset);
     } catch (error) {
       throw createCaptureUnreadableError(this.path, error);
     }
