@@ -72,7 +72,7 @@ void JsCallStacks::RestrictCompilers() {
   // TurboFan takes Maglev's place. V8 makes 3,000 calls of --no-maglev on its
   // command line, but not later; it has 10,000 and more. See
   // docs/performance.md.
-  v8::V8::SetFlagsFromString("--invocation-count-for-turbofan=6000");
+  v8::V8::SetFlagsFromString("--invocation-count-for-turbofan=8000");
   v8::V8::SetFlagsFromString("--no-maglev-overwrite-budget");
 #endif
   // Nor does V8 tell whose the objects are that TurboFan allocates in one go:

@@ -13,7 +13,7 @@ const PAIRS = 96;
  */
 const bounds = [
   { depth: 1, atMost: 1100 },
-  { depth: 30, atMost: 1530 },
+  { depth: 30, atMost: 1450 },
 ];
 
 describe('a tracked malloc and free', function () {
