@@ -33,6 +33,7 @@ const FIRST_SLOTS: u32 = 16;
 const SLOT_BYTES: u32 = offsetof<Slot>();
 /** Segments of so many slots are all in the processor's cache, however empty they are. */
 const CACHED_SLOTS: u32 = 512;
+const CACHE_LINE_SLOTS: u32 = 4;
 const SEGMENT_BITS: u32 = 6;
 const SEGMENTS: u32 = 1 << SEGMENT_BITS;
 const SEGMENT_BYTES: u32 = offsetof<Segment>();
@@ -41,6 +42,9 @@ const LARGE: u32 = 0x80000000;
 /** The site and size of the block that the last call ended; the site is 0 if it ended none. */
 export let endedSite: u32 = 0;
 export let endedSize: u64 = 0;
+
+/** Whether all slots are in the processor's cache, most likely. */
+export let areCached: bool = true;
 
 const segments: usize = allocateZeros(SEGMENTS * SEGMENT_BYTES);
 for (let number: u32 = 0; number < SEGMENTS; number++) {
@@ -51,10 +55,11 @@ for (let number: u32 = 0; number < SEGMENTS; number++) {
 const largeSizes = new Table(sizeof<u64>());
 let freeLargeSize: u32 = 0;
 
-/** Loads the slot where a search for an address begins. */
-export function touchSlot(address: u64): u32 {
+/** Loads where a search for an address begins, and the next cache line: every other one ends there. */
+export function touchSlots(address: u64): u32 {
   const segment = segmentOf(address);
-  return at(segment, homeOf(segment, address)).site;
+  const home = homeOf(segment, address);
+  return at(segment, home).site + at(segment, (home + CACHE_LINE_SLOTS) & segment.mask).site;
 }
 
 /** Puts a block in, and ends the one that was at its address: its deallocation was missed. */
@@ -127,6 +132,7 @@ function maxBlocks(slotCount: u32): u32 {
 }
 
 function setSlots(segment: Segment, count: u32): void {
+  if (count > CACHED_SLOTS) areCached = false;
   segment.slots = allocateZeros(<usize>count * SLOT_BYTES);
   segment.mask = count - 1;
   segment.shift = 64 - ctz(count);

@@ -11,7 +11,14 @@ import { fail, failure, readDefinedNumber, readVarint } from './byte-cursor';
 import { OK, VALUE_OUT_OF_RANGE } from './error-codes';
 import { lastCallStack } from './frame-tree';
 import { grow, shrink } from './high-water-mark';
-import { endedSite, endedSize, putBlock, takeBlock, touchSlot } from './live-allocations';
+import {
+  areCached,
+  endedSite,
+  endedSize,
+  putBlock,
+  takeBlock,
+  touchSlots,
+} from './live-allocations';
 import { endRange, getEndedPart, putMapping } from './live-mappings';
 import { HotRecord, readHotRecords } from './record-reader';
 import { isMappingAllocator, MAX_SIZE, NO_ALLOCATOR } from './records';
@@ -63,17 +70,17 @@ export function applyRecords(): void {
   recordsEnd = records;
   if (failure != OK) return;
   for (let at = records; at < end; at += RECORD_BYTES) countRecord(changetype<HotRecord>(at));
-  touchSlots(end);
+  if (!areCached) touchAll(end);
   for (let at = records; at < end; at += RECORD_BYTES) applyRecord(changetype<HotRecord>(at));
   // So no sum wraps.
   if (allocationBytes > MAX_SIZE) fail(VALUE_OUT_OF_RANGE, allocationBytes);
 }
 
 /** The sum is of no use, but keeps the compiler from leaving the loads out. */
-function touchSlots(end: usize): void {
+function touchAll(end: usize): void {
   let sum: u32 = 0;
   for (let at = records; at < end; at += RECORD_BYTES) {
-    sum += touchSlot(changetype<HotRecord>(at).address);
+    sum += touchSlots(changetype<HotRecord>(at).address);
   }
   store<u32>(recordsLimit, sum);
 }
