@@ -38,7 +38,7 @@ struct JsCallStack {
   /// The same, for objects.
   mutable Note object_note;
 
-  void ForgetNotes() const { note = object_note = {}; }
+  void ForgetNotes() { note = object_note = {}; }
 };
 
 /// The JS call stacks of one isolate, taken anywhere, even inside malloc.
