@@ -21,8 +21,8 @@ FrameWalker::FrameWalker(const FrameLayout* layout, uintptr_t isolate,
       stack_end_(stack_end),
       learnt_(std::move(learnt)) {}
 
-FrameWalker::Result FrameWalker::WalkAnew(uintptr_t sp, void** frames,
-                                          size_t limit, size_t* count) {
+FrameWalker::Result FrameWalker::Walk(uintptr_t sp, void** frames, size_t limit,
+                                      size_t* count) {
   same_steps_ = is_whole_ ? CountSameSteps() : 0;
   if (step_count_ > 0 && *count > 0) frames[*count - 1] = innermost_;
   void* inner[kMaxFrames];
@@ -55,7 +55,7 @@ FrameWalker::Result FrameWalker::WalkAnew(uintptr_t sp, void** frames,
   const size_t outer = same_steps_ == 0 ? 0 : steps_[same_steps_ - 1].frames;
   if (written + outer > limit) {
     Forget();
-    return WalkAnew(sp, frames, limit, count);
+    return Walk(sp, frames, limit, count);
   }
   std::reverse_copy(inner, inner + written, frames + outer);
   *count = outer + written;

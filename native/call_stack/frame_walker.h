@@ -113,9 +113,8 @@ class FrameWalker {
   /// @param sp the stack pointer of a frame of the caller's.
   /// @param frames outermost first, the `limit` innermost at most, and no more
   /// than kMaxFrames; what the last walk wrote is still there.
-  Result Walk(uintptr_t sp, void** frames, size_t limit, size_t* count) {
-    return IsSameAsLast() ? Result::kSame : WalkAnew(sp, frames, limit, count);
-  }
+  /// @return kWalked or kUnknown.
+  Result Walk(uintptr_t sp, void** frames, size_t limit, size_t* count);
 
   /// @return who carries out the bytecode of the last walk's innermost frame,
   /// if it is one of bytecode, and that does not call JavaScript.
@@ -208,7 +207,6 @@ class FrameWalker {
   static bool IsHeapObject(uint64_t word) { return (word & 3) == 1; }
   static bool IsSmi(uint64_t word) { return (word & 1) == 0; }
 
-  Result WalkAnew(uintptr_t sp, void** frames, size_t limit, size_t* count);
   void PutOffCheck();
   /// Calls `visit(const Frame&)` for each frame, until it gives false.
   /// @return whether the frames could be followed to where `visit` stopped, or

@@ -169,10 +169,10 @@ bool JsCallStacks::FindSameWalk() {
 }
 
 FrameWalker::Result JsCallStacks::TakeWalk(uintptr_t sp) {
-  const auto result = last().walker.Walk(
-      sp, last().stack.frames, JsCallStack::kMaxFrames, &last().stack.count);
-  if (result != FrameWalker::Result::kSame && last().stack.count > 0)
-    last().told_innermost = last().stack.innermost();
+  auto& [walker, stack, told_innermost] = last();
+  const auto result =
+      walker.Walk(sp, stack.frames, JsCallStack::kMaxFrames, &stack.count);
+  if (stack.count > 0) told_innermost = stack.innermost();
   return result;
 }
 
@@ -180,35 +180,35 @@ FrameWalker::Result JsCallStacks::TakeWalk(uintptr_t sp) {
 /// @return kUnknown where V8's is taken.
 FrameWalker::Result JsCallStacks::Verify(uintptr_t sp,
                                          FrameWalker::Result result) {
+  auto& [walker, stack, told_innermost] = last();
   void* frames[JsCallStack::kMaxFrames];
   VmState state;
   size_t count = SampleFrames(frames, &state);
   const bool is_whole = count < JsCallStack::kMaxFrames;
   if (result == FrameWalker::Result::kUnknown) {
-    last().walker.Learn(sp, frames, count, is_whole, [this](void* frame) {
+    walker.Learn(sp, frames, count, is_whole, [this](void* frame) {
       return code_.Has(reinterpret_cast<uintptr_t>(frame));
     });
     // That it was wrong about another stack may be all that it has learnt.
-    if (last().walker.IsUsable()) result = TakeWalk(sp);
+    if (walker.IsUsable()) result = TakeWalk(sp);
     if (result == FrameWalker::Result::kWalked) return result;
   } else {
     void* known[JsCallStack::kMaxFrames];
-    std::reverse_copy(last().stack.frames,
-                      last().stack.frames + last().stack.count, known);
-    known[0] = last().told_innermost;
-    size_t known_count = KeepCode(known, last().stack.count);
+    std::reverse_copy(stack.frames, stack.frames + stack.count, known);
+    known[0] = told_innermost;
+    size_t known_count = KeepCode(known, stack.count);
     const size_t kept_count = KeepCode(frames, count);
     if (!is_whole) known_count = std::min(known_count, kept_count);
-    if (state == last().stack.vm_state &&
+    if (state == stack.vm_state &&
         std::equal(frames, frames + kept_count, known, known + known_count)) {
       return result;
     }
     count = kept_count;
     FrameWalker::Fail();
   }
-  std::reverse_copy(frames, frames + count, last().stack.frames);
-  last().stack.count = count;
-  last().stack.vm_state = state;
+  std::reverse_copy(frames, frames + count, stack.frames);
+  stack.count = count;
+  stack.vm_state = state;
   return FrameWalker::Result::kUnknown;
 }
 

@@ -110,7 +110,10 @@ class Walking {
         walker_(&kLayout, stack.isolate(), stack.end(), learnt_) {}
 
   Walked Walk(size_t limit = 255) {
-    const Result result = walker_.Walk(stack_.sp(), frames_, limit, &count_);
+    const Result result =
+        walker_.IsSameAsLast()
+            ? Result::kSame
+            : walker_.Walk(stack_.sp(), frames_, limit, &count_);
     Walked walked{result, {}};
     for (size_t i = 0; i < count_; ++i)
       walked.frames.insert(walked.frames.begin(),
