@@ -14,8 +14,12 @@ namespace {
 
 using v8::internal::Internals;
 
+/// Of each instruction, for each scale of its operands. There are some two
+/// hundred instructions, and the first byte of each says which it is.
 constexpr char kInstructionSizes[] =
     "_ZN2v88internal11interpreter9Bytecodes14kBytecodeSizesE";
+constexpr uint64_t kMinInstructions = 128;
+constexpr uint64_t kMaxInstructions = 256;
 
 constexpr int64_t kWordBytes = sizeof(uint64_t);
 /// The object that describes code is named in the second word of that which
@@ -75,7 +79,8 @@ CodeLayout::CodeLayout() {
   if (!ReadConstants()) return;
   ReadInliningConstants();
   const auto sizes = NativeSymbols::FindVariable(
-      kInstructionSizes, reinterpret_cast<uintptr_t>(&v8::V8::GetVersion));
+      kInstructionSizes, reinterpret_cast<uintptr_t>(&v8::V8::GetVersion),
+      kMinInstructions * kOperandScales, kMaxInstructions * kOperandScales);
   if (sizes.size() % kOperandScales == 0) instruction_sizes_ = sizes;
 }
 

@@ -227,12 +227,15 @@ NativeSymbols::Symbol NativeSymbols::Find(uintptr_t address,
 }
 
 std::span<const uint8_t> NativeSymbols::FindVariable(const char* name,
-                                                     uintptr_t module_address) {
+                                                     uintptr_t module_address,
+                                                     uint64_t min_bytes,
+                                                     uint64_t max_bytes) {
   const Module module = FindModule(module_address);
   std::span<const uint8_t> found;
   ElfSymbols(module.path)
       .ForEach([&](const ElfW(Sym) & symbol, const char* symbol_name) {
         if (ELF64_ST_TYPE(symbol.st_info) != STT_OBJECT ||
+            symbol.st_size < min_bytes || symbol.st_size > max_bytes ||
             std::strcmp(symbol_name, name) != 0) {
           return false;
         }

@@ -29,9 +29,13 @@ class NativeSymbols {
 
   /// @param name mangled.
   /// @param module_address any in the module that may have it.
+  /// @param min_bytes, max_bytes between which its size is. A file may name
+  /// tens of thousands, and to read each name takes milliseconds.
   /// @return a variable's bytes; none where the module's file does not name it.
   static std::span<const uint8_t> FindVariable(const char* name,
-                                               uintptr_t module_address);
+                                               uintptr_t module_address,
+                                               uint64_t min_bytes,
+                                               uint64_t max_bytes);
 
  private:
   class SymbolTable;

@@ -55,7 +55,7 @@ TEST("NativeSymbols: a function of a library without .symtab") {
 
 TEST("NativeSymbols: a thread is not cancelled while it reads a file") {
   EXPECT(IsDoneWhenCancelled([] {
-    NativeSymbols::FindVariable("missing", AddressOf(&StaticFunction));
+    NativeSymbols::FindVariable("missing", AddressOf(&StaticFunction), 0, 9);
   }));
 }
 
@@ -67,14 +67,19 @@ TEST("NativeSymbols: the module alone, when that is all that is asked for") {
 }
 
 TEST("NativeSymbols: a static variable, by its mangled name") {
-  const auto find = [](const char* name) {
-    return NativeSymbols::FindVariable(name, AddressOf(&StaticFunction));
+  const auto find = [](const char* name, uint64_t min_bytes,
+                       uint64_t max_bytes) {
+    return NativeSymbols::FindVariable(name, AddressOf(&StaticFunction),
+                                       min_bytes, max_bytes);
   };
-  const auto found =
-      find("_ZN12memray_mocha4test12_GLOBAL__N_1L15static_variableE");
+  constexpr char kName[] =
+      "_ZN12memray_mocha4test12_GLOBAL__N_1L15static_variableE";
+  const auto found = find(kName, 5, 5);
   EXPECT_EQUAL(static_cast<const void*>(found.data()), static_variable);
   EXPECT_EQUAL(found.size(), sizeof static_variable);
-  EXPECT(find("static_variable").empty());
+  EXPECT(find(kName, 0, 4).empty());
+  EXPECT(find(kName, 6, 9).empty());
+  EXPECT(find("static_variable", 0, 9).empty());
 }
 
 TEST("NativeSymbols: an address in no module is unknown") {
