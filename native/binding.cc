@@ -5,6 +5,7 @@
 
 #include "capture/sink.h"
 #include "environment.h"
+#include "interposition/installer.h"
 #include "js_heap/object_ids.h"
 #include "sampler_calibration.h"
 #include "tracker.h"
@@ -95,6 +96,8 @@ Napi::Value TakeNotices(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  // Memory that is made before a test may grow in it.
+  installer::Install();
   env.SetInstanceData(new Environment);
   exports["unsupportedReason"] = Napi::String::New(env, "");
   exports["restrictCompilers"] = Napi::Function::New(env, RestrictCompilers);

@@ -172,11 +172,10 @@ void* NotifyMapping(void* result, const void* hint, size_t size, int protection,
   }
   const Reservations::Range range = RangeOf(result, size);
   RunUnseen([=] {
-    if (protection != PROT_NONE) {
-      ReservationLedger().Remove(range);
-    } else if (!(flags & MAP_FIXED) ||
-               !ReservationLedger().MakeInaccessible(range)) {
+    if (protection == PROT_NONE) {
       ReservationLedger().Add(range);
+    } else {
+      ReservationLedger().Remove(range);
     }
   });
   Notify([=](AllocationListener* listener) {
@@ -315,16 +314,37 @@ int munmap(void* address, size_t size) {
   return ::munmap(address, size);
 }
 
+/// Reported as a reallocation is, but where there was nothing, and what is
+/// reserved is still reserved.
 void* mremap(void* address, size_t old_size, size_t new_size, int flags,
              void* new_address) {
-  void* result = ::mremap(address, old_size, new_size, flags, new_address);
-  if (result == MAP_FAILED) return result;
+  const auto remap = [=] {
+    return ::mremap(address, old_size, new_size, flags, new_address);
+  };
+  if (!IsOfProgram()) return remap();
+  bool is_reserved = false;
+  RunUnseen([&] {
+    is_reserved =
+        ReservationLedger().RemoveInaccessible(RangeOf(address, old_size));
+  });
+  if (!is_reserved) NotifyUnmapping(address, old_size);
+  void* result = remap();
+  if (result == MAP_FAILED && errno == EFAULT) return result;
+  const Reservations::Range range = result == MAP_FAILED
+                                        ? RangeOf(address, old_size)
+                                        : RangeOf(result, new_size);
+  RunUnseen([=] {
+    if (is_reserved) {
+      ReservationLedger().Add(range);
+    } else {
+      ReservationLedger().Remove(range);
+    }
+  });
+  if (is_reserved) return result;
   const void* caller = __builtin_return_address(0);
   Notify([=](AllocationListener* listener) {
-    listener->OnUnmapping(Value(address),
-                          RangeOf(address, old_size).size_bytes());
-    listener->OnMapping(Value(result), RangeOf(result, new_size).size_bytes(),
-                        Allocator::kMremap, Value(caller));
+    listener->OnMapping(range.begin, range.size_bytes(), Allocator::kMremap,
+                        Value(caller));
   });
   return result;
 }
@@ -333,21 +353,19 @@ int mprotect(void* address, size_t size, int protection) {
   const int result = ::mprotect(address, size, protection);
   if (result != 0 || !IsOfProgram()) return result;
   const void* caller = __builtin_return_address(0);
-  Reservations::Range changed = RangeOf(address, size);
-  RunUnseen([&] {
-    if (protection != PROT_NONE) {
-      changed = ReservationLedger().MakeAccessible(changed);
-    } else if (!ReservationLedger().MakeInaccessible(changed)) {
-      changed = {0, 0};
-    }
-  });
-  if (changed.IsEmpty()) return result;
-  Notify([=](AllocationListener* listener) {
+  const Reservations::Range range = RangeOf(address, size);
+  RunUnseen([=] {
+    AllocationListener* listener = allocation_listener;
     if (protection == PROT_NONE) {
-      listener->OnUnmapping(changed.begin, changed.size_bytes());
-    } else {
-      listener->OnMapping(changed.begin, changed.size_bytes(),
-                          Allocator::kMprotect, Value(caller));
+      const bool is_reserved = ReservationLedger().MakeInaccessible(range);
+      if (is_reserved && listener)
+        listener->OnUnmapping(range.begin, range.size_bytes());
+      return;
+    }
+    for (const auto& part : ReservationLedger().MakeAccessible(range)) {
+      if (!listener) continue;
+      listener->OnMapping(part.begin, part.size_bytes(), Allocator::kMprotect,
+                          Value(caller));
     }
   });
   return result;

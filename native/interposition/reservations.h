@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <vector>
 
@@ -14,7 +15,7 @@ namespace memray_mocha {
 /// tells which part of an mprotect() is new.
 ///
 /// Kept up to date also while nobody listens, for a memory may be made before
-/// a test and grow in it. There are few; a flat list is enough.
+/// a test and grow in it.
 class Reservations {
  public:
   struct Range {
@@ -24,25 +25,39 @@ class Reservations {
     size_t size_bytes() const { return end - begin; }
   };
 
+  /// A range is reserved from here on, and inaccessible, whatever it was.
   void Add(Range range);
   /// Takes a range out again: munmap, or a mapping made over it.
   void Remove(Range range);
-  /// @return the part of `range` that was reserved and becomes accessible now;
-  /// empty when it lies in no reservation or was accessible before.
-  Range MakeAccessible(Range range);
-  /// @return whether `range` lies in a reservation, whose accessible part now
-  /// ends before it.
+  /// @return whether all of a range was reserved and not accessible: then it is
+  /// taken out.
+  bool RemoveInaccessible(Range range);
+  /// @return the parts of `range` that were reserved and become accessible now,
+  /// by address.
+  std::vector<Range> MakeAccessible(Range range);
+  /// @return whether `range` is reserved: then it is inaccessible now.
   bool MakeInaccessible(Range range);
 
  private:
-  struct Reservation {
-    Range range;
-    uintptr_t accessible_end;  // [range.begin, accessible_end) is accessible
+  /// Addresses, as few ranges as possible: those that touch are one.
+  class Set {
+   public:
+    void Add(Range range);
+    /// @return what was in it of that, by address.
+    std::vector<Range> Remove(Range range);
+    /// @return whether it has all of that.
+    bool Has(Range range) const;
+
+   private:
+    using Ends = std::map<uintptr_t, uintptr_t>;  // of the ranges, by begin
+    Ends::iterator FirstEndingAt(uintptr_t address);
+
+    Ends ends_;
   };
-  Reservation* Find(Range range);
 
   std::mutex mutex_;
-  std::vector<Reservation> reservations_;
+  Set reserved_;
+  Set inaccessible_;  // of what is reserved
 };
 
 }  // namespace memray_mocha

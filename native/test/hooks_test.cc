@@ -503,12 +503,44 @@ TEST("Hooks: mremap is an unmapping and a mapping") {
   }
 }
 
-TEST("Hooks: an mremap that fails reports nothing") {
+TEST("Hooks: mremap of what is reserved makes nothing accessible") {
+  FOR_EACH_LIBRARY(library) {
+    char* before = library->Call<char*>("call_mmap", (void*)nullptr, kPage,
+                                        PROT_NONE, kPrivate);
+    const auto [events, result] = RecordCall(library, "call_mremap", before,
+                                             kPage, 64 * kPage, MREMAP_MAYMOVE);
+    char* const after = static_cast<char*>(result);
+    EXPECT(result != MAP_FAILED);
+    EXPECT_EQUAL(events, Nothing());
+    EXPECT_EQUAL(Record([&] {
+                   library->Call<int>("call_mprotect", after, 2 * kPage,
+                                      kReadWrite);
+                 }),
+                 (Events{Mapping(after, 2 * kPage, Allocator::kMprotect)}));
+    library->Call<int>("call_munmap", after, 64 * kPage);
+  }
+}
+
+TEST("Hooks: an mremap that finds no place leaves what was there") {
+  FOR_EACH_LIBRARY(library) {
+    void* pages = library->Call<void*>("call_mmap", (void*)nullptr, kPage,
+                                       kReadWrite, kPrivate);
+    const auto [events, result] =
+        RecordCall(library, "call_mremap", pages, kPage,
+                   kTooMuch & ~(kPage - 1), MREMAP_MAYMOVE);
+    EXPECT(result == MAP_FAILED);
+    EXPECT_EQUAL(events, (Events{Unmapping(pages, kPage),
+                                 Mapping(pages, kPage, Allocator::kMremap)}));
+    library->Call<int>("call_munmap", pages, kPage);
+  }
+}
+
+TEST("Hooks: an mremap of what is not there adds nothing") {
   FOR_EACH_LIBRARY(library) {
     const auto [events, result] =
         RecordCall(library, "call_mremap", (void*)kPage, kPage, 2 * kPage, 0);
     EXPECT(result == MAP_FAILED);
-    EXPECT_EQUAL(events, Nothing());
+    EXPECT(!AddsMemory(events));
   }
 }
 

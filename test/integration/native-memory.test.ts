@@ -146,6 +146,23 @@ describe('native memory', function () {
     });
   });
 
+  describe('that grows in a test', () => {
+    let run: MochaRun;
+    before(() => (run = runMocha('growing-memory.test.js')));
+
+    for (const [title, expected] of [
+      ['grows what was made while the file was loaded', 10 * MiB],
+      ['makes a memory', 40 * MiB],
+      ['grows the memory of the test before', 64 * 1024],
+      ['grows it again', 2 * MiB],
+      ['resizes a buffer that was made while the file was loaded', 5 * MiB],
+      ['makes it smaller, and larger again', 3 * MiB - 64 * 1024],
+    ] as const) {
+      it(`counts what is new: ${title}`, () =>
+        assertNear(run.result(title).peak.nativeBytes, expected, 0.05));
+    }
+  });
+
   it('leaves process.exit() in a test body its exit code', () => {
     const { status, signal } = spawnMocha(['exit.test.js']);
     assert.deepEqual([status, signal], [7, null]);
