@@ -94,7 +94,7 @@ void Environment::CollectGarbage(const Napi::CallbackInfo& info) {
   if (is_tracking_)
     code.scripts().Release(Tracker::Get().FindScripts(code.id()));
   heap::Collect(heap::Collection::kFull, info[0].ToBoolean());
-  if (is_tracking_) code.ReclaimScripts();
+  code.scripts().Reclaim();
 }
 
 Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "call_stack/js_call_stack.h"
 #include "js_heap/object_sampler.h"
 #include "recursion_guard.h"
 
@@ -316,13 +317,25 @@ void PeakMeter::UpdateLive() {
 
 void PeakMeter::Collect(heap::Collection kind) {
   const CollectionSchedule::Time begin = TimeOfThread();
-  heap::Collect(kind, is_gc_exposed_);
-  if (kind == heap::Collection::kFull) {
+  if (kind == heap::Collection::kYoung)
+    heap::Collect(kind, is_gc_exposed_);
+  else
+    CollectAll();
+  schedule_.AddCost(TimeOfThread() - begin);
+}
+
+void PeakMeter::CollectAll() {
+  IsolateCode& code = JsCallStacks::OfThisThread()->code();
+  {
     const RecursionGuard guard;
     std::lock_guard lock(*lock_);
-    recording_->ShortenSamples();
+    code.scripts().Release(recording_->FindScripts(code.id()));
   }
-  schedule_.AddCost(TimeOfThread() - begin);
+  heap::Collect(heap::Collection::kFull, is_gc_exposed_);
+  code.scripts().Reclaim();
+  const RecursionGuard guard;
+  std::lock_guard lock(*lock_);
+  recording_->ShortenSamples();
 }
 
 void PeakMeter::BeforeCollection() { js_bytes_before_ = JsBytes(); }

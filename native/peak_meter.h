@@ -100,6 +100,7 @@ class PeakMeter final : public heap::CollectionListener {
   uint64_t LivePeakBytes();
   uint64_t LikelyJsBytes(uint64_t js_bytes) const;
   void Collect(heap::Collection kind);
+  void CollectAll();
   void NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes);
   void CollectSome(uint64_t raw_bytes);
   void TellCollected(uint64_t raw_bytes, records::HeapKind kind);

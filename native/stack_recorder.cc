@@ -306,8 +306,10 @@ std::set<int> StackRecorder::FindScripts(uint64_t codes) const {
   return found;
 }
 
-void StackRecorder::WriteSymbols(const JsCallStacks* js_call_stacks,
+void StackRecorder::WriteSymbols(JsCallStacks* js_call_stacks,
                                  const FindOriginals& find_originals) {
+  js_call_stacks->code().FindLostScripts(
+      FindScripts(js_call_stacks->code().id()));
   std::set<std::pair<uint32_t, uint32_t>> done;
   // Of scripts with a source map; by the capture's id and V8's.
   std::map<std::pair<uint32_t, int>, std::vector<KeptScripts::Place>> generated;

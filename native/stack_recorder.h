@@ -70,7 +70,7 @@ class StackRecorder {
   /// @param js_call_stacks the isolate's that calls; positions of other
   /// isolates' scripts stay unknown.
   /// @param find_originals asked once for each script with a source map.
-  void WriteSymbols(const JsCallStacks* js_call_stacks,
+  void WriteSymbols(JsCallStacks* js_call_stacks,
                     const FindOriginals& find_originals);
 
  private:

@@ -225,16 +225,15 @@ std::optional<InlinedCalls> IsolateCode::Decode(
   return inlined;
 }
 
-void IsolateCode::ReclaimScripts() {
+void IsolateCode::FindLostScripts(const std::set<int>& needed) {
+  if (!scripts_.BeginSearch(needed)) return;
   const RecursionGuard guard;
   const v8::HandleScope scope(isolate_);
-  if (scripts_.Reclaim()) return;
   // A handle holds one function of a script. Others may have stayed.
   isolate_->SetJitCodeEventHandler(v8::kJitCodeEventEnumExisting,
                                    OnExistingCode);
   isolate_->SetJitCodeEventHandler(v8::kJitCodeEventDefault, OnCodeEvent);
-  std::lock_guard lock(mutex_);
-  for (const int id : scripts_.ForgetReleased()) codes_.ForgetScript(id);
+  scripts_.EndSearch();
 }
 
 void IsolateCode::OnExistingCode(const v8::JitCodeEvent* event) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "call_stack/code_layout.h"
 #include "call_stack/code_map.h"
@@ -49,9 +50,9 @@ class IsolateCode {
 
   KeptScripts& scripts() { return scripts_; }
   const KeptScripts& scripts() const { return scripts_; }
-  /// Ends what KeptScripts::Release began. Touches V8's heap, and takes long
-  /// where some are not there any more.
-  void ReclaimScripts();
+  /// Has KeptScripts know those that are needed, where the program has them.
+  /// Touches V8's heap, and takes long where some are lost.
+  void FindLostScripts(const std::set<int>& needed);
 
  private:
   static void OnCodeEvent(const v8::JitCodeEvent* event);

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -53,25 +54,42 @@ class KeptScripts {
   /// finds live is not to be ours. Until Reclaim.
   /// @param needed those whose places will be asked for.
   void Release(const std::set<int>& needed);
-  /// @return whether what was released is all there. Else what is found of it
-  /// is to be given to Restore, and ForgetReleased called.
-  bool Reclaim();
+  void Reclaim();
+  /// @return whether any of those is lost: not kept any more, while the program
+  /// may have it. Then what is found of it is to be given to Restore, until
+  /// EndSearch.
+  bool BeginSearch(const std::set<int>& needed);
   void Restore(v8::Local<v8::UnboundScript> script);
-  /// @return what was released and neither reclaimed nor restored.
-  std::vector<int> ForgetReleased();
+  void EndSearch();
 
  private:
+  struct Script {
+    /// Of one of its functions, the outermost one as a rule.
+    v8::Global<v8::UnboundScript> handle;
+    bool is_newest_of_file = false;
+    /// Whether the program may have it when the handle is empty.
+    bool is_let_go = false;
+  };
+
   v8::Local<v8::UnboundScript> Find(int id) const;
   std::vector<int> ForgetDead();
+  void NoteNewest(const std::string& name, int id);
+  void LetGo(int id);
+
+  static constexpr size_t kMaxEvaluated = 256;
+  /// What is dead by then is some 300 bytes each, names included.
+  static constexpr size_t kPruneAt = 4096;
 
   v8::Isolate* const isolate_;
   mutable std::mutex mutex_;
-  std::map<int, v8::Global<v8::UnboundScript>> scripts_;
+  std::map<int, Script> scripts_;
   std::map<std::string, int> newest_;  // by name
+  std::deque<std::string> evaluated_;  // names in newest_, not of files
   int last_ = 0;                       // V8 counts up
   int last_old_ = 0;
   std::set<int> released_;
-  size_t prune_at_ = 1024;
+  std::set<int> sought_;
+  size_t prune_at_ = kPruneAt;
 };
 
 }  // namespace memray_mocha

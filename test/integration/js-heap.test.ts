@@ -155,6 +155,58 @@ describe('the JS heap', function () {
     });
   });
 
+  const evaluate = `
+    ${setFlags('--no-compilation-cache', '--expose-gc')} // V8 keeps what it compiles, of its own accord, for longer.
+    const gc = require('node:vm').runInNewContext('gc');
+    const evaluate = (count) => {
+      for (let i = 0; i < count; i++) {
+        new Function('/*' + 'x'.repeat(1e4) + i + '*/\\n//# sourceURL=once' + i)();
+      }
+    };`;
+
+  it('does not fill up with evaluated code of ever new names', function () {
+    const { stdout, result } = measure(`
+      ${evaluate}
+      it('evaluates up to a limit', function () {
+        this.limitMemory('5 MB');
+        evaluate(2000);
+      });
+      it('keeps nothing of it', () => {
+        gc();
+        const before = process.memoryUsage().heapUsed;
+        evaluate(3000);
+        gc();
+        require('node:assert').ok(process.memoryUsage().heapUsed < before + 5e6);
+      });`);
+    assert.equal(result('evaluates up to a limit').state, 'passed', stdout);
+    assert.equal(result('keeps nothing of it').state, 'passed', stdout);
+  });
+
+  it('has the lines of evaluated code, however much was evaluated since', function () {
+    const { result } = measure(`
+      ${evaluate}
+      const kept = [];
+      const keep = new Function('kept', [
+        'return function keep() {',
+        '  for (let i = 0; i < 1e4; i++)',
+        '    kept.push({ i });',
+        '}',
+        '//# sourceURL=named.js',
+      ].join('\\n'))(kept);
+      keep(kept.length);
+      before(() => {
+        kept.length = 0;
+        evaluate(1000);
+        gc();
+      });
+      it('keeps', function () {
+        this.limitLeaks('256 KB', () => false);
+        keep();
+      });`);
+    const [frame] = result('keeps').leaks[0]!.stack;
+    assert.deepEqual([frame!.filename, frame!.lineNumber], ['named.js', 5]);
+  });
+
   it('has the name that evaluated code gives itself', function () {
     const { result } = measure(`
       const kept = [];
