@@ -223,6 +223,8 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
   if (thread.js_call_stacks) {
     thread.js_stack = &thread.js_call_stacks->Take();
     thread.vm_state = thread.js_stack->vm_state;
+  } else if (v8::Isolate* isolate = heap::Current()) {
+    thread.vm_state = JsCallStacks::StateOf(isolate);
   }
   // What V8 uses for itself comes and goes at its own mood: a limit that
   // counted it would fail now and then. Its part that stays is the JS heap's.

@@ -14,7 +14,7 @@ namespace {
 /// At so many new call stacks one makes room that was long not taken.
 constexpr uint64_t kMissesToForget = 16;
 
-VmState StateOf(v8::StateTag state) {
+VmState StateOfTag(v8::StateTag state) {
   return state == v8::GC || state == v8::PARSER ||
                  state == v8::BYTECODE_COMPILER || state == v8::COMPILER
              ? VmState::kOwnWork
@@ -95,6 +95,14 @@ const char* JsCallStacks::TakeNotice() {
          "Please report this, with the version of Node.";
 }
 
+VmState JsCallStacks::StateOf(v8::Isolate* isolate) {
+  const FrameLayout* layout = FrameLayout::OfProcess(isolate);
+  if (!layout) return VmState::kProgram;
+  const auto* state = reinterpret_cast<const int*>(
+      reinterpret_cast<uintptr_t>(isolate) + layout->vm_state);
+  return StateOfTag(static_cast<v8::StateTag>(*state));
+}
+
 const JsCallStack& JsCallStacks::Take() {
   if (v8::Isolate::TryGetCurrent() != isolate_) {
     last().walker.Forget();
@@ -124,7 +132,7 @@ FrameWalker::Learnt::Kind JsCallStacks::KindOfFunction(
 
 void JsCallStacks::TakeFrames() {
   const auto state =
-      StateOf(static_cast<v8::StateTag>(last().walker.VmState()));
+      StateOfTag(static_cast<v8::StateTag>(last().walker.VmState()));
   last().stack.vm_state = state;
   // Nobody asks who called, and while garbage is collected, nobody can tell.
   if (state == VmState::kOwnWork) return;
@@ -220,7 +228,7 @@ size_t JsCallStacks::SampleFrames(void** frames, VmState* state) const {
   registers.pc = __builtin_return_address(0);
   v8::SampleInfo info;
   isolate_->GetStackSample(registers, frames, JsCallStack::kMaxFrames, &info);
-  *state = StateOf(info.vm_state);
+  *state = StateOfTag(info.vm_state);
   return info.frames_count;
 }
 

@@ -64,6 +64,10 @@ class JsCallStacks {
   /// none.
   static JsCallStacks* OfThisThread() { return of_this_thread_; }
 
+  /// @return what an isolate does that this thread runs, and that may have no
+  /// call stacks. Does not touch V8's heap.
+  static VmState StateOf(v8::Isolate* isolate);
+
   /// @return what the user should know of how call stacks are taken, once in
   /// the process; empty when there is nothing.
   static const char* TakeNotice();

@@ -219,6 +219,20 @@ describe('the JS heap', function () {
     assert.deepEqual([frame!.filename, frame!.lineNumber], ['/app/named.js', 3]);
   });
 
+  it("has no leak of V8's own for a worker that collects garbage", function () {
+    const { code, stdout } = measure(`
+      const { Worker } = require('node:worker_threads');
+      const { once } = require('node:events');
+      const churn = 'for (let i = 0; i < 40; i++) Array.from({ length: 5e4 }, (_, i) => ({ i }));';
+      for (let i = 0; i < 4; i++) {
+        it('starts ' + i, async function () {
+          this.limitLeaks('60 KB');
+          await once(new Worker(churn, { eval: true }), 'exit');
+        });
+      }`);
+    assert.equal(code, 0, stdout);
+  });
+
   it("has no leak of Node's own for the first worker", function () {
     const { code, stdout } = measure(`
       const { Worker } = require('node:worker_threads');
