@@ -24,7 +24,7 @@
       'native/interposition/reservations.cc',
       'native/sample_memory.cc',
     ],
-    # What includes <napi.h> or <v8.h>.
+    # What includes <napi.h>, <node.h> or <v8.h>.
     'addon_sources': [
       'native/binding.cc',
       'native/call_stack/code_layout.cc',
@@ -39,6 +39,7 @@
       'native/js_heap/object_ids.cc',
       'native/js_heap/object_sampler.cc',
       'native/js_heap/sample_block.cc',
+      'native/js_heap/worker_isolates.cc',
       'native/peak_meter.cc',
       'native/recording.cc',
       'native/recording_mutex.cc',

@@ -17,6 +17,8 @@ class CollectionSchedule {
   struct Total {
     uint64_t native_bytes;
     uint64_t js_bytes;
+
+    uint64_t bytes() const { return native_bytes + js_bytes; }
   };
 
   explicit CollectionSchedule(Time now) : begin_(now) {}

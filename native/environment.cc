@@ -3,6 +3,7 @@
 #include <string>
 
 #include "js_heap/heap.h"
+#include "js_heap/worker_isolates.h"
 #include "tracker.h"
 
 namespace memray_mocha {
@@ -93,7 +94,9 @@ void Environment::CollectGarbage(const Napi::CallbackInfo& info) {
   IsolateCode& code = js_call_stacks_.code();
   if (is_tracking_)
     code.scripts().Release(Tracker::Get().FindScripts(code.id()));
-  heap::Collect(heap::Collection::kFull, info[0].ToBoolean());
+  const bool is_gc_exposed = info[0].ToBoolean();
+  heap::Collect(heap::Collection::kFull, is_gc_exposed);
+  worker_isolates::CollectAll(is_gc_exposed);
   code.scripts().Reclaim();
 }
 

@@ -7,6 +7,7 @@
 
 #include "call_stack/js_call_stack.h"
 #include "js_heap/object_sampler.h"
+#include "js_heap/worker_isolates.h"
 #include "recursion_guard.h"
 
 namespace memray_mocha {
@@ -169,6 +170,7 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
     if (!is_left_) {
       recording_->ReleaseEvents();
       recording_->EndStretch();
+      recording_->CountWorkersGarbage(false);
       waiting_bytes_ = 0;
     }
   }
@@ -332,10 +334,20 @@ void PeakMeter::CollectAll() {
     code.scripts().Release(recording_->FindScripts(code.id()));
   }
   heap::Collect(heap::Collection::kFull, is_gc_exposed_);
+  worker_isolates::CollectAll(is_gc_exposed_);
   code.scripts().Reclaim();
   const RecursionGuard guard;
   std::lock_guard lock(*lock_);
   recording_->ShortenSamples();
+}
+
+void PeakMeter::EndWorkersTurn() {
+  // Where that did not help, not with each block. And what may reach the limit
+  // must be seen by the next look, even if it is garbage by then.
+  const uint64_t bytes = TotalNow().bytes();
+  workers_bytes_ = bytes + Step(bytes);
+  if (bytes >= limit_bytes_) recording_->CountWorkersGarbage(true);
+  is_workers_turn_ = false;
 }
 
 void PeakMeter::BeforeCollection() { js_bytes_before_ = JsBytes(); }

@@ -68,6 +68,20 @@ class PeakMeter final : public heap::CollectionListener {
   void BeforeCollection() override;
   void AfterCollection() override;
 
+  bool is_gc_exposed() const { return is_gc_exposed_; }
+
+  // Of a worker's thread, with the lock held:
+
+  /// @return whether it is to collect garbage now, so that the limit is reached
+  /// by nothing else; then its turn must be ended.
+  bool TakeWorkersTurn() {
+    const bool is_due =
+        limit_bytes_ != 0 &&
+        TotalNow().bytes() >= std::max(limit_bytes_, workers_bytes_);
+    return is_due && !std::exchange(is_workers_turn_, true);
+  }
+  void EndWorkersTurn();
+
  private:
   enum class Moment { kNow, kLast };
 
@@ -125,6 +139,8 @@ class PeakMeter final : public heap::CollectionListener {
   uint64_t js_bytes_ = 0;  // when last looked at, and what ticked since then
   size_t unseen_bytes_ = 0;
   bool is_due_ = false;
+  bool is_workers_turn_ = false;
+  uint64_t workers_bytes_ = 0;  // the total that is due for the next one
 
   bool is_looking_ = false;
   /// Whether the latest look left to the next one what was held.

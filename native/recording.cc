@@ -114,7 +114,11 @@ void Recording::Deallocate(const MemoryEvent& event, uint32_t thread) {
     buffer_freer_ = event.caller;
   const bool by_collector = event.by_collector || event.caller == buffer_freer_;
   Put({.kind = EventKind::kDeallocation,
-       .is_garbage = by_collector && !block.is_of_other_thread,
+       // When a worker collects by itself, nobody looks at what of its memory
+       // is live by then.
+       .is_garbage =
+           by_collector && (!block.is_of_other_thread ||
+                            (event.on_request && !counts_workers_garbage_)),
        .address = event.address,
        .added_bytes = -static_cast<int64_t>(block.bytes)});
 }

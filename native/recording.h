@@ -48,6 +48,10 @@ class Recording {
         event.kind == EventKind::kDeallocation)
       live_.Prefetch(event.address);
   }
+  /// Whether what a worker has, and lets the collector free later, is to count
+  /// as live until then.
+  void CountWorkersGarbage(bool counts) { counts_workers_garbage_ = counts; }
+
   /// See Tracker::FindScripts.
   std::set<int> FindScripts(uint64_t codes) const {
     return recorder_.FindScripts(codes);
@@ -186,6 +190,7 @@ class Recording {
   /// Nothing is asked of what may be half done then.
   bool is_out_of_memory_ = false;
 
+  bool counts_workers_garbage_ = false;
   /// Where V8 frees the memory of ArrayBuffers, in every recording; 0 while
   /// that is not known. Under the lock.
   static inline uintptr_t buffer_freer_ = 0;

@@ -47,8 +47,10 @@ struct ThreadState {
     uint64_t base_bytes = 0;
     uint64_t bytes = 0;
   } worker_heap;
-  /// Whether garbage collections of its isolate are followed.
-  bool is_worker = false;
+  /// Of a worker's thread: whether garbage collections of its isolate are
+  /// followed, or are about to be.
+  bool is_followed = false;
+  bool is_to_follow = false;
 
   // The call stack just taken. Native frames are most recent first.
   const JsCallStack* js_stack = nullptr;

@@ -12,6 +12,7 @@
 #include "interposition/installer.h"
 #include "js_heap/heap.h"
 #include "js_heap/object_sampler.h"
+#include "js_heap/worker_isolates.h"
 #include "peak_meter.h"
 #include "recording.h"
 #include "recursion_guard.h"
@@ -225,6 +226,8 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
     thread.vm_state = thread.js_stack->vm_state;
   } else if (v8::Isolate* isolate = heap::Current()) {
     thread.vm_state = JsCallStacks::StateOf(isolate);
+    if (!thread.is_to_follow) [[unlikely]]
+      thread.is_to_follow = RequestOfWorker(isolate, FollowWorker);
   }
   // What V8 uses for itself comes and goes at its own mood: a limit that
   // counted it would fail now and then. Its part that stays is the JS heap's.
@@ -313,28 +316,44 @@ void Tracker::TakeEvents(EventQueue* queue) {
 }
 
 void Tracker::OnHeapPage() {
-  v8::Isolate* isolate = heap::Current();
-  if (!settings_.sampler || !isolate || isolate == settings_.isolate) return;
+  if (v8::Isolate* isolate = heap::Current())
+    RequestOfWorker(isolate, LookAtWorkerHeap);
+}
+
+/// Has this thread, when it is a worker's, call that where its JavaScript could
+/// run.
+/// @return whether it will.
+bool Tracker::RequestOfWorker(v8::Isolate* isolate, void (*callback)()) const {
+  if (!settings_.sampler || isolate == settings_.isolate) return false;
   // An isolate in the making would lose the request.
-  if (!heap::IsInContext(isolate)) return;
+  if (!heap::IsInContext(isolate)) return false;
   heap::RequestInterrupt(
-      isolate, [](v8::Isolate*, void*) { LookAtWorkerHeap(); }, nullptr);
+      isolate,
+      [](v8::Isolate*, void* data) { reinterpret_cast<void (*)()>(data)(); },
+      reinterpret_cast<void*>(callback));
+  return true;
+}
+
+/// On the worker's thread, where its JavaScript could run: so that its garbage
+/// is known as such, and can be collected.
+void Tracker::FollowWorker() {
+  const RecursionGuard guard;
+  ThreadState& thread = ThreadState::Get();
+  if (std::exchange(thread.is_followed, true)) return;
+  heap::FollowCollections(LookAtWorkerHeap);
+  worker_isolates::Add();
 }
 
 /// On the worker's thread, where its JavaScript could run, or has just been
 /// collected.
 void Tracker::LookAtWorkerHeap() {
+  FollowWorker();
   const RecursionGuard guard;
-  ThreadState& thread = ThreadState::Get();
-  if (!thread.is_worker) {
-    thread.is_worker = true;
-    heap::FollowCollections(LookAtWorkerHeap);
-  }
   const uint64_t used_bytes = heap::UsedBytes();
   Tracker& tracker = Get();
   std::lock_guard lock(tracker.mutex_);
   if (!tracker.meter_ || heap::Current() == tracker.settings_.isolate) return;
-  tracker.recording_->SetWorkerHeap(&thread, used_bytes);
+  tracker.recording_->SetWorkerHeap(&ThreadState::Get(), used_bytes);
 }
 
 void Tracker::EndThread(ThreadState* thread) {
@@ -347,8 +366,10 @@ void Tracker::EndThread(ThreadState* thread) {
 
 void Tracker::OnDeallocation(uintptr_t address, uintptr_t caller) {
   ThreadState& thread = ThreadState::Get();
+  const bool by_collector = settings_.sampler && IsCollector(thread);
   Push(&thread, {.kind = EventKind::kDeallocation,
-                 .by_collector = settings_.sampler && IsCollector(thread),
+                 .by_collector = by_collector,
+                 .on_request = by_collector && heap::IsInCollect(),
                  .address = address,
                  .caller = caller});
 }
@@ -435,14 +456,44 @@ void Tracker::OnSampleNoted() {
   if (meter_->is_due()) RequestLook(std::move(lock));
 }
 
-/// Only on the isolate's own thread, where it cannot end meanwhile, and once:
-/// what other threads do is looked at when it allocates next.
+/// Only on an isolate's own thread, where it cannot end meanwhile, and once:
+/// what other threads do is looked at when the program's allocates next.
 void Tracker::RequestLook(std::unique_lock<RecordingMutex> lock) {
-  if (has_requested_look_ || heap::Current() != settings_.isolate) return;
-  has_requested_look_ = true;
+  v8::Isolate* isolate = heap::Current();
+  if (!isolate) return;
+  const bool is_worker = isolate != settings_.isolate;
+  if (is_worker) {
+    if (!ThreadState::Get().is_followed || !meter_->TakeWorkersTurn()) return;
+  } else if (std::exchange(has_requested_look_, true)) {
+    return;
+  }
   const uint64_t id = recording_->id;
   lock.unlock();
-  heap::RequestInterrupt(settings_.isolate, Look, reinterpret_cast<void*>(id));
+  heap::RequestInterrupt(isolate, is_worker ? CollectInWorker : Look,
+                         reinterpret_cast<void*>(id));
+}
+
+/// Only live memory may reach a limit, and what is garbage of a worker's the
+/// thread that looks at it cannot tell.
+void Tracker::CollectInWorker(v8::Isolate*, void* recording_id) {
+  if (IsInChild()) return;
+  Tracker& tracker = Get();
+  bool is_gc_exposed;
+  {
+    std::lock_guard lock(tracker.mutex_);
+    if (!tracker.IsRecording(recording_id)) return;
+    is_gc_exposed = tracker.meter_->is_gc_exposed();
+  }
+  heap::Collect(heap::Collection::kFull, is_gc_exposed);
+  worker_isolates::CollectAll(is_gc_exposed);
+  std::lock_guard lock(tracker.mutex_);
+  if (tracker.IsRecording(recording_id)) tracker.meter_->EndWorkersTurn();
+}
+
+/// With the lock held.
+bool Tracker::IsRecording(void* recording_id) const {
+  return recording_ &&
+         recording_->id == reinterpret_cast<uint64_t>(recording_id);
 }
 
 void Tracker::Look(v8::Isolate*, void* recording_id) {
@@ -450,9 +501,7 @@ void Tracker::Look(v8::Isolate*, void* recording_id) {
   Tracker& tracker = Get();
   {
     std::lock_guard lock(tracker.mutex_);
-    if (!tracker.recording_ ||
-        tracker.recording_->id != reinterpret_cast<uint64_t>(recording_id))
-      return;
+    if (!tracker.IsRecording(recording_id)) return;
     tracker.has_requested_look_ = false;
   }
   // What the program held is garbage once it has returned to this package, and

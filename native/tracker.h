@@ -123,7 +123,11 @@ class Tracker final : public AllocationListener, public BlockProvider {
   void RequestLook(std::unique_lock<RecordingMutex> lock);
   static void Look(v8::Isolate*, void* recording_id);
   bool IsInOwnCode();
+  bool RequestOfWorker(v8::Isolate* isolate, void (*callback)()) const;
+  static void FollowWorker();
   static void LookAtWorkerHeap();
+  static void CollectInWorker(v8::Isolate* isolate, void* recording_id);
+  bool IsRecording(void* recording_id) const;
   static void EndThread(ThreadState* thread);
 
   // The one that is tracking, for hooks, which do not hold the lock.

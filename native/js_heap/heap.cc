@@ -72,11 +72,17 @@ void EndCollection() {
   if (state.listener) state.listener->AfterCollection();
 }
 
-void OnBegin(v8::Isolate*, v8::GCType, v8::GCCallbackFlags) {
-  BeginCollection();
+/// Where Node has left it to take it down.
+bool IsGoing(v8::Isolate* isolate) {
+  return v8::Isolate::TryGetCurrent() != isolate;
 }
 
-void OnEnd(v8::Isolate*, v8::GCType, v8::GCCallbackFlags) {
+void OnBegin(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags) {
+  if (!IsGoing(isolate)) BeginCollection();
+}
+
+void OnEnd(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags) {
+  if (IsGoing(isolate)) return;
   state.is_in_callback = true;
   EndCollection();
   state.is_in_callback = false;
@@ -127,11 +133,10 @@ uint64_t AllocatedBytes() {
 bool IsInContext(v8::Isolate* isolate) { return isolate->InContext(); }
 
 void FollowCollections(void (*callback)()) {
+  Follow(v8::Isolate::GetCurrent());
   v8::Isolate::GetCurrent()->AddGCEpilogueCallback(
       [](v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags, void* data) {
-        // Node takes it down, and has left it for that.
-        if (v8::Isolate::TryGetCurrent() != isolate) return;
-        reinterpret_cast<void (*)()>(data)();
+        if (!IsGoing(isolate)) reinterpret_cast<void (*)()>(data)();
       },
       reinterpret_cast<void*>(callback), kCollections);
 }
@@ -144,7 +149,7 @@ void SetCollectionListener(CollectionListener* listener) {
   state.listener = listener;
 }
 
-bool IsCollecting() { return state.is_collecting; }
+bool IsCollecting() { return state.is_collecting || state.is_in_collect; }
 
 bool IsInCollect() { return state.is_in_collect; }
 

@@ -163,6 +163,35 @@ describe('native memory', function () {
     }
   });
 
+  describe('of a worker', () => {
+    let run: MochaRun;
+    before(() => (run = runMocha('worker-garbage.test.js', ['--exit'])));
+
+    for (const title of [
+      'drops 100 MB',
+      'leaves 100 MB of garbage',
+      'leaves 100 MB of garbage each time',
+      'collects again',
+      'is gone with its garbage',
+      'is terminated amid its garbage',
+      'goes on for ever',
+    ]) {
+      it(`is no garbage: ${title}`, () =>
+        assert.equal(run.result(title).state, 'passed', run.output));
+    }
+
+    it('counts at the peak, also when it is garbage by the time of a collection', () => {
+      assert.deepEqual(run.violations('holds 40 MB, and drops it'), ['limitMemory']);
+      const { nativeBytes } = run.result('holds 40 MB, and drops it').peak;
+      assert.ok(nativeBytes >= 30 * MiB && nativeBytes < 44 * MiB, String(nativeBytes));
+    });
+
+    it('is a leak when it is kept, and where the worker does not come to collect garbage', () => {
+      assert.deepEqual(run.violations('keeps 5 MB'), ['limitLeaks']);
+      assert.deepEqual(run.violations('does not hold up the program'), ['limitLeaks']);
+    });
+  });
+
   it('leaves process.exit() in a test body its exit code', () => {
     const { status, signal } = spawnMocha(['exit.test.js']);
     assert.deepEqual([status, signal], [7, null]);
