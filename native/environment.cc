@@ -1,5 +1,6 @@
 #include "environment.h"
 
+#include <optional>
 #include <string>
 
 #include "js_heap/heap.h"
@@ -79,10 +80,11 @@ Environment::~Environment() {
 
 Napi::Value Environment::Start(const Napi::CallbackInfo& info) {
   js_call_stacks_.code().scripts().Mark();
-  const std::string error =
+  const std::optional<std::string> error =
       Tracker::Get().Start(ReadOptions(info[0].As<Napi::Object>()));
-  if (!error.empty()) {
-    Napi::Error::New(info.Env(), error).ThrowAsJavaScriptException();
+  if (!error) return info.Env().Undefined();
+  if (!error->empty()) {
+    Napi::Error::New(info.Env(), *error).ThrowAsJavaScriptException();
     return info.Env().Undefined();
   }
   is_tracking_ = true;

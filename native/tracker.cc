@@ -67,13 +67,13 @@ Tracker& Tracker::Get() {
   return tracker;
 }
 
-std::string Tracker::Start(const TrackingOptions& options) {
+std::optional<std::string> Tracker::Start(const TrackingOptions& options) {
   static uint64_t last_id = 0;
   std::lock_guard start_lock(start_mutex_);
   {
     const RecursionGuard guard;
     std::lock_guard lock(mutex_);
-    if (recording_) return "A tracker is already running in this process.";
+    if (recording_) return std::nullopt;
   }
   installer::Install();
   const bool is_sampler_taken =

@@ -59,8 +59,9 @@ class Tracker final : public AllocationListener, public BlockProvider {
  public:
   static Tracker& Get();
 
-  /// @return what is wrong, a sentence; empty when tracking has begun.
-  std::string Start(const TrackingOptions& options);
+  /// @return what is wrong, a sentence, which is empty when tracking has begun;
+  /// nothing where another thread's has.
+  std::optional<std::string> Start(const TrackingOptions& options);
 
   /// Whether the one that is tracking does so, as it was told to: it cannot
   /// where the program samples its objects itself. Only for who started it.

@@ -29,8 +29,11 @@ export interface Addon {
   readonly unsupportedReason: string;
   /** Has V8 compile, from here on, only to code that tells its lines. */
   restrictCompilers(): void;
-  /** @returns whether the JS heap is measured, as was asked for: not while the program samples it itself */
-  startTracking(options: TrackingOptions): boolean;
+  /**
+   * @returns whether the JS heap is measured, as was asked for: not while the program samples it itself;
+   * undefined, and nothing begins, while another thread's tracker runs
+   */
+  startTracking(options: TrackingOptions): boolean | undefined;
   /** Samples more closely from here on, if that is closer than so far; samples so far are lost. */
   setSampleInterval(intervalBytes: number): void;
   /** Has the peak confirmed where it reaches `firstBytes`, and in steps up to the limit; 0 lifts it. */

@@ -129,7 +129,10 @@ export class Tracker {
     if (Tracker.#active) throw createTrackerActiveError();
     const addon = loadSupportedAddon();
     dropCompilers(addon);
-    this.#measuresJsHeap = addon.startTracking({ ...this.#options, isGcExposed: isGcExposed() });
+    const measuresJsHeap = addon.startTracking({ ...this.#options, isGcExposed: isGcExposed() });
+    // Of another thread, which has this class of its own.
+    if (measuresJsHeap === undefined) throw createTrackerActiveError();
+    this.#measuresJsHeap = measuresJsHeap;
     Tracker.#active = this;
   }
 

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { buildFixtureAddon, fixtureAddon } from '../helpers/fixture-addon';
 import { withProject } from '../helpers/mocha-project';
 
+const index = require.resolve('../../dist/index');
+
 const setting = `
   const assert = require('node:assert/strict');
   const addon = require(${JSON.stringify(fixtureAddon)});`;
@@ -25,5 +27,35 @@ describe('a program', function () {
       assert.match(stdout, /2 passing[^]*1 failing[^]*is limited:\s+Error: Could not record/);
       assert.ok(result('next').peak.bytes >= 3e6);
     }
+  });
+
+  it('that starts a tracker in a worker while another thread has one gets the same error as on one thread', function () {
+    const source = `
+      const { Worker, isMainThread, parentPort } = require('node:worker_threads');
+      const { Tracker } = require(${JSON.stringify(index)});
+      const tryToStart = () => {
+        try {
+          new Tracker().start();
+        } catch ({ name, code, message }) {
+          return { name, code, message };
+        }
+      };
+      if (isMainThread) {
+        const tracker = new Tracker();
+        tracker.start();
+        new Worker(__filename).once('message', (inWorker) => {
+          console.log(JSON.stringify({ inWorker, here: tryToStart() }));
+          tracker.stop().close();
+        });
+      } else {
+        parentPort.postMessage(tryToStart());
+      }`;
+    const { code, stdout, stderr } = withProject({ 'a.js': source }, (project) =>
+      project.runNode(['a.js']),
+    );
+    assert.equal(code, 0, stderr);
+    const { inWorker, here } = JSON.parse(stdout) as Record<string, { code: string }>;
+    assert.equal(here!.code, 'ERR_MEMRAY_TRACKER_ACTIVE');
+    assert.deepEqual(inWorker, here);
   });
 });
