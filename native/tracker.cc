@@ -12,6 +12,7 @@
 #include "interposition/installer.h"
 #include "js_heap/heap.h"
 #include "js_heap/object_sampler.h"
+#include "notices.h"
 #include "peak_meter.h"
 #include "recording.h"
 #include "recursion_guard.h"
@@ -35,18 +36,6 @@ constexpr uint64_t kJsTickBytes = uint64_t{4} << 10;
 // should know earlier.
 constexpr size_t kMaxQueuedBytes = size_t{64} << 10;
 constexpr size_t kMaxQueuedAtLimitBytes = size_t{16} << 10;
-
-constexpr char kSamplerTaken[] =
-    "memray-mocha cannot measure V8's heap where the program samples it itself "
-    "(--heap-prof, or HeapProfiler.startSampling of the inspector): V8 does so "
-    "for one at a time. Native memory is measured, and limits hold for that "
-    "only.";
-constexpr char kSamplerStopped[] =
-    "memray-mocha could not measure all of V8's heap: while a test ran, the "
-    "program stopped V8's sampling (HeapProfiler.stopSampling of the "
-    "inspector). What was allocated there after that counts for nothing, also "
-    "in limits.";
-std::atomic<const char*> notice{""};
 
 /// Whether this thread works for the garbage collector, its array-buffer
 /// sweeper included, as far as it frees anything of the program's.
@@ -78,7 +67,7 @@ std::optional<std::string> Tracker::Start(const TrackingOptions& options) {
   installer::Install();
   const bool is_sampler_taken =
       options.js_sample_interval_bytes != 0 && object_sampler::IsRunning();
-  if (is_sampler_taken) notice = kSamplerTaken;
+  if (is_sampler_taken) notices::sampler_taken.Raise();
   const bool measures_js_heap =
       options.js_sample_interval_bytes != 0 && !is_sampler_taken;
   // By way of the hooks, so before the guard.
@@ -129,13 +118,7 @@ void Tracker::StartSampler(uint64_t interval_bytes) {
 }
 
 void Tracker::StopSampler() {
-  if (!object_sampler::Stop()) notice = kSamplerStopped;
-}
-
-const char* Tracker::TakeNotice() {
-  static std::atomic<bool> was_told{false};
-  const char* due = notice.exchange("");
-  return *due && !was_told.exchange(true) ? due : "";
+  if (!object_sampler::Stop()) notices::sampler_stopped.Raise();
 }
 
 void Tracker::SetSampleInterval(uint64_t interval_bytes) {

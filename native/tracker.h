@@ -88,10 +88,6 @@ class Tracker final : public AllocationListener, public BlockProvider {
   /// was recorded.
   std::unique_ptr<Sink> Stop(const FindOriginals& find_originals);
 
-  /// @return what the user should know of what was not measured, once in the
-  /// process; empty when there is nothing.
-  static const char* TakeNotice();
-
   void OnAllocation(uintptr_t address, size_t size_bytes, Allocator allocator,
                     uintptr_t caller) override;
   void OnDeallocation(uintptr_t address, uintptr_t caller) override;

@@ -64,10 +64,6 @@ class JsCallStacks {
   /// none.
   static JsCallStacks* OfThisThread() { return of_this_thread_; }
 
-  /// @return what the user should know of how call stacks are taken, once in
-  /// the process; empty when there is nothing.
-  static const char* TakeNotice();
-
   /// Takes this thread's call stack; valid until the next one. Does not touch
   /// V8's heap.
   const JsCallStack& Take();
