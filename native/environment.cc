@@ -13,6 +13,11 @@ std::string GetString(const Napi::Object& options, const char* key) {
   return options.Get(key).ToString().Utf8Value();
 }
 
+heap::ProgramFlags ReadFlags(const Napi::Object& flags) {
+  return {.exposes_gc = flags.Get("exposesGc").ToBoolean(),
+          .sweeps_at_once = flags.Get("sweepsAtOnce").ToBoolean()};
+}
+
 TrackingOptions ReadOptions(const Napi::Object& options) {
   TrackingOptions result{
       .path = GetString(options, "path"),
@@ -22,7 +27,8 @@ TrackingOptions ReadOptions(const Napi::Object& options) {
       .js_sample_interval_bytes = static_cast<uint64_t>(
           options.Get("jsSampleIntervalBytes").ToNumber().Int64Value()),
       .own_directory = GetString(options, "ownDirectory"),
-      .is_gc_exposed = options.Get("isGcExposed").ToBoolean(),
+      .program_flags =
+          ReadFlags(options.Get("programFlags").As<Napi::Object>()),
       .metadata = {}};
   // A list: names of an object's properties would include those that tests give
   // to all objects.
@@ -95,7 +101,7 @@ void Environment::CollectGarbage(const Napi::CallbackInfo& info) {
   IsolateCode& code = js_call_stacks_.code();
   if (is_tracking_)
     code.scripts().Release(Tracker::Get().FindScripts(code.id()));
-  heap::Collect(heap::Collection::kFull, info[0].ToBoolean());
+  heap::Collect(heap::Collection::kFull, ReadFlags(info[0].As<Napi::Object>()));
   if (is_tracking_) code.ReclaimScripts();
 }
 

@@ -46,10 +46,10 @@ uint64_t Step(uint64_t bytes) {
 }  // namespace
 
 PeakMeter::PeakMeter(Recording* recording, RecordingMutex* lock,
-                     bool is_gc_exposed)
+                     const heap::ProgramFlags& program_flags)
     : recording_(recording),
       lock_(lock),
-      is_gc_exposed_(is_gc_exposed),
+      program_flags_(program_flags),
       schedule_(TimeOfThread()) {
   Restart();
   heap::KeepLoopsInterruptible();
@@ -316,7 +316,7 @@ void PeakMeter::UpdateLive() {
 
 void PeakMeter::Collect(heap::Collection kind) {
   const CollectionSchedule::Time begin = TimeOfThread();
-  heap::Collect(kind, is_gc_exposed_);
+  heap::Collect(kind, program_flags_);
   if (kind == heap::Collection::kFull) {
     const RecursionGuard guard;
     std::lock_guard lock(*lock_);

@@ -86,7 +86,7 @@ std::optional<std::string> Tracker::Start(const TrackingOptions& options) {
   std::unique_ptr<PeakMeter> meter;
   if (measures_js_heap) {
     meter = std::make_unique<PeakMeter>(recording.get(), &mutex_,
-                                        options.is_gc_exposed);
+                                        options.program_flags);
   }
   {
     std::lock_guard lock(mutex_);

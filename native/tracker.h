@@ -15,6 +15,7 @@
 
 #include "interposition/block_provider.h"
 #include "interposition/listener.h"
+#include "js_heap/heap.h"
 #include "recording_mutex.h"
 #include "stack_recorder.h"
 
@@ -47,8 +48,7 @@ struct TrackingOptions {
   /// Where this package's own JavaScript is; what that allocates is not
   /// recorded.
   std::string own_directory;
-  /// Whether the program itself asked V8 for --expose-gc.
-  bool is_gc_exposed;
+  heap::ProgramFlags program_flags;
   /// Facts about the program for the capture: keys and values.
   std::vector<std::pair<std::string, std::string>> metadata;
 };

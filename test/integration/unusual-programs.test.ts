@@ -58,4 +58,28 @@ describe('a program', function () {
     assert.equal(here!.code, 'ERR_MEMRAY_TRACKER_ACTIVE');
     assert.deepEqual(inWorker, here);
   });
+
+  for (const flag of [
+    '--no-concurrent-array-buffer-sweeping',
+    '--noconcurrent_sweeping',
+    '--single-threaded',
+    '--predictable',
+  ]) {
+    it(`that is started with ${flag} has ArrayBuffers freed at once also after a collection`, function () {
+      const source = `
+        const { Tracker } = require(${JSON.stringify(index)});
+        const measureLeft = () => {
+          const before = process.memoryUsage().arrayBuffers;
+          (() => { for (let i = 0; i < 2000; i++) new ArrayBuffer(10_000); })();
+          gc();
+          return process.memoryUsage().arrayBuffers - before;
+        };
+        Tracker.collectGarbage();
+        console.log(Math.max(...Array.from({ length: 30 }, measureLeft)));`;
+      const { stdout, stderr } = withProject({ 'a.js': source }, (project) =>
+        project.runNode(['--expose-gc', flag, 'a.js']),
+      );
+      assert.ok(stdout !== '' && Number(stdout) < 1e6, stdout + stderr);
+    });
+  }
 });
