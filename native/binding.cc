@@ -7,7 +7,7 @@
 #include "environment.h"
 #include "interposition/installer.h"
 #include "js_heap/object_ids.h"
-#include "sampler_calibration.h"
+#include "notices.h"
 #include "tracker.h"
 
 namespace memray_mocha {
@@ -84,13 +84,9 @@ void ForgetObjectIds(const Napi::CallbackInfo&) { object_ids::Forget(); }
 
 /// takeNotices() -> { code: message }, of those that are due
 Napi::Value TakeNotices(const Napi::CallbackInfo& info) {
-  const std::pair<const char*, const char*> notices[] = {
-      {"MEMRAY_MOCHA_SLOWER", JsCallStacks::TakeNotice()},
-      {"MEMRAY_MOCHA_FUNCTION_LEVEL", TakeSamplerNotice()},
-      {"MEMRAY_MOCHA_SAMPLER_TAKEN", Tracker::TakeNotice()}};
   Napi::Object due = Napi::Object::New(info.Env());
-  for (const auto& [code, message] : notices) {
-    if (*message) due[code] = message;
+  for (Notice* notice : notices::kAll) {
+    if (notice->Take()) due[notice->code] = notice->message;
   }
   return due;
 }

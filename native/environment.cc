@@ -1,5 +1,6 @@
 #include "environment.h"
 
+#include <optional>
 #include <string>
 
 #include "js_heap/heap.h"
@@ -13,6 +14,11 @@ std::string GetString(const Napi::Object& options, const char* key) {
   return options.Get(key).ToString().Utf8Value();
 }
 
+heap::ProgramFlags ReadFlags(const Napi::Object& flags) {
+  return {.exposes_gc = flags.Get("exposesGc").ToBoolean(),
+          .sweeps_at_once = flags.Get("sweepsAtOnce").ToBoolean()};
+}
+
 TrackingOptions ReadOptions(const Napi::Object& options) {
   TrackingOptions result{
       .path = GetString(options, "path"),
@@ -22,7 +28,8 @@ TrackingOptions ReadOptions(const Napi::Object& options) {
       .js_sample_interval_bytes = static_cast<uint64_t>(
           options.Get("jsSampleIntervalBytes").ToNumber().Int64Value()),
       .own_directory = GetString(options, "ownDirectory"),
-      .is_gc_exposed = options.Get("isGcExposed").ToBoolean(),
+      .program_flags =
+          ReadFlags(options.Get("programFlags").As<Napi::Object>()),
       .metadata = {}};
   // A list: names of an object's properties would include those that tests give
   // to all objects.
@@ -80,10 +87,11 @@ Environment::~Environment() {
 
 Napi::Value Environment::Start(const Napi::CallbackInfo& info) {
   js_call_stacks_.code().scripts().Mark();
-  const std::string error =
+  const std::optional<std::string> error =
       Tracker::Get().Start(ReadOptions(info[0].As<Napi::Object>()));
-  if (!error.empty()) {
-    Napi::Error::New(info.Env(), error).ThrowAsJavaScriptException();
+  if (!error) return info.Env().Undefined();
+  if (!error->empty()) {
+    Napi::Error::New(info.Env(), *error).ThrowAsJavaScriptException();
     return info.Env().Undefined();
   }
   is_tracking_ = true;
@@ -94,9 +102,9 @@ void Environment::CollectGarbage(const Napi::CallbackInfo& info) {
   IsolateCode& code = js_call_stacks_.code();
   if (is_tracking_)
     code.scripts().Release(Tracker::Get().FindScripts(code.id()));
-  const bool is_gc_exposed = info[0].ToBoolean();
-  heap::Collect(heap::Collection::kFull, is_gc_exposed);
-  worker_isolates::CollectAll(is_gc_exposed);
+  const auto flags = ReadFlags(info[0].As<Napi::Object>());
+  heap::Collect(heap::Collection::kFull, flags);
+  worker_isolates::CollectAll(flags);
   code.scripts().Reclaim();
 }
 

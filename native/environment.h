@@ -21,10 +21,10 @@ class Environment {
   Environment() = default;
   ~Environment();
 
-  /// @return whether the JS heap is measured.
+  /// @return whether the JS heap is measured; undefined, and nothing begins,
+  /// while another environment's tracker runs.
   Napi::Value Start(const Napi::CallbackInfo& info);
-  /// collectGarbage(isExposed): whether the program itself asked for
-  /// --expose-gc.
+  /// collectGarbage(programFlags)
   void CollectGarbage(const Napi::CallbackInfo& info);
 
   /// stopTracking(findOriginals)

@@ -48,10 +48,10 @@ uint64_t Step(uint64_t bytes) {
 }  // namespace
 
 PeakMeter::PeakMeter(Recording* recording, RecordingMutex* lock,
-                     bool is_gc_exposed)
+                     const heap::ProgramFlags& program_flags)
     : recording_(recording),
       lock_(lock),
-      is_gc_exposed_(is_gc_exposed),
+      program_flags_(program_flags),
       schedule_(TimeOfThread()) {
   Restart();
   heap::KeepLoopsInterruptible();
@@ -320,7 +320,7 @@ void PeakMeter::UpdateLive() {
 void PeakMeter::Collect(heap::Collection kind) {
   const CollectionSchedule::Time begin = TimeOfThread();
   if (kind == heap::Collection::kYoung)
-    heap::Collect(kind, is_gc_exposed_);
+    heap::Collect(kind, program_flags_);
   else
     CollectAll();
   schedule_.AddCost(TimeOfThread() - begin);
@@ -333,8 +333,8 @@ void PeakMeter::CollectAll() {
     std::lock_guard lock(*lock_);
     code.scripts().Release(recording_->FindScripts(code.id()));
   }
-  heap::Collect(heap::Collection::kFull, is_gc_exposed_);
-  worker_isolates::CollectAll(is_gc_exposed_);
+  heap::Collect(heap::Collection::kFull, program_flags_);
+  worker_isolates::CollectAll(program_flags_);
   code.scripts().Reclaim();
   const RecursionGuard guard;
   std::lock_guard lock(*lock_);

@@ -31,7 +31,8 @@ namespace memray_mocha {
 class PeakMeter final : public heap::CollectionListener {
  public:
   /// @param lock guards the recording.
-  PeakMeter(Recording* recording, RecordingMutex* lock, bool is_gc_exposed);
+  PeakMeter(Recording* recording, RecordingMutex* lock,
+            const heap::ProgramFlags& program_flags);
   ~PeakMeter();
   PeakMeter(const PeakMeter&) = delete;
   PeakMeter& operator=(const PeakMeter&) = delete;
@@ -68,7 +69,7 @@ class PeakMeter final : public heap::CollectionListener {
   void BeforeCollection() override;
   void AfterCollection() override;
 
-  bool is_gc_exposed() const { return is_gc_exposed_; }
+  const heap::ProgramFlags& program_flags() const { return program_flags_; }
 
   // Of a worker's thread, with the lock held:
 
@@ -129,7 +130,7 @@ class PeakMeter final : public heap::CollectionListener {
 
   Recording* const recording_;
   RecordingMutex* const lock_;
-  const bool is_gc_exposed_;
+  const heap::ProgramFlags program_flags_;
   uint64_t limit_bytes_ = 0;  // the next total to be confirmed
   uint64_t last_limit_bytes_ = 0;
   uint64_t allocated_at_start_;

@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdlib>
 #include <map>
 #include <set>
@@ -12,6 +11,7 @@
 #include "interposition/block_provider.h"
 #include "interposition/listener.h"
 #include "js_heap/object_sampler.h"
+#include "notices.h"
 
 namespace memray_mocha {
 namespace {
@@ -107,25 +107,16 @@ SamplerSites Find() {
   return sites;
 }
 
-std::atomic<bool> is_notice_due{false};
-
 }  // namespace
 
 const SamplerSites& FindSamplerSites() {
   // Never destroyed: hooks look at it until the process ends.
   static const SamplerSites& sites = *[] {
     auto* found = new SamplerSites(Find());
-    is_notice_due = found->sample == 0;
+    if (found->sample == 0) notices::sampler_unknown.Raise();
     return found;
   }();
   return sites;
-}
-
-const char* TakeSamplerNotice() {
-  if (!is_notice_due.exchange(false)) return "";
-  return "memray-mocha shows functions of the JS heap, not lines: where V8 "
-         "samples objects was not found. Please report this, with the version "
-         "of Node.";
 }
 
 }  // namespace memray_mocha

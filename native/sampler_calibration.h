@@ -34,10 +34,6 @@ struct SamplerSites {
 /// the hooks, and no tracker running.
 const SamplerSites& FindSamplerSites();
 
-/// @return what the user should know if they were not found, once in the
-/// process; empty when there is nothing.
-const char* TakeSamplerNotice();
-
 }  // namespace memray_mocha
 
 #endif  // NATIVE_SAMPLER_CALIBRATION_H_

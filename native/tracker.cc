@@ -13,6 +13,7 @@
 #include "js_heap/heap.h"
 #include "js_heap/object_sampler.h"
 #include "js_heap/worker_isolates.h"
+#include "notices.h"
 #include "peak_meter.h"
 #include "recording.h"
 #include "recursion_guard.h"
@@ -37,18 +38,6 @@ constexpr uint64_t kJsTickBytes = uint64_t{4} << 10;
 constexpr size_t kMaxQueuedBytes = size_t{64} << 10;
 constexpr size_t kMaxQueuedAtLimitBytes = size_t{16} << 10;
 
-constexpr char kSamplerTaken[] =
-    "memray-mocha cannot measure V8's heap where the program samples it itself "
-    "(--heap-prof, or HeapProfiler.startSampling of the inspector): V8 does so "
-    "for one at a time. Native memory is measured, and limits hold for that "
-    "only.";
-constexpr char kSamplerStopped[] =
-    "memray-mocha could not measure all of V8's heap: while a test ran, the "
-    "program stopped V8's sampling (HeapProfiler.stopSampling of the "
-    "inspector). What was allocated there after that counts for nothing, also "
-    "in limits.";
-std::atomic<const char*> notice{""};
-
 /// Whether this thread works for the garbage collector, its array-buffer
 /// sweeper included, as far as it frees anything of the program's.
 bool IsCollector(const ThreadState& thread) {
@@ -68,18 +57,18 @@ Tracker& Tracker::Get() {
   return tracker;
 }
 
-std::string Tracker::Start(const TrackingOptions& options) {
+std::optional<std::string> Tracker::Start(const TrackingOptions& options) {
   static uint64_t last_id = 0;
   std::lock_guard start_lock(start_mutex_);
   {
     const RecursionGuard guard;
     std::lock_guard lock(mutex_);
-    if (recording_) return "A tracker is already running in this process.";
+    if (recording_) return std::nullopt;
   }
   installer::Install();
   const bool is_sampler_taken =
       options.js_sample_interval_bytes != 0 && object_sampler::IsRunning();
-  if (is_sampler_taken) notice = kSamplerTaken;
+  if (is_sampler_taken) notices::sampler_taken.Raise();
   const bool measures_js_heap =
       options.js_sample_interval_bytes != 0 && !is_sampler_taken;
   // By way of the hooks, so before the guard.
@@ -98,7 +87,7 @@ std::string Tracker::Start(const TrackingOptions& options) {
   std::unique_ptr<PeakMeter> meter;
   if (measures_js_heap) {
     meter = std::make_unique<PeakMeter>(recording.get(), &mutex_,
-                                        options.is_gc_exposed);
+                                        options.program_flags);
   }
   {
     std::lock_guard lock(mutex_);
@@ -130,13 +119,7 @@ void Tracker::StartSampler(uint64_t interval_bytes) {
 }
 
 void Tracker::StopSampler() {
-  if (!object_sampler::Stop()) notice = kSamplerStopped;
-}
-
-const char* Tracker::TakeNotice() {
-  static std::atomic<bool> was_told{false};
-  const char* due = notice.exchange("");
-  return *due && !was_told.exchange(true) ? due : "";
+  if (!object_sampler::Stop()) notices::sampler_stopped.Raise();
 }
 
 void Tracker::SetSampleInterval(uint64_t interval_bytes) {
@@ -478,14 +461,14 @@ void Tracker::RequestLook(std::unique_lock<RecordingMutex> lock) {
 void Tracker::CollectInWorker(v8::Isolate*, void* recording_id) {
   if (IsInChild()) return;
   Tracker& tracker = Get();
-  bool is_gc_exposed;
+  heap::ProgramFlags flags;
   {
     std::lock_guard lock(tracker.mutex_);
     if (!tracker.IsRecording(recording_id)) return;
-    is_gc_exposed = tracker.meter_->is_gc_exposed();
+    flags = tracker.meter_->program_flags();
   }
-  heap::Collect(heap::Collection::kFull, is_gc_exposed);
-  worker_isolates::CollectAll(is_gc_exposed);
+  heap::Collect(heap::Collection::kFull, flags);
+  worker_isolates::CollectAll(flags);
   std::lock_guard lock(tracker.mutex_);
   if (tracker.IsRecording(recording_id)) tracker.meter_->EndWorkersTurn();
 }

@@ -15,6 +15,7 @@
 
 #include "interposition/block_provider.h"
 #include "interposition/listener.h"
+#include "js_heap/heap.h"
 #include "recording_mutex.h"
 #include "stack_recorder.h"
 
@@ -47,8 +48,7 @@ struct TrackingOptions {
   /// Where this package's own JavaScript is; what that allocates is not
   /// recorded.
   std::string own_directory;
-  /// Whether the program itself asked V8 for --expose-gc.
-  bool is_gc_exposed;
+  heap::ProgramFlags program_flags;
   /// Facts about the program for the capture: keys and values.
   std::vector<std::pair<std::string, std::string>> metadata;
 };
@@ -59,8 +59,9 @@ class Tracker final : public AllocationListener, public BlockProvider {
  public:
   static Tracker& Get();
 
-  /// @return what is wrong, a sentence; empty when tracking has begun.
-  std::string Start(const TrackingOptions& options);
+  /// @return what is wrong, a sentence, which is empty when tracking has begun;
+  /// nothing where another thread's has.
+  std::optional<std::string> Start(const TrackingOptions& options);
 
   /// Whether the one that is tracking does so, as it was told to: it cannot
   /// where the program samples its objects itself. Only for who started it.
@@ -86,10 +87,6 @@ class Tracker final : public AllocationListener, public BlockProvider {
   /// @return the capture, to be read; its error says what went wrong while it
   /// was recorded.
   std::unique_ptr<Sink> Stop(const FindOriginals& find_originals);
-
-  /// @return what the user should know of what was not measured, once in the
-  /// process; empty when there is nothing.
-  static const char* TakeNotice();
 
   void OnAllocation(uintptr_t address, size_t size_bytes, Allocator allocator,
                     uintptr_t caller) override;

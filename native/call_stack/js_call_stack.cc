@@ -3,9 +3,9 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <atomic>
 
 #include "call_stack/code_layout.h"
+#include "notices.h"
 #include "recursion_guard.h"
 
 namespace memray_mocha {
@@ -45,6 +45,7 @@ JsCallStacks::JsCallStacks()
       code_(isolate_) {
   std::transform(walks_.begin(), walks_.end(), by_use_.begin(),
                  [](Walk& walk) { return &walk; });
+  if (!FrameLayout::OfProcess(isolate_)) notices::frames_unknown.Raise();
   of_this_thread_ = this;
 }
 
@@ -78,21 +79,6 @@ void JsCallStacks::RestrictCompilers() {
   // Nor does V8 tell whose the objects are that TurboFan allocates in one go:
   // they would all be the first line's.
   v8::V8::SetFlagsFromString("--no-turbo-allocation-folding");
-}
-
-const char* JsCallStacks::TakeNotice() {
-  static std::atomic<bool> was_told{false};
-  const bool is_known = FrameLayout::OfProcess(v8::Isolate::GetCurrent());
-  if (is_known && !FrameWalker::HasFailed()) return "";
-  if (was_told.exchange(true)) return "";
-  if (!is_known) {
-    return "memray-mocha takes call stacks in V8's own, slower way: how frames "
-           "lie on the stack of this Node was not found out. Please report "
-           "this, with the version of Node.";
-  }
-  return "memray-mocha takes call stacks in V8's own, slower way from here on: "
-         "the frames it had read from the stack were not those V8 tells. "
-         "Please report this, with the version of Node.";
 }
 
 VmState JsCallStacks::StateOf(v8::Isolate* isolate) {
@@ -213,6 +199,7 @@ FrameWalker::Result JsCallStacks::Verify(uintptr_t sp,
     }
     count = kept_count;
     FrameWalker::Fail();
+    notices::frames_wrong.Raise();
   }
   std::reverse_copy(frames, frames + count, stack.frames);
   stack.count = count;

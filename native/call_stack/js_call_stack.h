@@ -68,10 +68,6 @@ class JsCallStacks {
   /// call stacks. Does not touch V8's heap.
   static VmState StateOf(v8::Isolate* isolate);
 
-  /// @return what the user should know of how call stacks are taken, once in
-  /// the process; empty when there is nothing.
-  static const char* TakeNotice();
-
   /// Takes this thread's call stack; valid until the next one. Does not touch
   /// V8's heap.
   const JsCallStack& Take();

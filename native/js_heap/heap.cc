@@ -15,7 +15,8 @@ namespace {
 /// They are the process's, and several threads may collect.
 class CollectionFlags {
  public:
-  explicit CollectionFlags(bool is_gc_exposed) : is_gc_exposed_(is_gc_exposed) {
+  explicit CollectionFlags(const ProgramFlags& program_flags)
+      : program_flags_(program_flags) {
     const RecursionGuard guard;
     std::lock_guard lock(mutex_);
     if (users_++ > 0) return;
@@ -27,10 +28,12 @@ class CollectionFlags {
     const RecursionGuard guard;
     std::lock_guard lock(mutex_);
     if (--users_ > 0) return;
-    v8::V8::SetFlagsFromString("--concurrent-array-buffer-sweeping");
+    if (!program_flags_.sweeps_at_once)
+      v8::V8::SetFlagsFromString("--concurrent-array-buffer-sweeping");
     // A program that makes a context later must not find a `gc` in it, unless
     // it asked for it.
-    if (!is_gc_exposed_) v8::V8::SetFlagsFromString("--no-expose-gc");
+    if (!program_flags_.exposes_gc)
+      v8::V8::SetFlagsFromString("--no-expose-gc");
   }
   CollectionFlags(const CollectionFlags&) = delete;
   CollectionFlags& operator=(const CollectionFlags&) = delete;
@@ -38,7 +41,7 @@ class CollectionFlags {
  private:
   static inline std::mutex mutex_;
   static inline int users_ = 0;
-  const bool is_gc_exposed_;
+  const ProgramFlags program_flags_;
 };
 
 constexpr auto kCollections =
@@ -105,8 +108,8 @@ void Unfollow() {
 
 }  // namespace
 
-void Collect(Collection kind, bool is_gc_exposed) {
-  const CollectionFlags flags(is_gc_exposed);
+void Collect(Collection kind, const ProgramFlags& program_flags) {
+  const CollectionFlags flags(program_flags);
   // V8 does not tell of a collection in the callback of another.
   const bool is_untold = state.is_in_callback;
   if (is_untold) BeginCollection();

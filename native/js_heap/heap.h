@@ -12,10 +12,17 @@ namespace memray_mocha::heap {
 
 enum class Collection { kYoung, kFull };
 
+/// How the program has set the flags of V8 that Collect changes and sets back:
+/// V8 does not tell.
+struct ProgramFlags {
+  bool exposes_gc;
+  /// Whether ArrayBuffers' memory is freed on the thread that collects.
+  bool sweeps_at_once;
+};
+
 /// Collects garbage of this thread's isolate. When it returns, the native
 /// memory of dead ArrayBuffers is free, too. Only where JavaScript could run.
-/// @param is_gc_exposed whether the program itself asked V8 for --expose-gc.
-void Collect(Collection kind, bool is_gc_exposed);
+void Collect(Collection kind, const ProgramFlags& program_flags);
 
 /// @return the bytes of this thread's isolate's heap that objects use, dead
 /// ones that were not collected included. Only where JavaScript could run: in a

@@ -23,7 +23,8 @@ constexpr std::chrono::milliseconds kPatience{250};
 /// or else where it waits for something to do.
 class Request {
  public:
-  explicit Request(bool is_gc_exposed) : is_gc_exposed_(is_gc_exposed) {}
+  explicit Request(const heap::ProgramFlags& program_flags)
+      : program_flags_(program_flags) {}
 
   /// On the worker's thread.
   void Serve() {
@@ -33,7 +34,7 @@ class Request {
       if (is_begun_) return;
       is_begun_ = true;
     }
-    heap::Collect(heap::Collection::kFull, is_gc_exposed_);
+    heap::Collect(heap::Collection::kFull, program_flags_);
     End();
   }
 
@@ -56,7 +57,7 @@ class Request {
   }
 
  private:
-  const bool is_gc_exposed_;
+  const heap::ProgramFlags program_flags_;
   mutable std::mutex mutex_;
   std::condition_variable ended_;
   bool is_begun_ = false;
@@ -127,7 +128,7 @@ void Add() {
   if (is_new) node::AddEnvironmentCleanupHook(isolate, Remove, isolate);
 }
 
-void CollectAll(bool is_gc_exposed) {
+void CollectAll(const heap::ProgramFlags& program_flags) {
   const RecursionGuard guard;
   std::vector<std::shared_ptr<Request>> requests;
   {
@@ -138,7 +139,7 @@ void CollectAll(bool is_gc_exposed) {
       // One that has not got to the last one is not waited for again.
       if (isolate == v8::Isolate::GetCurrent() || (last && !last->is_ended()))
         continue;
-      last = std::make_shared<Request>(is_gc_exposed);
+      last = std::make_shared<Request>(program_flags);
       requests.push_back(last);
       worker.tasks->PostTask(std::make_unique<Task>(last));
       isolate->RequestInterrupt(Interrupt, new auto(last));

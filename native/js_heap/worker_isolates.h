@@ -1,6 +1,8 @@
 #ifndef NATIVE_JS_HEAP_WORKER_ISOLATES_H_
 #define NATIVE_JS_HEAP_WORKER_ISOLATES_H_
 
+#include "js_heap/heap.h"
+
 namespace memray_mocha::worker_isolates {
 
 /// Makes this thread's isolate known until its environment ends. Only where
@@ -9,8 +11,7 @@ void Add();
 
 /// Has all that are known collect all garbage, but that of this thread, each on
 /// its own thread. When it returns, they have, or do not get to it.
-/// @param is_gc_exposed as heap::Collect takes it.
-void CollectAll(bool is_gc_exposed);
+void CollectAll(const heap::ProgramFlags& program_flags);
 
 }  // namespace memray_mocha::worker_isolates
 

@@ -32,12 +32,12 @@ export type Measurement = Pick<
 /** One capture, seen with the limits of its test. */
 export class Analysis {
   readonly measurement: Measurement;
-  /** The peak that the memory limit is about; 0 without one. */
-  readonly limitedPeakBytes: number = 0;
-  /** The same, as later runs are held to it. */
+  /** The peak that the memory limit is about, as later runs are held to it; 0 without one. */
   readonly notedPeakBytes: number = 0;
   readonly #limits: Limits;
   readonly #options: TextOptions;
+  /** The same, as it is. */
+  readonly #limitedPeakBytes: number = 0;
   readonly #peakRows: AllocationRecord[] = [];
   /** What of the peak was live for certain: only that may fail a limit. */
   readonly #certainPeakBytes: number = 0;
@@ -60,7 +60,7 @@ export class Analysis {
         : rows;
       const limited = reader.statistics({ currentThreadOnly });
       const { peakBytes, rawPeakBytes, peakJsHeapBytes } = limited;
-      this.limitedPeakBytes = peakBytes;
+      this.#limitedPeakBytes = peakBytes;
       this.notedPeakBytes = findNotedPeak(peakBytes, rawPeakBytes, peakJsHeapBytes);
       this.#certainPeakBytes = options.seesGarbage ? limited.confirmedPeakBytes : limited.peakBytes;
     }
@@ -114,7 +114,7 @@ export class Analysis {
    */
   judge(): Verdict[] {
     const { memory, increase, leaks } = this.#limits;
-    const peak = [this.limitedPeakBytes, this.#peakRows, this.#options] as const;
+    const peak = [this.#limitedPeakBytes, this.#peakRows, this.#options] as const;
     const certain = this.#certainPeakBytes;
     const { jsHeapBytes } = this.measurement.peak;
     return [

@@ -14,7 +14,7 @@ import { findMocha } from './mocha-module';
 import { readSources } from './option-sources';
 import { resolveOptions, type Options } from './options';
 import { prepareOutputPaths } from './output-paths';
-import { nameCaptureFile } from './test-id';
+import { identifyTest, nameCaptureFile } from './test-id';
 import { TrackedTest, type Tracking } from './tracked-test';
 import {
   claimName,
@@ -128,7 +128,8 @@ export class Run {
     try {
       step();
     } catch (error) {
-      this.#tracking.noteUnmeasured(this.#current?.test.title ?? '', error);
+      const test = this.#current?.test;
+      this.#tracking.noteUnmeasured(test ? identifyTest(test, this.cwd).id : '', error);
     }
   }
 

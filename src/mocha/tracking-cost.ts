@@ -68,10 +68,16 @@ function measureCost(tracker: InstanceType<TrackerClass>, depth: number): number
     // The test has failed already, and not of this.
     return 0;
   }
-  const trackedMs = time();
-  const reader = tracker.stop();
-  const { allocationCount } = reader.statistics();
-  reader.close();
+  let trackedMs;
+  let allocationCount;
+  try {
+    trackedMs = time();
+  } finally {
+    // Left running, it would be in the way of every later test's.
+    const reader = tracker.stop();
+    ({ allocationCount } = reader.statistics());
+    reader.close();
+  }
   const untrackedMs = Math.min(coldMs, time());
   return ((trackedMs - untrackedMs) * SAMPLES) / Math.max(1, allocationCount);
 }

@@ -4,6 +4,14 @@ import type { ScriptDescription, SourceMaps } from '../capture/source-maps';
 import { createAddonNotFoundError } from '../errors';
 import { areCompilersKept } from './compilers';
 
+/** How the program itself has set the flags of V8 that a collection changes, and sets back: V8 does not tell. */
+export interface ProgramFlags {
+  /** As `--expose-gc` does. */
+  exposesGc: boolean;
+  /** As `--no-concurrent-array-buffer-sweeping` does. */
+  sweepsAtOnce: boolean;
+}
+
 /** What is asked of the native part when tracking starts; every field is given and checked. */
 export interface TrackingOptions {
   /** The capture's file, absolute; empty to keep it in memory and a temporary file. */
@@ -13,8 +21,7 @@ export interface TrackingOptions {
   traceJs: boolean;
   /** The mean distance of two sampled objects of the JS heap, in bytes; 1 samples every object, 0 none. */
   jsSampleIntervalBytes: number;
-  /** Whether the program itself asked V8 for `--expose-gc`. */
-  isGcExposed: boolean;
+  programFlags: ProgramFlags;
   /** Where this package's JavaScript is, with a slash at the end: what that allocates is not recorded. */
   ownDirectory: string;
   metadata: readonly (readonly [key: string, value: string])[];
@@ -29,8 +36,11 @@ export interface Addon {
   readonly unsupportedReason: string;
   /** Has V8 compile, from here on, only to code that tells its lines. */
   restrictCompilers(): void;
-  /** @returns whether the JS heap is measured, as was asked for: not while the program samples it itself */
-  startTracking(options: TrackingOptions): boolean;
+  /**
+   * @returns whether the JS heap is measured, as was asked for: not while the program samples it itself;
+   * undefined, and nothing begins, while another thread's tracker runs
+   */
+  startTracking(options: TrackingOptions): boolean | undefined;
   /** Samples more closely from here on, if that is closer than so far; samples so far are lost. */
   setSampleInterval(intervalBytes: number): void;
   /** Has the peak confirmed where it reaches `firstBytes`, and in steps up to the limit; 0 lifts it. */
@@ -47,12 +57,8 @@ export interface Addon {
   readCapture(capture: CaptureHandle, offset: number, target: Uint8Array): number;
   /** Gives its memory and its temporary file back. */
   closeCapture(capture: CaptureHandle): void;
-  /**
-   * Collects all garbage now; dead ArrayBuffers' memory is free when it returns.
-   *
-   * @param isExposed whether the program itself asked V8 for `--expose-gc`, which then stays
-   */
-  collectGarbage(isExposed: boolean): void;
+  /** Collects all garbage now; dead ArrayBuffers' memory is free when it returns. */
+  collectGarbage(programFlags: ProgramFlags): void;
   /** Collects garbage and gives each object of V8's heap an identity. @returns the largest one */
   assignObjectIds(): number;
   /** Collects garbage. @returns all objects that can be reached, as JSON; larger identities are newer */

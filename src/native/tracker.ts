@@ -10,7 +10,13 @@ import {
   createTrackerNotActiveError,
   createUnsupportedError,
 } from '../errors';
-import { loadAddon, type Addon, type CaptureHandle, type TrackingOptions } from './addon';
+import {
+  loadAddon,
+  type Addon,
+  type CaptureHandle,
+  type ProgramFlags,
+  type TrackingOptions,
+} from './addon';
 import { dropCompilers } from './compilers';
 
 /** What a {@link Tracker} records, and where it keeps it. */
@@ -39,10 +45,16 @@ const DEFAULT_SAMPLE_INTERVAL_BYTES = 32 * 1024;
 // what there is to find, or be in a folder that is gone.
 const TEMPORARY_DIRECTORY = os.tmpdir();
 const OWN_DIRECTORY = path.join(__dirname, '..', path.sep);
-/** Whether the program was started with this Node option, in either spelling. */
-const IS_GC_ASKED_FOR = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((flag) =>
-  /--expose[-_]gc\b/.test(flag),
-);
+/** What the program was started with; V8's flags have two spellings. */
+const FLAGS = [...process.execArgv, process.env['NODE_OPTIONS'] ?? '']
+  .join(' ')
+  .replaceAll('_', '-');
+const IS_GC_ASKED_FOR = /--expose-gc\b/.test(FLAGS);
+/** Each of these has V8 free ArrayBuffers' memory on the thread that collects. */
+const SWEEPS_AT_ONCE =
+  /--(no-?concurrent-(array-buffer-)?sweeping|single-threaded(-gc)?|predictable)(?![-\w])/.test(
+    FLAGS,
+  );
 const METADATA = Object.entries({
   node: process.version,
   v8: process.versions.v8,
@@ -81,13 +93,13 @@ export class Tracker {
    * @throws MemrayMochaError `ERR_MEMRAY_UNSUPPORTED` where memory cannot be tracked
    */
   static collectGarbage(): void {
-    loadSupportedAddon().collectGarbage(isGcExposed());
+    loadSupportedAddon().collectGarbage(findProgramFlags());
   }
 
   static #active: Tracker | undefined;
   static readonly #sourceMaps = new SourceMaps((scriptId) => loadAddon().describeScript(scriptId));
 
-  readonly #options: Omit<TrackingOptions, 'isGcExposed'>;
+  readonly #options: Omit<TrackingOptions, 'programFlags'>;
   #measuresJsHeap = false;
 
   /**
@@ -129,7 +141,13 @@ export class Tracker {
     if (Tracker.#active) throw createTrackerActiveError();
     const addon = loadSupportedAddon();
     dropCompilers(addon);
-    this.#measuresJsHeap = addon.startTracking({ ...this.#options, isGcExposed: isGcExposed() });
+    const measuresJsHeap = addon.startTracking({
+      ...this.#options,
+      programFlags: findProgramFlags(),
+    });
+    // Of another thread, which has this class of its own.
+    if (measuresJsHeap === undefined) throw createTrackerActiveError();
+    this.#measuresJsHeap = measuresJsHeap;
     Tracker.#active = this;
   }
 
@@ -249,6 +267,9 @@ function loadSupportedAddon(): Addon {
   return loadAddon();
 }
 
-function isGcExposed(): boolean {
-  return IS_GC_ASKED_FOR || typeof globalThis.gc === 'function';
+function findProgramFlags(): ProgramFlags {
+  return {
+    exposesGc: IS_GC_ASKED_FOR || typeof globalThis.gc === 'function',
+    sweepsAtOnce: SWEEPS_AT_ONCE,
+  };
 }

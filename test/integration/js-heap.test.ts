@@ -97,7 +97,27 @@ describe('the JS heap', function () {
         session.post('HeapProfiler.stopSampling');
         if (!keep(2e5)) throw keep;
       });`);
-    assert.match(stderr, /MEMRAY_MOCHA_SAMPLER_TAKEN\] Warning: .* could not measure all/);
+    assert.match(stderr, /MEMRAY_MOCHA_SAMPLER_STOPPED\] Warning: .* could not measure all/);
+  });
+
+  it('is both in one program, and each is said once', function () {
+    const { stderr } = measure(`
+      ${profile}
+      const start = () => session.post('HeapProfiler.startSampling');
+      const stop = () => session.post('HeapProfiler.stopSampling');
+      describe('taken', () => {
+        before(start);
+        it('once', () => {});
+        it('again', () => {});
+        after(stop);
+      });
+      describe('stopped', () => {
+        for (const time of ['once', 'again']) it(time, () => { start(); stop(); });
+      });`);
+    assert.deepEqual(stderr.match(/MEMRAY_MOCHA_\w+/g), [
+      'MEMRAY_MOCHA_SAMPLER_TAKEN',
+      'MEMRAY_MOCHA_SAMPLER_STOPPED',
+    ]);
   });
 
   it('is not collected where V8 tells of code', function () {

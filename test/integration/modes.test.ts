@@ -732,6 +732,27 @@ describe('analysis', function () {
     });
   });
 
+  it('says of which test it fails, though others have its title', function () {
+    const source = `
+      const { ArrayBuffer } = globalThis;
+      const timesOut = () => it('times out', function (done) {
+        this.timeout(20);
+        for (let i = 0; i < 1000; i++) new ArrayBuffer(16);
+        globalThis.ArrayBuffer = class { constructor() { throw new RangeError('no memory'); } };
+      });
+      afterEach(() => { globalThis.ArrayBuffer = ArrayBuffer; });
+      describe('first', timesOut);
+      describe('second', timesOut);`;
+    withProject(source, (project) => {
+      const { stdout } = project.run();
+      const reason = 'RangeError: no memory';
+      assert.ok(
+        stdout.includes(`Could not measure a.test.js > first > times out and 1 more: ${reason}`),
+        stdout,
+      );
+    });
+  });
+
   it('works beside fake timers and a faked Date', function () {
     const source = `
       const real = { setTimeout, setImmediate, Date, hrtime: process.hrtime };

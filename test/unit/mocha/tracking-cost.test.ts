@@ -31,6 +31,25 @@ describe('explainTimeout', function () {
     assert.equal(error.message, 'Timeout of 100ms exceeded.');
   });
 
+  it('leaves no tracker running where nothing can be allocated', function () {
+    const { ArrayBuffer } = globalThis;
+    const failure = new RangeError('Array buffer allocation failed');
+    const everyCall = () => {
+      globalThis.ArrayBuffer = class {
+        constructor() {
+          throw failure;
+        }
+      } as unknown as ArrayBufferConstructor;
+    };
+    const { Tracker, events } = createFakeTracker([], { everyCall });
+    try {
+      assert.throws(() => explainTimeout(timeout(), allocating(1e6), () => new Tracker()), failure);
+    } finally {
+      globalThis.ArrayBuffer = ArrayBuffer;
+    }
+    assert.deepEqual(events, ['start', 'stop', 'close']);
+  });
+
   it('says nothing of a cost that does not matter', function () {
     const error = timeout();
     // As much as the clock is off, for 10,000 allocations.
