@@ -29,6 +29,7 @@
       'native/binding.cc',
       'native/call_stack/code_layout.cc',
       'native/call_stack/frame_layout.cc',
+      'native/call_stack/helper_threads.cc',
       'native/call_stack/interpreter_calls.cc',
       'native/call_stack/isolate_code.cc',
       'native/call_stack/js_call_stack.cc',
