@@ -130,6 +130,8 @@
           'target_name': 'memray_mocha_tests',
           'type': 'executable',
           'sources': ['<@(core_sources)', '<@(test_sources)'],
+          # Not of the addon: who installs it may have a compiler that warns of more.
+          'cflags': ['-Werror'],
           'ldflags': ['<@(ldflags_of_hooks)'],
           'libraries': ['-ldl', '-lpthread'],
           'dependencies': [
