@@ -29,6 +29,7 @@
       'native/binding.cc',
       'native/call_stack/code_layout.cc',
       'native/call_stack/frame_layout.cc',
+      'native/call_stack/helper_threads.cc',
       'native/call_stack/interpreter_calls.cc',
       'native/call_stack/isolate_code.cc',
       'native/call_stack/js_call_stack.cc',
@@ -130,6 +131,8 @@
           'target_name': 'memray_mocha_tests',
           'type': 'executable',
           'sources': ['<@(core_sources)', '<@(test_sources)'],
+          # Not of the addon: who installs it may have a compiler that warns of more.
+          'cflags': ['-Werror'],
           'ldflags': ['<@(ldflags_of_hooks)'],
           'libraries': ['-ldl', '-lpthread'],
           'dependencies': [

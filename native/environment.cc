@@ -1,8 +1,13 @@
 #include "environment.h"
 
+// The <node.h> of Node 20 defines another.
+#undef NAPI_VERSION
+#include <node.h>
+
 #include <optional>
 #include <string>
 
+#include "call_stack/helper_threads.h"
 #include "js_heap/heap.h"
 #include "js_heap/worker_isolates.h"
 #include "tracker.h"
@@ -79,7 +84,17 @@ std::vector<OriginalPlace> FindNoOriginals(
   return {};
 }
 
+/// @return nullptr where the isolate is not one of Node's.
+v8::Platform* PlatformOfThisThread() {
+  const auto context = v8::Isolate::GetCurrent()->GetCurrentContext();
+  node::Environment* environment = node::GetCurrentEnvironment(context);
+  return environment ? node::GetMultiIsolatePlatform(environment) : nullptr;
+}
+
 }  // namespace
+
+// Here, for by the time that tracking begins the answer should be there.
+Environment::Environment() { helper_threads::Probe(PlatformOfThisThread()); }
 
 Environment::~Environment() {
   if (is_tracking_) Tracker::Get().Stop(FindNoOriginals);

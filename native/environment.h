@@ -18,7 +18,7 @@ using CaptureHandle = std::unique_ptr<Sink>;
 /// it.
 class Environment {
  public:
-  Environment() = default;
+  Environment();
   ~Environment();
 
   /// @return whether the JS heap is measured; undefined, and nothing begins,

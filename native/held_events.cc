@@ -5,6 +5,8 @@
 #include <iterator>
 #include <map>
 
+#include "fibonacci_hash.h"
+
 namespace memray_mocha {
 
 void HeldEvents::Begin(uint64_t native_bytes) {
@@ -73,7 +75,7 @@ uint64_t HeldEvents::FindGarbage() {
   const size_t slot_count = std::bit_ceil(2 * end_count + 1);
   std::vector<Event*> ends(slot_count);
   const auto find = [&](uint64_t address) -> Event*& {
-    size_t i = address * 0x9E3779B97F4A7C15 >> 32 & (slot_count - 1);
+    size_t i = FibonacciHash(address, 32) & (slot_count - 1);
     while (ends[i] && ends[i]->address != address)
       i = (i + 1) & (slot_count - 1);
     return ends[i];

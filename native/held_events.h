@@ -26,18 +26,18 @@ class HeldEvents {
  public:
   struct Event {
     EventKind kind;
-    Allocator allocator;
+    Allocator allocator{};
     /// Of an end: that the collector made it.
-    bool is_garbage;
+    bool is_garbage = false;
     /// Of an end: that what it ends is held, too.
-    bool ends_held;
-    uint32_t thread;
-    uint32_t stack;
+    bool ends_held = false;
+    uint32_t thread = 0;
+    uint32_t stack = 0;
     /// Of an object, that of its Sample.
     uint64_t address;
-    uint64_t size_bytes;
+    uint64_t size_bytes = 0;
     /// By how much the native memory became more.
-    int64_t added_bytes;
+    int64_t added_bytes = 0;
   };
   struct Peak {
     size_t position;  // so many events came before it

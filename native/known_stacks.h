@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "fibonacci_hash.h"
+
 namespace memray_mocha {
 
 /// Call stacks of the capture by their innermost frame and the call stack of
@@ -46,9 +48,8 @@ class KnownStacks {
   static constexpr int kSetBits = 8;
 
   static size_t SetOf(uintptr_t frame, uint32_t caller) {
-    // Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4.
     const uint64_t key = frame ^ uint64_t { caller } << 32;
-    return key * 0x9E3779B97F4A7C15 >> (64 - kSetBits);
+    return FibonacciHash(key, kSetBits);
   }
 
   std::array<Set, size_t{1} << kSetBits> sets_{};

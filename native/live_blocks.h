@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <unordered_map>
 
+#include "fibonacci_hash.h"
 #include "zeroed_array.h"
 
 namespace memray_mocha {
@@ -83,7 +84,7 @@ class LiveBlocks {
   }
 
   size_t Home(uint64_t address) const {
-    return ((address >> 4) * 0x9E3779B97F4A7C15 >> 20) & (slots_.size() - 1);
+    return FibonacciHash(address >> 4, 44) & (slots_.size() - 1);
   }
 
   size_t Find(uint64_t address) const {

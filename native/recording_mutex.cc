@@ -50,7 +50,7 @@ void RecordingMutex::ApplyEvents() {
             if (recording->is_full()) meter->TellHeld();
           },
       [recording = recording_](const MemoryEvent& event)
-          [[gnu::always_inline]] { recording->Prepare(event); });
+          __attribute__((always_inline)) { recording->Prepare(event); });
 }
 
 }  // namespace memray_mocha

@@ -6,6 +6,7 @@
 
 #include "call_stack/inline_allocation.h"
 #include "call_stack/native_symbols.h"
+#include "fibonacci_hash.h"
 
 namespace memray_mocha {
 
@@ -129,9 +130,8 @@ void StackRecorder::RecordFrames(ThreadState* thread, const JsCallStack& js,
 
 std::span<const uint32_t> StackRecorder::JsFrames(const CodeMap& codes,
                                                   uintptr_t address) {
-  // Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4.
-  auto& [recent, frames] = recent_js_frames_[address * 0x9E3779B97F4A7C15 >>
-                                             (64 - kRecentJsFrameBits)];
+  auto& [recent, frames] =
+      recent_js_frames_[FibonacciHash(address, kRecentJsFrameBits)];
   if (recent != address) {
     frames = FindJsFrames(codes, address);
     recent = frames.count == 0 ? 0 : address;

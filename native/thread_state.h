@@ -9,6 +9,7 @@
 #include <iterator>
 #include <optional>
 
+#include "call_stack/helper_threads.h"
 #include "call_stack/js_call_stack.h"
 #include "call_stack/native_call_stack.h"
 #include "event_queue.h"
@@ -27,9 +28,9 @@ struct ThreadState {
       return Make();
     return *of_this_thread_;
   }
-  /// Reads what tells V8's helper threads: else the first of them would, while
-  /// the program waits for it.
-  static void ReadSymbols();
+  /// Finds out what tells V8's helper threads: else the first of them would,
+  /// while the program waits for it.
+  static void ReadSymbols() { helper_threads::Prepare(); }
 
   /// Run when a thread ends, and its isolate has.
   static inline std::atomic<void (*)(ThreadState*)> at_end{nullptr};

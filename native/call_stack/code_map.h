@@ -121,7 +121,7 @@ struct Code {
   PositionTable positions;
   /// nullptr when there are none.
   std::unique_ptr<const InlinedCalls> inlined = nullptr;
-  LazyExits lazy_exits;
+  LazyExits lazy_exits = {};
   /// Whether positions in its own function are not to be told: see
   /// CodeMap::KeepToBytecode.
   bool hides_positions = false;

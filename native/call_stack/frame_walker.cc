@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "fibonacci_hash.h"
+
 namespace memray_mocha {
 namespace {
 
@@ -280,8 +282,7 @@ uint64_t FrameWalker::TypeOf(const Frame& frame) {
 FrameWalker::KnownFrame& FrameWalker::Find(const Frame& frame) {
   const uint64_t type = TypeOf(frame);
   const size_t mask = learnt_->frames.size() - 1;
-  // Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4.
-  size_t i = (frame.pc ^ type << 48) * 0x9E3779B97F4A7C15 >> 32;
+  size_t i = FibonacciHash(frame.pc ^ type << 48, 32);
   for (;; ++i) {
     KnownFrame& known = learnt_->frames[i & mask];
     if (known.kind == Kind::kUnknown ||

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "call_stack/unwind_rule.h"
+#include "fibonacci_hash.h"
 
 namespace memray_mocha {
 class NativeUnwinder::Walk {
@@ -154,8 +155,7 @@ NativeUnwinder::KnownWalks& NativeUnwinder::KnownWalksOf(
     known_walks_ = std::make_unique<decltype(known_walks_)::element_type>();
   }
   const uintptr_t key = caller ^ begin.sp << 32 ^ begin.rbp << 16;
-  // Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4.
-  return (*known_walks_)[key * 0x9E3779B97F4A7C15 >> (64 - kKnownWalksBits)];
+  return (*known_walks_)[FibonacciHash(key, kKnownWalksBits)];
 }
 
 /// Takes note of the walk just taken, which is in steps_ as well.

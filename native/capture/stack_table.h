@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "fibonacci_hash.h"
+
 namespace memray_mocha {
 
 /// The call stacks of a capture as a tree: a node is a frame and the node of
@@ -57,8 +59,7 @@ class StackTable {
 
   size_t IndexOf(uint32_t parent, uint32_t frame) const {
     const uint64_t key = (uint64_t{parent} << 32) | frame;
-    // Fibonacci hashing: Knuth, The Art of Computer Programming, vol. 3, 6.4.
-    size_t i = (key * 0x9E3779B97F4A7C15) >> 32;
+    size_t i = FibonacciHash(key, 32);
     for (;; ++i) {
       const Entry& entry = entries_[i &= entries_.size() - 1];
       if (entry.node == 0 || (entry.parent == parent && entry.frame == frame))

@@ -11,7 +11,7 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
+#include <climits>
 #include <mutex>
 #include <string_view>
 #include <utility>
@@ -30,13 +30,11 @@ struct Hook {
   void* function;
 };
 
-constexpr int kHookCount = [] {
-  int count = 0;
-#define MEMRAY_MOCHA_COUNT_HOOK(result, name, parameters) ++count;
-  MEMRAY_MOCHA_HOOKS(MEMRAY_MOCHA_COUNT_HOOK)
+#define MEMRAY_MOCHA_COUNT_HOOK(result, name, parameters) +1
+constexpr int kHookCount = 0 MEMRAY_MOCHA_HOOKS(MEMRAY_MOCHA_COUNT_HOOK);
+constexpr int kBlockHookCount =
+    0 MEMRAY_MOCHA_BLOCK_HOOKS(MEMRAY_MOCHA_COUNT_HOOK);
 #undef MEMRAY_MOCHA_COUNT_HOOK
-  return count;
-}();
 
 const Hook kHooks[kHookCount] = {
 #define MEMRAY_MOCHA_HOOK_ENTRY(result, name, parameters) \
@@ -45,9 +43,19 @@ const Hook kHooks[kHookCount] = {
 #undef MEMRAY_MOCHA_HOOK_ENTRY
 };
 
+/// By letter: whether the name of a hook begins with it.
+constexpr auto kIsFirstLetter = [] {
+  std::array<bool, UCHAR_MAX + 1> is_first_letter{};
+#define MEMRAY_MOCHA_NOTE_LETTER(result, name, parameters) \
+  is_first_letter[static_cast<unsigned char>(*#name)] = true;
+  MEMRAY_MOCHA_HOOKS(MEMRAY_MOCHA_NOTE_LETTER)
+#undef MEMRAY_MOCHA_NOTE_LETTER
+  return is_first_letter;
+}();
+
 const Hook* FindHook(const char* name) {
   // Few symbols begin with one of these letters, and node has 40,000 of them.
-  if (!std::strchr("_acdfmprv", name[0])) return nullptr;
+  if (!kIsFirstLetter[static_cast<unsigned char>(*name)]) return nullptr;
   for (const Hook& hook : kHooks) {
     if (hook.name == name) return &hook;
   }
@@ -68,7 +76,7 @@ void* RealFunction(const Hook& hook) {
 }
 
 /// Whether it gives or takes a block of the allocator.
-bool IsOfBlocks(const Hook& hook) { return &hook < FindHook("mmap"); }
+bool IsOfBlocks(const Hook& hook) { return &hook - kHooks < kBlockHookCount; }
 
 /// The process's patched modules. Never destroyed: hooks run until the very
 /// end.

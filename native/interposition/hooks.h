@@ -23,9 +23,9 @@ void* _ZnwmRKSt9nothrow_t(size_t size, const void* tag);
 void* _ZnamRKSt9nothrow_t(size_t size, const void* tag);
 }
 
-/// The one list of intercepted functions: declared, defined and installed from
-/// it. V(return type, name, parameters)
-#define MEMRAY_MOCHA_HOOKS(V)                                                 \
+/// The intercepted functions that give or take a block of the allocator.
+/// V(return type, name, parameters)
+#define MEMRAY_MOCHA_BLOCK_HOOKS(V)                                           \
   V(void*, malloc, (size_t size))                                             \
   V(void*, calloc, (size_t count, size_t size))                               \
   V(void*, realloc, (void* address, size_t size))                             \
@@ -41,20 +41,29 @@ void* _ZnamRKSt9nothrow_t(size_t size, const void* tag);
   V(void*, _Znwm, (size_t size))                                              \
   V(void*, _Znam, (size_t size))                                              \
   V(void*, _ZnwmRKSt9nothrow_t, (size_t size, const void* tag))               \
-  V(void*, _ZnamRKSt9nothrow_t, (size_t size, const void* tag))               \
-  V(void*, mmap,                                                              \
-    (void* hint, size_t size, int protection, int flags, int file,            \
-     off_t offset))                                                           \
-  V(void*, mmap64,                                                            \
-    (void* hint, size_t size, int protection, int flags, int file,            \
-     off64_t offset))                                                         \
-  V(int, munmap, (void* address, size_t size))                                \
-  V(void*, mremap,                                                            \
-    (void* address, size_t old_size, size_t new_size, int flags,              \
-     void* new_address))                                                      \
-  V(int, mprotect, (void* address, size_t size, int protection))              \
-  V(void*, dlopen, (const char* filename, int flags))                         \
+  V(void*, _ZnamRKSt9nothrow_t, (size_t size, const void* tag))
+
+/// The others.
+#define MEMRAY_MOCHA_OTHER_HOOKS(V)                                \
+  V(void*, mmap,                                                   \
+    (void* hint, size_t size, int protection, int flags, int file, \
+     off_t offset))                                                \
+  V(void*, mmap64,                                                 \
+    (void* hint, size_t size, int protection, int flags, int file, \
+     off64_t offset))                                              \
+  V(int, munmap, (void* address, size_t size))                     \
+  V(void*, mremap,                                                 \
+    (void* address, size_t old_size, size_t new_size, int flags,   \
+     void* new_address))                                           \
+  V(int, mprotect, (void* address, size_t size, int protection))   \
+  V(void*, dlopen, (const char* filename, int flags))              \
   V(int, dlclose, (void* library))
+
+/// The one list of intercepted functions: declared, defined and installed from
+/// it. Those of blocks come first.
+#define MEMRAY_MOCHA_HOOKS(V) \
+  MEMRAY_MOCHA_BLOCK_HOOKS(V) \
+  MEMRAY_MOCHA_OTHER_HOOKS(V)
 
 namespace memray_mocha::hooks {
 

@@ -21,6 +21,10 @@ MemoryEvent AllocationAt(uintptr_t address, size_t size_bytes = 1) {
           .size_bytes = size_bytes};
 }
 
+MemoryEvent DeallocationAt(uintptr_t address) {
+  return {.kind = EventKind::kDeallocation, .address = address, .caller = 0};
+}
+
 void PrepareNothing(const MemoryEvent&) {}
 
 /// `1:64 2:32`: threads and addresses.
@@ -104,9 +108,9 @@ TEST("event queues: one is to be emptied when its events add that much") {
   EventQueue queue;
   queues.Add(&queue);
   EXPECT(!queue.Push(AllocationAt(64, 999), 1000));
-  EXPECT(!queue.Push({.kind = EventKind::kDeallocation, .address = 64}, 1000));
+  EXPECT(!queue.Push(DeallocationAt(64), 1000));
   EXPECT(queue.Push(AllocationAt(64, 1), 1000));
-  EXPECT(queue.Push({.kind = EventKind::kDeallocation, .address = 64}, 1000));
+  EXPECT(queue.Push(DeallocationAt(64), 1000));
   EXPECT(queue.CanWait(1000));
   EXPECT(queue.Push(AllocationAt(96, 1000), 1000));
   EXPECT(!queue.CanWait(1000));
@@ -151,9 +155,7 @@ TEST("event queues: threads that take addresses from each other") {
         }
         queue.Push(AllocationAt(address), SIZE_MAX);
         if (queue.is_full()) take_all();
-        const MemoryEvent end{.kind = EventKind::kDeallocation,
-                              .address = address};
-        queue.Push(end, SIZE_MAX);
+        queue.Push(DeallocationAt(address), SIZE_MAX);
         if (queue.is_full()) take_all();
         std::lock_guard lock(allocator);
         free_addresses.push_back(address);

@@ -22,7 +22,7 @@ TEST("sample memory: its blocks are apart, aligned, and can be written") {
   for (int i = 0; i < 50'000; ++i) {
     Sample* sample = memory->AllocateSample();
     void* entry = memory->AllocateEntry();
-    std::memset(sample, 1, sizeof(Sample));
+    std::memset(static_cast<void*>(sample), 1, sizeof(Sample));
     std::memset(entry, 2, SampleMemory::kEntryBytes);
     for (void* block : {static_cast<void*>(sample), entry}) {
       const auto address = reinterpret_cast<uintptr_t>(block);
