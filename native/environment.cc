@@ -91,10 +91,22 @@ v8::Platform* PlatformOfThisThread() {
   return environment ? node::GetMultiIsolatePlatform(environment) : nullptr;
 }
 
+/// See worker_isolates::Host.
+bool RunAtEnd(v8::Isolate* isolate, void (*callback)(void*), void* argument) {
+  const v8::HandleScope scope(isolate);
+  if (!node::GetCurrentEnvironment(isolate->GetCurrentContext())) return false;
+  node::AddEnvironmentCleanupHook(isolate, callback, argument);
+  return true;
+}
+
 }  // namespace
 
-// Here, for by the time that tracking begins the answer should be there.
-Environment::Environment() { helper_threads::Probe(PlatformOfThisThread()); }
+Environment::Environment() {
+  v8::Platform* platform = PlatformOfThisThread();
+  // Here, for by the time that tracking begins the answer should be there.
+  helper_threads::Probe(platform);
+  worker_isolates::SetHost({platform, RunAtEnd});
+}
 
 Environment::~Environment() {
   if (is_tracking_) Tracker::Get().Stop(FindNoOriginals);

@@ -1,6 +1,6 @@
 #include "js_heap/worker_isolates.h"
 
-#include <node.h>
+#include <v8-platform.h>
 #include <v8.h>
 
 #include <chrono>
@@ -94,6 +94,7 @@ struct Worker {
 
 // Never destroyed: workers may end while the process exits.
 struct Registry {
+  Host host{};
   std::mutex mutex;
   std::map<v8::Isolate*, Worker> workers;
 };
@@ -112,20 +113,25 @@ void Remove(void* isolate) {
 
 }  // namespace
 
+void SetHost(const Host& host) {
+  Registry& registry = GetRegistry();
+  std::lock_guard lock(registry.mutex);
+  registry.host = host;
+}
+
 void Add() {
   const RecursionGuard guard;
   v8::Isolate* isolate = v8::Isolate::GetCurrent();
-  const v8::HandleScope scope(isolate);
-  node::Environment* environment =
-      node::GetCurrentEnvironment(isolate->GetCurrentContext());
-  // Another embedder's in this process ends unseen.
-  if (!environment) return;
-  v8::Platform* platform = node::GetMultiIsolatePlatform(environment);
   Registry& registry = GetRegistry();
   std::lock_guard lock(registry.mutex);
-  const auto [worker, is_new] = registry.workers.try_emplace(
-      isolate, Worker{platform->GetForegroundTaskRunner(isolate), nullptr});
-  if (is_new) node::AddEnvironmentCleanupHook(isolate, Remove, isolate);
+  const Host& host = registry.host;
+  // One without an environment ends unseen.
+  if (!host.platform || registry.workers.contains(isolate) ||
+      !host.run_at_end(isolate, Remove, isolate)) {
+    return;
+  }
+  registry.workers[isolate].tasks =
+      host.platform->GetForegroundTaskRunner(isolate);
 }
 
 void CollectAll(const heap::ProgramFlags& program_flags) {
