@@ -17,6 +17,8 @@ export interface StackView {
 
 // Where this package's compiled files are, also when it is linked rather than installed.
 const OWN_FOLDER = __dirname + sep;
+/** The same in a stack that Mocha has shortened: by the folder that it was started in. */
+const OWN_FOLDER_FROM_CWD = `(${displayPath(__dirname, process.cwd())}${sep}`;
 const MAX_NAME_LENGTH = 80;
 /** As long as a tracker's texts may be. */
 const MAX_PARSED_LENGTH = 4096;
@@ -115,15 +117,19 @@ function isError(value: unknown): value is Error {
 function stripStack(error: Error): void {
   const stack: unknown = error.stack;
   // Users may put anything there.
-  if (typeof stack !== 'string' || !stack.includes(OWN_FOLDER)) return;
+  if (typeof stack !== 'string' || !isOwnFolderIn(stack)) return;
   try {
     error.stack = stack
       .split('\n')
-      .filter((line) => !/^\s+at /.test(line) || !line.includes(OWN_FOLDER))
+      .filter((line) => !/^\s+at /.test(line) || !isOwnFolderIn(line))
       .join('\n');
   } catch {
     // A frozen error keeps its stack.
   }
+}
+
+function isOwnFolderIn(text: string): boolean {
+  return text.includes(OWN_FOLDER) || text.includes(OWN_FOLDER_FROM_CWD);
 }
 
 /** A path relative to `cwd` when it is inside, as it is otherwise. */

@@ -10,12 +10,14 @@ import {
   type MochaProject,
   type MochaRun,
 } from '../helpers/mocha-project';
+import { copyPackageTo } from '../helpers/package-copy';
 
 /** A file with one test of each kind of end. */
 const everyEnd = `
   const assert = require('node:assert');
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   let attempt = 0;
+  const farDown = (call, depth = 20) => depth > 0 ? farDown(call, depth - 1) : call();
   describe('suite', () => {
     it('passes', () => {});
     it('returns a value', () => 42);
@@ -35,6 +37,8 @@ const everyEnd = `
     it('rejects with nothing', () => Promise.reject());
     it('passes an error to done', (done) => { done(new Error('passed')); });
     it('passes a text to done', (done) => { done('text'); });
+    it('passes no error to done, far down', (done) => { farDown(() => done({ a: 1 })); });
+    it('passes a text to done later, far down', (done) => { setTimeout(() => farDown(() => done('text')), 1); });
     it('calls done twice', (done) => { done(); done(); });
     it('calls done and promises', async (done) => { setTimeout(done, 5); });
     it('calls done at once and promises', async (done) => { done(); });
@@ -154,6 +158,22 @@ describe('every mode of Mocha', function () {
       });
     }
   }
+
+  it('where the package is below the folder that Mocha runs in: the same stacks', function () {
+    withProject(everyEnd, (project) => {
+      copyPackageTo(join(project.folder, 'node_modules'));
+      const stacks = (memray: string) =>
+        outcome(
+          project.runPlain([
+            '--require=./node_modules/memray-mocha/dist/register.js',
+            ...[`--memray=${memray}`, '--reporter=json', '--grep=done'],
+          ]),
+        );
+      const expected = stacks('off');
+      assert.deepEqual(stacks('all'), expected);
+      assert.deepEqual(stacks('limits'), expected);
+    });
+  });
 
   it('with --forbid-only, when there is one', function () {
     const source = `it('one', () => {}); it.only('two', () => {});`;

@@ -155,6 +155,14 @@ describe('stripOwnFrames', function () {
     assert.equal(error.stack, 'Error: own\n    at f (/app/a.js:1:1)\n    at g (/app/b.js:1:1)');
   });
 
+  it('takes lines out that Mocha has made relative to where it runs', function () {
+    const error = new Error('own');
+    const relative = displayPath(ownFile, process.cwd());
+    error.stack = `Error: own\n    at fail (${relative}:1:2)\n    at f (a.js:1:1)`;
+    stripOwnFrames(error);
+    assert.equal(error.stack, 'Error: own\n    at f (a.js:1:1)');
+  });
+
   it('takes lines out of an error of another realm too', function () {
     const error = runInNewContext('new Error("theirs")') as Error;
     error.stack = `Error: theirs\n    at call (${ownFile}:1:2)\n    at g (/app/b.js:1:1)`;
