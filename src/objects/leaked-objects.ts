@@ -1,4 +1,5 @@
 import type { Edge, HeapSnapshot } from './heap-snapshot';
+import { ES_MODULE, findHeldByLoadedModules } from './loaded-modules';
 import { isNodeFile, SnapshotNodes } from './snapshot-nodes';
 
 /** An object that a test made and left behind. */
@@ -41,7 +42,6 @@ const PRIVATE = /^(?:#|<symbol (?!kEvents>))/;
 /** V8 makes their function `format` or `compare`, and their `buffer`, when that is first read. */
 const FILLED_LATER = /^(?:Collator|DateTimeFormat|NumberFormat|Memory)$/;
 const ERROR_STACK = /^[gs]et stack$/;
-const ES_MODULE = /^system \/ (?:SourceText|Synthetic)Module$/;
 const MODULE = /^Module(?:Job|Wrap)?$/;
 
 // What Node makes of a global when it is first used is not the user's.
@@ -69,6 +69,7 @@ class Search {
   readonly #snapshot: HeapSnapshot;
   readonly #nodes: SnapshotNodes;
   readonly #owners: ScriptOwners;
+  readonly #heldByLoadedModules: Set<number>;
   readonly #holders: Uint8Array;
   /** Of each state, the one before it on the way. */
   readonly #parents: Uint32Array;
@@ -83,6 +84,7 @@ class Search {
     this.#snapshot = snapshot;
     this.#nodes = new SnapshotNodes(snapshot, lastOldId);
     this.#owners = owners;
+    this.#heldByLoadedModules = findHeldByLoadedModules(snapshot, this.#nodes);
     this.#holders = new Uint8Array(snapshot.nodeCount);
     const stateCount = snapshot.nodeCount * (BY.harness + 1);
     this.#parents = new Uint32Array(stateCount);
@@ -175,7 +177,7 @@ class Search {
     const snapshot = this.#snapshot;
     const holder = this.#holders[from] as Holder;
     const file = this.#nodes.file(from);
-    if (this.#isOfLoadedModule(from, to)) return undefined;
+    if (this.#heldByLoadedModules.has(to) || this.#isOfLoadedModule(from, to)) return undefined;
     // A module's variables are what its functions close over.
     if (type === 'internal' && name === 'context' && file !== undefined) return this.#ownerOf(file);
     const targetType = snapshot.type(to);
