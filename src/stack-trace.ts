@@ -79,12 +79,18 @@ export function shortenName(functionName: string): string {
   let name = toPrintable(functionName.slice(0, MAX_PARSED_LENGTH));
   if (CPP_NAME.test(name)) {
     name = name.replaceAll('(anonymous namespace)', '{anonymous}');
-    while (TEMPLATE_ARGUMENTS.test(name)) name = name.replace(TEMPLATE_ARGUMENTS, '');
+    name = withoutTemplateArguments(name);
     name = name.replace(PARAMETERS, '').replace(RETURN_TYPE, '');
   }
   const characters = [...name];
   if (characters.length <= MAX_NAME_LENGTH) return name;
   return `${characters.slice(0, MAX_NAME_LENGTH - 1).join('')}…`;
+}
+
+function withoutTemplateArguments(name: string): string {
+  const outer = name.replace(TEMPLATE_ARGUMENTS, '');
+  // As long as there is progress: a test may have replaced what makes it.
+  return outer.length < name.length ? withoutTemplateArguments(outer) : name;
 }
 
 /** One frame as V8 prints it in `error.stack`, which editors and terminals turn into links. */

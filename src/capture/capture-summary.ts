@@ -1,3 +1,4 @@
+import { createGarbledReadingError } from '../errors';
 import type { CallStack, Frame, FrameKind } from '../call-stack';
 import type { AllocationRecord, CaptureMetadata, CaptureStatistics } from './capture-reader';
 import type { ParserConstants, ParserNumbers } from './parser-exports';
@@ -152,7 +153,10 @@ export class CaptureSummary {
     for (let current = callStack; current !== 0;) {
       frames.push(this.frameOf(current));
       const record = current * CALL_STACK_BYTES;
-      current = callStacks.getUint32(record + CALL_STACK_CALLER_OFFSET, true);
+      const caller = callStacks.getUint32(record + CALL_STACK_CALLER_OFFSET, true);
+      // Callers have lower numbers, but where a test has replaced what reads them: that would never end.
+      if (!(caller < current)) throw createGarbledReadingError(caller);
+      current = caller;
     }
     return frames;
   }

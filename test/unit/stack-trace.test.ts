@@ -120,6 +120,16 @@ describe('formatting frames', function () {
     });
   }
 
+  it('comes to an end where a test has replaced what shortens a name', function () {
+    const { replace } = String.prototype;
+    try {
+      String.prototype.replace = () => 'f<int>';
+      assert.equal(shortenName('g<int>()'), 'f<int>');
+    } finally {
+      String.prototype.replace = replace;
+    }
+  });
+
   it('cuts a name that is still long', function () {
     const printed = formatFrame(frame(`${'x'.repeat(100)}:/app/a.cc:1`), cwd);
     assert.equal(printed, `${'x'.repeat(79)}…:a.cc:1`);

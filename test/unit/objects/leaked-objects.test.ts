@@ -119,6 +119,16 @@ describe('leaked objects', () => {
     ]);
   });
 
+  it('are found where a test has replaced findIndex', () => {
+    const { findIndex } = Array.prototype;
+    try {
+      Array.prototype.findIndex = () => 0;
+      assert.equal(find('/a.js').length, 2);
+    } finally {
+      Array.prototype.findIndex = findIndex;
+    }
+  });
+
   it('are none where nothing is new', () => {
     assert.deepEqual(findLeakedObjects(write([...old('/a.js'), ...made]), 100, owners), []);
   });
