@@ -1,5 +1,8 @@
 import { inspect } from 'node:util';
 
+// Tests may replace it.
+const { assign } = Object;
+
 /** Every error this package makes has one of these codes, but for a capture that cannot be written; they never change. */
 export type ErrorCode =
   | 'ERR_MEMRAY_INVALID_ARGUMENT'
@@ -74,7 +77,7 @@ export function createInvalidArgumentError(
   remedy = '',
 ): TypeError & { code: ErrorCode } {
   const message = `Expected ${name} to be ${expected}, got ${describeValue(got)}.${remedy && ` ${remedy}`}`;
-  return Object.assign(new TypeError(message), { code: 'ERR_MEMRAY_INVALID_ARGUMENT' } as const);
+  return assign(new TypeError(message), { code: 'ERR_MEMRAY_INVALID_ARGUMENT' } as const);
 }
 
 /** A limit called where it can no longer be honoured. */

@@ -1,6 +1,7 @@
 import { sep } from 'node:path';
 import url from 'node:url';
 import { types } from 'node:util';
+import { max } from './builtins';
 import type { CallStack, Frame } from './call-stack';
 
 // Tests may replace these.
@@ -47,7 +48,7 @@ export function visibleFrames(stack: CallStack, view: StackView): Frame[] {
   const frames = withoutHarness(stack.frames);
   if (view.native) return frames;
   const first = frames.findIndex(isUserFrame);
-  return frames.slice(Math.max(first >= 0 ? first : frames.findIndex(isJavaScriptFrame), 0));
+  return frames.slice(max(first >= 0 ? first : frames.findIndex(isJavaScriptFrame), 0));
 }
 
 /**

@@ -1,3 +1,4 @@
+import { arrayFrom, max } from '../builtins';
 import { createGarbledReadingError } from '../errors';
 import type { CallStack, Frame, FrameKind } from '../call-stack';
 import type { AllocationRecord, CaptureMetadata, CaptureStatistics } from './capture-reader';
@@ -216,8 +217,8 @@ function makeCallStack(readFrames: () => Frame[]): CallStack {
 
 /** Where the records of a table begin, without the first, which is none. */
 function recordsOf(table: DataView, recordBytes: number): number[] {
-  const count = Math.max(table.byteLength / recordBytes - 1, 0);
-  return Array.from({ length: count }, (_, index) => (index + 1) * recordBytes);
+  const count = max(table.byteLength / recordBytes - 1, 0);
+  return arrayFrom({ length: count }, (_, index) => (index + 1) * recordBytes);
 }
 
 function nameAllocator(number: number): string {

@@ -1,4 +1,5 @@
 import type Mocha from 'mocha';
+import { floor, isFiniteNumber, max, min } from '../builtins';
 import type { CaptureReader } from '../capture/capture-reader';
 import { createLimitTooLateError, MemoryLimitError } from '../errors';
 import { findCertainIncrease } from '../limits/increase';
@@ -394,13 +395,13 @@ function nextTurn(): Promise<void> {
 function findConfirmedTotals({ memory, increase, comparedFromBytes }: Limits): [number, number] {
   if (!memory) return [0, 0];
   const failsAtBytes = increase ? findCertainIncrease(increase) : Number.MAX_SAFE_INTEGER;
-  const limitBytes = Number.isFinite(memory.bytes) ? memory.bytes : failsAtBytes;
-  return [limitBytes, Math.min(limitBytes, comparedFromBytes ?? limitBytes)];
+  const limitBytes = isFiniteNumber(memory.bytes) ? memory.bytes : failsAtBytes;
+  return [limitBytes, min(limitBytes, comparedFromBytes ?? limitBytes)];
 }
 
 function sampleIntervalFor(limitBytes: number): number {
-  const intervalBytes = Math.floor(limitBytes / SAMPLES_AT_LIMIT);
-  return Math.min(Math.max(1, intervalBytes), Number.MAX_SAFE_INTEGER);
+  const intervalBytes = floor(limitBytes / SAMPLES_AT_LIMIT);
+  return min(max(1, intervalBytes), Number.MAX_SAFE_INTEGER);
 }
 
 /** Puts the result on the test, where reporters find it, also those in the parent of a worker. */

@@ -624,6 +624,68 @@ describe("a test that replaces Node's functions", function () {
     });
   });
 
+  const replaceUntilAfterEach = `
+    const undo = [];
+    const replace = (object, name, by) => {
+      const original = object[name];
+      undo.push(() => { object[name] = original; });
+      object[name] = by;
+    };
+    afterEach(() => undo.splice(0).forEach((each) => each()));`;
+
+  it('until its afterEach hook is measured where that is usual', function () {
+    const source = `${replaceUntilAfterEach}
+      const replaced = [
+        [Math, ['max', 'min', 'floor', 'ceil', 'round', 'abs']],
+        [Object, ['assign', 'entries', 'fromEntries', 'create', 'defineProperty']],
+        [Number, ['isInteger', 'isSafeInteger', 'isFinite']],
+        [Array, ['from']],
+      ];
+      for (const [object, names] of replaced) {
+        for (const name of names) {
+          for (const gives of [undefined, 1e9]) {
+            it(name, () => { replace(object, name, () => gives); });
+            it('limited ' + name, function () {
+              this.limitMemory('10 MB').limitLeaks('10 MB');
+              replace(object, name, () => gives);
+            });
+          }
+        }
+      }`;
+    withProject(source, (project) => {
+      const { code, stdout, tests } = project.measure(['--reporter', 'json']);
+      const { failures } = JSON.parse(stdout) as JsonReport;
+      assert.deepEqual([code, failures], [0, []]);
+      assert.equal(tests.length, 15 * 4);
+    });
+  });
+
+  it('until its afterEach hook fails only where it has a limit, and says why', function () {
+    const source = `${replaceUntilAfterEach}
+      const kept = [];
+      for (const gives of [undefined, 1]) {
+        const stub = () => kept.push(Buffer.alloc(1e5)) && replace(DataView.prototype, 'getUint32', () => gives);
+        it('free', stub);
+        it('limited', function () { this.limitMemory('10 MB'); stub(); });
+      }
+      const stub = () => replace(Array.prototype, 'map', () => undefined);
+      it('map', stub);
+      it('limited map', function () { this.limitMemory('10 MB'); stub(); });
+      it('next', function () { this.limitMemory('10 MB'); });`;
+    withProject(source, (project) => {
+      const { failures } = JSON.parse(
+        project.run(['--reporter', 'json', '--memray-hide-summary']).stdout,
+      ) as JsonReport;
+      assert.deepEqual(
+        failures.map(({ fullTitle }) => fullTitle),
+        ['limited', 'limited', 'limited map'],
+      );
+      for (const { err } of failures) {
+        assert.match(err.message!, /^memray-mocha could not .* before .* body ends\.$/);
+      }
+    });
+  });
+
   it('or the folder it is in leaves the next one right', function () {
     const source = `
       const fs = require('node:fs');
