@@ -1,3 +1,4 @@
+import { entries } from './builtins';
 import { createInvalidArgumentError } from './errors';
 
 /** The options that there are, and the `typeof` of each. */
@@ -14,7 +15,7 @@ export function checkOptions<T extends object>(of: string, options: T, known: Kn
     throw createInvalidArgumentError(`the options of ${of}`, 'an object', options);
   }
   const names = Object.keys(known);
-  for (const [name, value] of Object.entries(options)) {
+  for (const [name, value] of entries(options)) {
     const type = known[name as keyof T] as string | undefined;
     if (!type) {
       throw createInvalidArgumentError(

@@ -1,5 +1,8 @@
 import { inspect } from 'node:util';
 
+// Tests may replace it.
+const { assign } = Object;
+
 /** Every error this package makes has one of these codes, but for a capture that cannot be written; they never change. */
 export type ErrorCode =
   | 'ERR_MEMRAY_INVALID_ARGUMENT'
@@ -20,6 +23,7 @@ export type ErrorCode =
   | 'ERR_MEMRAY_ADDON_NOT_FOUND'
   | 'ERR_MEMRAY_UNSUPPORTED'
   | 'ERR_MEMRAY_HEAP_TOO_LARGE'
+  | 'ERR_MEMRAY_NOT_MEASURED'
   | 'ERR_MEMRAY_CAPTURE_UNREADABLE'
   | 'ERR_MEMRAY_CAPTURE_NOT_A_CAPTURE'
   | 'ERR_MEMRAY_CAPTURE_VERSION'
@@ -73,7 +77,7 @@ export function createInvalidArgumentError(
   remedy = '',
 ): TypeError & { code: ErrorCode } {
   const message = `Expected ${name} to be ${expected}, got ${describeValue(got)}.${remedy && ` ${remedy}`}`;
-  return Object.assign(new TypeError(message), { code: 'ERR_MEMRAY_INVALID_ARGUMENT' } as const);
+  return assign(new TypeError(message), { code: 'ERR_MEMRAY_INVALID_ARGUMENT' } as const);
 }
 
 /** A limit called where it can no longer be honoured. */
@@ -219,6 +223,23 @@ export function createCaptureTooLargeError(name: string, cause: unknown): Memray
   return new MemrayMochaError(
     'ERR_MEMRAY_CAPTURE_TOO_LARGE',
     `${name} is too large to be read: more than 4 GB of memory would be needed for its call stacks and what was live at one time. Record a shorter stretch.`,
+    { cause },
+  );
+}
+
+/** What was read of a capture is not what it has; `found` is what a call stack seemed to be called by. */
+export function createGarbledReadingError(found: unknown): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_NOT_MEASURED',
+    `memray-mocha could not read what it recorded: it got ${describeValue(found)} as the number of a call stack. Restore the functions of \`DataView.prototype\` before the test's body ends.`,
+  );
+}
+
+/** A test with a limit whose results cannot be read, for a reason that is not its own. */
+export function createNotMeasuredError(cause: unknown): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_NOT_MEASURED',
+    `memray-mocha could not measure this test: ${String(cause).replace(/\.$/, '')}. If the test has replaced a built-in function, such as \`Math.max\`, restore that before its body ends.`,
     { cause },
   );
 }

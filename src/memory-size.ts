@@ -1,5 +1,9 @@
 import { inspect } from 'node:util';
 
+// Tests may replace these.
+const { abs } = Math;
+const { isFinite: isFiniteNumber } = Number;
+
 const SIZE = /^\s*\+?(\d+\.?\d*|\.\d+)\s*(?:([KMGTP])I?)?B\s*$/i;
 const UNITS = ['', 'K', 'M', 'G', 'T', 'P'];
 const PRINTED_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
@@ -12,7 +16,7 @@ const PRINTED_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
  * @throws TypeError with code `ERR_MEMRAY_INVALID_SIZE` for anything else
  */
 export function parseMemorySize(limit: string | number): number {
-  if (typeof limit === 'number' && Number.isFinite(limit) && limit >= 0) return limit;
+  if (typeof limit === 'number' && isFiniteNumber(limit) && limit >= 0) return limit;
   const match = typeof limit === 'string' && SIZE.exec(limit);
   if (!match) throw createInvalidSizeError(limit);
   const [, quantity, unit = ''] = match;
@@ -23,7 +27,7 @@ export function parseMemorySize(limit: string | number): number {
 export function formatMemorySize(bytes: number): string {
   let size = bytes;
   let unit = 0;
-  while (Math.abs(size) >= 1024 && unit < PRINTED_UNITS.length - 1) {
+  while (abs(size) >= 1024 && unit < PRINTED_UNITS.length - 1) {
     size /= 1024;
     unit += 1;
   }

@@ -1,6 +1,7 @@
 import { sep } from 'node:path';
 import url from 'node:url';
 import { types } from 'node:util';
+import { max } from './builtins';
 import type { CallStack, Frame } from './call-stack';
 
 // Tests may replace these.
@@ -17,6 +18,8 @@ export interface StackView {
 
 // Where this package's compiled files are, also when it is linked rather than installed.
 const OWN_FOLDER = __dirname + sep;
+/** The same in a stack that Mocha has shortened: by the folder that it was started in. */
+const OWN_FOLDER_FROM_CWD = `(${displayPath(__dirname, process.cwd())}${sep}`;
 const MAX_NAME_LENGTH = 80;
 /** As long as a tracker's texts may be. */
 const MAX_PARSED_LENGTH = 4096;
@@ -45,7 +48,7 @@ export function visibleFrames(stack: CallStack, view: StackView): Frame[] {
   const frames = withoutHarness(stack.frames);
   if (view.native) return frames;
   const first = frames.findIndex(isUserFrame);
-  return frames.slice(Math.max(first >= 0 ? first : frames.findIndex(isJavaScriptFrame), 0));
+  return frames.slice(max(first >= 0 ? first : frames.findIndex(isJavaScriptFrame), 0));
 }
 
 /**
@@ -77,12 +80,18 @@ export function shortenName(functionName: string): string {
   let name = toPrintable(functionName.slice(0, MAX_PARSED_LENGTH));
   if (CPP_NAME.test(name)) {
     name = name.replaceAll('(anonymous namespace)', '{anonymous}');
-    while (TEMPLATE_ARGUMENTS.test(name)) name = name.replace(TEMPLATE_ARGUMENTS, '');
+    name = withoutTemplateArguments(name);
     name = name.replace(PARAMETERS, '').replace(RETURN_TYPE, '');
   }
   const characters = [...name];
   if (characters.length <= MAX_NAME_LENGTH) return name;
   return `${characters.slice(0, MAX_NAME_LENGTH - 1).join('')}…`;
+}
+
+function withoutTemplateArguments(name: string): string {
+  const outer = name.replace(TEMPLATE_ARGUMENTS, '');
+  // As long as there is progress: a test may have replaced what makes it.
+  return outer.length < name.length ? withoutTemplateArguments(outer) : name;
 }
 
 /** One frame as V8 prints it in `error.stack`, which editors and terminals turn into links. */
@@ -115,15 +124,19 @@ function isError(value: unknown): value is Error {
 function stripStack(error: Error): void {
   const stack: unknown = error.stack;
   // Users may put anything there.
-  if (typeof stack !== 'string' || !stack.includes(OWN_FOLDER)) return;
+  if (typeof stack !== 'string' || !isOwnFolderIn(stack)) return;
   try {
     error.stack = stack
       .split('\n')
-      .filter((line) => !/^\s+at /.test(line) || !line.includes(OWN_FOLDER))
+      .filter((line) => !/^\s+at /.test(line) || !isOwnFolderIn(line))
       .join('\n');
   } catch {
     // A frozen error keeps its stack.
   }
+}
+
+function isOwnFolderIn(text: string): boolean {
+  return text.includes(OWN_FOLDER) || text.includes(OWN_FOLDER_FROM_CWD);
 }
 
 /** A path relative to `cwd` when it is inside, as it is otherwise. */

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { resolve } from 'node:path';
+import { max } from '../builtins';
 import { readBaseline, writeBaseline, type Peaks } from './baseline-file';
 
 // Tests may replace functions of fs, and leave them so.
@@ -44,7 +45,7 @@ export interface BaselineSetting {
 
 /** How much more than `peakBytes` is no increase. */
 export function noiseOf(peakBytes: number): number {
-  return Math.max(NOISE_BYTES, peakBytes * NOISE_SHARE);
+  return max(NOISE_BYTES, peakBytes * NOISE_SHARE);
 }
 
 /**

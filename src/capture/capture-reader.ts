@@ -1,3 +1,4 @@
+import { isFiniteNumber } from '../builtins';
 import type { CallStack, Frame } from '../call-stack';
 import { checkOptions } from '../check-options';
 import { createCaptureClosedError, createInvalidArgumentError } from '../errors';
@@ -178,7 +179,7 @@ export class CaptureReader {
 
 function isSource(source: Partial<CaptureSource> | null): boolean {
   const { read, sizeBytes } = source ?? {};
-  return typeof read === 'function' && Number.isFinite(sizeBytes) && sizeBytes! >= 0;
+  return typeof read === 'function' && isFiniteNumber(sizeBytes) && sizeBytes! >= 0;
 }
 
 function checkReadOptions(options: ReadOptions): void {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { arrayFrom, entries, fromEntries, isInteger, max, min } from '../builtins';
 import {
   createCaptureTooLargeError,
   createCaptureVersionError,
@@ -110,7 +111,7 @@ function instantiate(): ParserExports {
 }
 
 function learnNumbers(parser: ParserExports): void {
-  const names = Object.entries(parser).flatMap(([name, value]) =>
+  const names = entries(parser).flatMap(([name, value]) =>
     value instanceof WebAssembly.Global ? [name] : [],
   );
   numberNames = names.filter((name) => !isConstant(name));
@@ -125,7 +126,7 @@ function putBack(parser: ParserExports): void {
 }
 
 function feedAll(parser: ParserExports, source: CaptureSource): number {
-  const capacity = Math.min(Math.max(source.sizeBytes, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES);
+  const capacity = min(max(source.sizeBytes, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES);
   const address = parser.openInput(capacity);
   let target = new Uint8Array(parser.memory.buffer, address, capacity);
   for (let offset = 0; ;) {
@@ -142,7 +143,7 @@ function feedAll(parser: ParserExports, source: CaptureSource): number {
 
 function readFrom(source: CaptureSource, offset: number, target: Uint8Array): number {
   const length = source.read(offset, target);
-  if (Number.isInteger(length) && length >= 0 && length <= target.length) return length;
+  if (isInteger(length) && length >= 0 && length <= target.length) return length;
   throw createInvalidArgumentError(
     "what the capture's `read` gives",
     `a whole number, 0 to ${target.length}`,
@@ -164,7 +165,7 @@ function takeOutput(parser: ParserExports, options: ParserOptions): ParserOutput
     metadata: takeTable(parser, () => parser.showMetadata()),
     texts: takeTable(parser, () => parser.showTexts()),
     textEnds: takeTable(parser, () => parser.showTextEnds()),
-    sizeHistogram: Array.from({ length: constants.SIZE_BUCKETS }, (_, bucket) =>
+    sizeHistogram: arrayFrom({ length: constants.SIZE_BUCKETS }, (_, bucket) =>
       parser.countSizesInBucket(bucket),
     ),
     allocators: takeAllocators(parser),
@@ -192,7 +193,7 @@ function takeNumbers(parser: ParserExports): ParserNumbers {
 
 function readNumbers(parser: ParserExports, names: readonly string[]): Record<string, number> {
   const exported = parser as unknown as Record<string, { value: number | bigint }>;
-  return Object.fromEntries(names.map((name) => [name, Number(exported[name]!.value)]));
+  return fromEntries(names.map((name) => [name, Number(exported[name]!.value)]));
 }
 
 function isConstant(name: string): boolean {
@@ -203,9 +204,7 @@ function createFailure(parser: ParserExports, name: string, sizeBytes: number): 
   const { failure, failureDetail: detail } = takeNumbers(parser);
   if (failure === constants.NOT_A_CAPTURE) return createNotACaptureError(name, sizeBytes);
   if (failure === constants.UNSUPPORTED_VERSION) return createCaptureVersionError(name, detail);
-  const found = Object.entries(corruptions).find(
-    ([code]) => constants[code as Failure] === failure,
-  );
+  const found = entries(corruptions).find(([code]) => constants[code as Failure] === failure);
   return createCorruptCaptureError(name, found![1](detail), parser.failureOffset());
 }
 

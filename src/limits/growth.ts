@@ -1,3 +1,4 @@
+import { floor, max, round } from '../builtins';
 import type { AllocationRecord } from '../capture/capture-reader';
 
 /** How what the runs of a body left became more, by the half of them behind the mark. */
@@ -13,7 +14,7 @@ const LEAST_GROWTH = 0.1;
 
 /** After how many runs what they left is marked. */
 export function runsBeforeMark(repeat: number): number {
-  return Math.floor(repeat / 2);
+  return floor(repeat / 2);
 }
 
 /** Compares what is left with what was left at the mark. */
@@ -21,6 +22,6 @@ export function measureGrowth(
   { bytes, bytesAtMark }: Pick<AllocationRecord, 'bytes' | 'bytesAtMark'>,
   repeat: number,
 ): Growth {
-  const grown = Math.max(0, bytes - bytesAtMark) / (repeat - runsBeforeMark(repeat));
-  return { bytesPerRun: Math.round(grown), grows: grown * repeat >= bytes * LEAST_GROWTH };
+  const grown = max(0, bytes - bytesAtMark) / (repeat - runsBeforeMark(repeat));
+  return { bytesPerRun: round(grown), grows: grown * repeat >= bytes * LEAST_GROWTH };
 }

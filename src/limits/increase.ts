@@ -1,3 +1,4 @@
+import { floor, max, min } from '../builtins';
 import type { AllocationRecord } from '../capture/capture-reader';
 import { formatMemorySize } from '../memory-size';
 import { createVerdict, sumAllocations, type TextOptions, type Verdict } from './verdict';
@@ -23,7 +24,7 @@ export interface IncreaseLimit {
  * it is looked for in steps.
  */
 export function findUncertainty({ previousBytes }: IncreaseLimit, jsHeapBytes: number): number {
-  return jsHeapBytes > 0 ? Math.max(JS_ERROR_BYTES, previousBytes * JS_ERROR_SHARE) : 0;
+  return jsHeapBytes > 0 ? max(JS_ERROR_BYTES, previousBytes * JS_ERROR_SHARE) : 0;
 }
 
 /**
@@ -35,8 +36,8 @@ export function findUncertainty({ previousBytes }: IncreaseLimit, jsHeapBytes: n
 export function findNotedPeak(peakBytes: number, rawBytes: number, jsHeapBytes: number): number {
   // The uncertainty of objects is larger, and counts where there are some again.
   if (jsHeapBytes > peakBytes / 2) return peakBytes;
-  const stepBytes = Math.max(NATIVE_STEP_BYTES, peakBytes * NATIVE_STEP_SHARE);
-  return Math.max(peakBytes, Math.min(rawBytes, Math.floor(peakBytes + stepBytes)));
+  const stepBytes = max(NATIVE_STEP_BYTES, peakBytes * NATIVE_STEP_SHARE);
+  return max(peakBytes, min(rawBytes, floor(peakBytes + stepBytes)));
 }
 
 /** A peak of so much is an increase, whatever it consists of. */

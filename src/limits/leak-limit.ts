@@ -1,3 +1,4 @@
+import { isSafeInteger, max } from '../builtins';
 import type { CallStack } from '../call-stack';
 import type { AllocationRecord } from '../capture/capture-reader';
 import { checkOptions } from '../check-options';
@@ -109,7 +110,7 @@ export function judgeLeaks(
         `Release what these lines keep, raise the limit${limit.isFromOption ? ' (the option `limit-leaks`)' : ''}, or ignore a known cache with a filter.` +
         (limit.repeat > 1 ? ' What does not grow may be left by `warmup` runs.' : ''),
     },
-    { ...options, stacks: Math.max(options.stacks, MIN_STACKS) },
+    { ...options, stacks: max(options.stacks, MIN_STACKS) },
   );
 }
 
@@ -122,7 +123,7 @@ function noteGrowth(sum: CallStackSum, repeat: number): CallStackSum {
 }
 
 function checkRuns(name: string, runs: number, minimum: number): number {
-  if (Number.isSafeInteger(runs) && runs >= minimum) return runs;
+  if (isSafeInteger(runs) && runs >= minimum) return runs;
   throw createInvalidArgumentError(
     `the \`${name}\` option of limitLeaks`,
     `a whole number, at least ${minimum}`,

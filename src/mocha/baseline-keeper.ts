@@ -1,4 +1,5 @@
 import type Mocha from 'mocha';
+import { floor, max } from '../builtins';
 import {
   noiseOf,
   saveBaseline,
@@ -70,11 +71,11 @@ export class BaselineKeeper {
       }
       return noted;
     }
-    const tolerance = Math.max(
+    const tolerance = max(
       noiseOf(previousBytes),
       previousBytes * (memory.baseline?.tolerance ?? 0),
     );
-    const allowedBytes = Math.floor(previousBytes + tolerance);
+    const allowedBytes = floor(previousBytes + tolerance);
     const increase = { previousBytes, allowedBytes, baseline: this.#shownFile };
     // More than what is allowed is an increase, not as much.
     return { ...limits, increase, comparedFromBytes: allowedBytes + 1 };

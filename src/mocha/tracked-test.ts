@@ -1,4 +1,6 @@
 import type Mocha from 'mocha';
+import { floor, isFiniteNumber, max, min } from '../builtins';
+import type { CaptureReader } from '../capture/capture-reader';
 import { createLimitTooLateError, MemoryLimitError } from '../errors';
 import { findCertainIncrease } from '../limits/increase';
 import { judgeLeakedObjects } from '../limits/leaked-objects-limit';
@@ -16,6 +18,7 @@ import { BodyClock } from './body-clock';
 import { markUntracked } from './context';
 import { findLimits, NO_LIMITS, unwatchBody, watchBody, type Limits } from './declarations';
 import type { Options } from './options';
+import { tellOwnFailure } from './own-failure';
 import { defineOwn } from './own-property';
 import { listRuns, nameRun, type Run } from './repeated-body';
 import { identifyTest, type TestId } from './test-id';
@@ -317,49 +320,55 @@ export class TrackedTest {
   }
 
   #analyze(tracker: InstanceType<TrackerClass>, judged = NO_LIMITS): void {
-    const { options, cwd } = this.#tracking;
     // First of all: what else fails must not leave the tracker running, so that no other can.
     const reader = tracker.stop();
-    const capture = this.#capture && displayPath(this.#capture, cwd);
+    const measure = (limits: Limits): void => this.#measure(reader, limits, tracker.measuresJsHeap);
     try {
-      const leaked = judged.leakedObjects && this.#findLeakedObjects();
-      const analysis = new Analysis(reader, judged, {
-        ...options,
-        cwd,
-        capture,
-        seesGarbage: tracker.measuresJsHeap,
-      });
-      const { id, file, titlePath } = this.#name!;
-      const { peak, allocations, topAllocations, topLocations, leaks } = analysis.measurement;
-      // Not spread: that would give each result a hidden class of its own, larger than itself.
-      const result: TestResult = {
-        id,
-        file,
-        titlePath,
-        state: 'failed',
-        durationMs: 0,
-        retry: currentRetry(this.#test),
-        runs: this.#run.number,
-        peak,
-        allocations,
-        violations: [],
-        topAllocations,
-        topLocations,
-        leaks,
-        capture,
-      };
-      this.#result = result;
-      showResult(this.#test, result);
-      const verdicts = analysis.judge();
-      const ofObjects = leaked && judgeLeakedObjects(judged.leakedObjects!, leaked, options);
-      if (ofObjects) verdicts.push(ofObjects);
-      result.violations = verdicts.map(({ violation }) => violation);
-      if (verdicts.length > 0) throw toError(verdicts);
-      this.#kept = { limits: judged, peakBytes: analysis.notedPeakBytes };
+      if (hasLimit(judged)) tellOwnFailure(judged, measure);
+      else measure(judged);
     } finally {
       this.#forgetObjects();
       reader.close();
     }
+  }
+
+  #measure(reader: CaptureReader, judged: Limits, seesGarbage: boolean): void {
+    const { options, cwd } = this.#tracking;
+    const capture = this.#capture && displayPath(this.#capture, cwd);
+    const leaked = judged.leakedObjects && this.#findLeakedObjects();
+    const analysis = new Analysis(reader, judged, {
+      ...options,
+      cwd,
+      capture,
+      seesGarbage,
+    });
+    const { id, file, titlePath } = this.#name!;
+    const { peak, allocations, topAllocations, topLocations, leaks } = analysis.measurement;
+    // Not spread: that would give each result a hidden class of its own, larger than itself.
+    const result: TestResult = {
+      id,
+      file,
+      titlePath,
+      state: 'failed',
+      durationMs: 0,
+      retry: currentRetry(this.#test),
+      runs: this.#run.number,
+      peak,
+      allocations,
+      violations: [],
+      topAllocations,
+      topLocations,
+      leaks,
+      capture,
+    };
+    this.#result = result;
+    showResult(this.#test, result);
+    const verdicts = analysis.judge();
+    const ofObjects = leaked && judgeLeakedObjects(judged.leakedObjects!, leaked, options);
+    if (ofObjects) verdicts.push(ofObjects);
+    result.violations = verdicts.map(({ violation }) => violation);
+    if (verdicts.length > 0) throw toError(verdicts);
+    this.#kept = { limits: judged, peakBytes: analysis.notedPeakBytes };
   }
 
   #forgetObjects(): void {
@@ -386,13 +395,13 @@ function nextTurn(): Promise<void> {
 function findConfirmedTotals({ memory, increase, comparedFromBytes }: Limits): [number, number] {
   if (!memory) return [0, 0];
   const failsAtBytes = increase ? findCertainIncrease(increase) : Number.MAX_SAFE_INTEGER;
-  const limitBytes = Number.isFinite(memory.bytes) ? memory.bytes : failsAtBytes;
-  return [limitBytes, Math.min(limitBytes, comparedFromBytes ?? limitBytes)];
+  const limitBytes = isFiniteNumber(memory.bytes) ? memory.bytes : failsAtBytes;
+  return [limitBytes, min(limitBytes, comparedFromBytes ?? limitBytes)];
 }
 
 function sampleIntervalFor(limitBytes: number): number {
-  const intervalBytes = Math.floor(limitBytes / SAMPLES_AT_LIMIT);
-  return Math.min(Math.max(1, intervalBytes), Number.MAX_SAFE_INTEGER);
+  const intervalBytes = floor(limitBytes / SAMPLES_AT_LIMIT);
+  return min(max(1, intervalBytes), Number.MAX_SAFE_INTEGER);
 }
 
 /** Puts the result on the test, where reporters find it, also those in the parent of a worker. */

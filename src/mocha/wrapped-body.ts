@@ -27,6 +27,9 @@ interface Listener {
   fail: (reason: unknown) => void;
 }
 
+/** How many calls of ours there are between the user's call of `done` and Mocha's own. */
+const OWN_FRAMES = { succeed: 4, fail: 5 } as const;
+
 /**
  * Wraps a body so that its beginning and end are known, in each of Mocha's styles: return, promise
  * and `done`. To Mocha and to the body all looks as it would without.
@@ -164,8 +167,11 @@ function watch(
       });
     });
   const mocha: Listener = {
-    succeed: () => done(),
-    fail: (reason) => done(reason || new Error('the body failed with no or falsy reason')),
+    succeed: () => callBehind(OWN_FRAMES.succeed, done),
+    fail: (reason) => {
+      const error = reason || new Error('the body failed with no or falsy reason');
+      callBehind(OWN_FRAMES.fail, done, error);
+    },
   };
   const { succeed, fail } = tellLast(mocha, end, 'done', runAgain);
   const told: Done = (error) => {
@@ -174,6 +180,32 @@ function watch(
     else succeed();
   };
   return { done: told, wasCalled: () => wasCalled };
+}
+
+/**
+ * Calls Mocha's `done`, which makes errors of what is none, and of a second call. V8 keeps ten frames of
+ * a stack: so many more have to be kept as are taken out for being ours.
+ */
+function callBehind(ownFrames: number, done: Done, error?: unknown): void {
+  const { stackTraceLimit } = Error;
+  const isKept = typeof stackTraceLimit === 'number' && stackTraceLimit > 0;
+  if (!isKept || !setStackTraceLimit(stackTraceLimit + ownFrames)) return done(error);
+  try {
+    done(error);
+  } finally {
+    // Reporters may have set another meanwhile.
+    if (Error.stackTraceLimit === stackTraceLimit + ownFrames) setStackTraceLimit(stackTraceLimit);
+  }
+}
+
+/** Gives false where the user has frozen it. */
+function setStackTraceLimit(limit: number): boolean {
+  try {
+    Error.stackTraceLimit = limit;
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -1,5 +1,6 @@
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { ceil, entries, isFiniteNumber, isSafeInteger } from '../builtins';
 import { CaptureReader, type CaptureSource } from '../capture/capture-reader';
 import { canParse } from '../capture/parser-module';
 import { SourceMaps } from '../capture/source-maps';
@@ -55,7 +56,7 @@ const SWEEPS_AT_ONCE =
   /--(no-?concurrent-(array-buffer-)?sweeping|single-threaded(-gc)?|predictable)(?![-\w])/.test(
     FLAGS,
   );
-const METADATA = Object.entries({
+const METADATA = entries({
   node: process.version,
   v8: process.versions.v8,
   arch: process.arch,
@@ -166,7 +167,7 @@ export class Tracker {
    */
   setMemoryLimit(limitBytes: number, firstBytes = limitBytes): void {
     for (const bytes of [limitBytes, firstBytes]) {
-      if (!Number.isFinite(bytes) || bytes < 0) {
+      if (!isFiniteNumber(bytes) || bytes < 0) {
         throw createInvalidArgumentError(
           'the limit of `setMemoryLimit`',
           'a number of bytes, at least 0',
@@ -175,7 +176,7 @@ export class Tracker {
       }
     }
     // A part of a byte is reached with the whole one; to the native part, less than one is none.
-    this.#findAddon().setMemoryLimit(Math.ceil(limitBytes), Math.ceil(firstBytes));
+    this.#findAddon().setMemoryLimit(ceil(limitBytes), ceil(firstBytes));
   }
 
   /**
@@ -210,7 +211,7 @@ export class Tracker {
     const capture = addon.stopTracking((scriptId, places) =>
       Tracker.#sourceMaps.findOriginals(scriptId, places),
     );
-    for (const [code, message] of Object.entries(addon.takeNotices())) {
+    for (const [code, message] of entries(addon.takeNotices())) {
       emitWarning(message, { code });
     }
     return new CaptureReader(new AddonSource(addon, capture));
@@ -256,7 +257,7 @@ function findSampleInterval({
 
 /** V8 ends the process where there is nothing between two samples. */
 function checkSampleInterval(name: string, bytes: number): void {
-  if (!Number.isSafeInteger(bytes) || bytes < 1) {
+  if (!isSafeInteger(bytes) || bytes < 1) {
     throw createInvalidArgumentError(name, 'a whole number of bytes, at least 1', bytes);
   }
 }

@@ -1,3 +1,5 @@
+import { fromEntries } from '../builtins';
+
 /** What V8 writes of its heap: flat arrays of numbers, whose layout `meta` tells. */
 export interface SnapshotJson {
   snapshot: {
@@ -111,5 +113,5 @@ export class HeapSnapshot {
 }
 
 function indexFields<Name extends string>(fields: string[]): Record<Name, number> {
-  return Object.fromEntries(fields.map((name, index) => [name, index])) as Record<Name, number>;
+  return fromEntries(fields.map((name, index) => [name, index])) as Record<Name, number>;
 }

@@ -25,7 +25,11 @@ export interface FakeTracker {
 /** A tracker that finds these rows, live at the peak and leaked; for tests without the native part. */
 export function createFakeTracker(
   rows: AllocationRecord[],
-  { failToStart, everyCall = () => {} }: { failToStart?: Error; everyCall?: () => void } = {},
+  {
+    failToStart,
+    everyCall = () => {},
+    read = () => {},
+  }: { failToStart?: Error; everyCall?: () => void; read?: () => void } = {},
 ): FakeTracker {
   const events: string[] = [];
   const options: TrackerOptions[] = [];
@@ -48,7 +52,10 @@ export function createFakeTracker(
       maxSizeBytes: 3,
       allocators: [],
     }),
-    highWaterMark: () => rows,
+    highWaterMark: () => {
+      read();
+      return rows;
+    },
     leaks: () => rows,
     close: () => void events.push('close'),
   };

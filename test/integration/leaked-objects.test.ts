@@ -197,6 +197,81 @@ describe('limitLeakedObjects', function () {
     assert.match(failures['loaded functions']!, /^Test leaked 2 objects \(/);
   });
 
+  it('reports nothing of a module that the body loads and something else holds too', function () {
+    const lib =
+      'const options = { a: 1 }; const list = [1, 2]; const f = () => options.a + list.length;';
+    const run = measure(
+      `const lazy = require('./lazy.js');
+       describe('clean', function () {
+         this.limitLeakedObjects();
+         it('exports', () => { lazy.keepExports(); });
+         it('function', () => { lazy.keepFunction(); });
+         it('class', () => { lazy.keepClass(); });
+         it('variable', () => { lazy.keepVariable(); });
+         it('of an ES module', async () => { await lazy.keepOfEsModule(); });
+         it('by default', async () => { await lazy.keepDefault(); });
+         it('of Node', () => { lazy.keepBuiltin(); });
+       });`,
+      {
+        'lazy.js': `let exports_, f, Class, variable, esm, default_, zlib;
+          exports.keepExports = () => (exports_ ??= require('./exports.cjs')).f();
+          exports.keepFunction = () => (f ??= require('./function.cjs').f)();
+          exports.keepClass = () => (Class ??= require('./class.cjs'));
+          exports.keepVariable = () => (variable ??= require('./variable.cjs').get());
+          exports.keepOfEsModule = async () => (esm ??= (await import('./lib.mjs')).f)();
+          exports.keepDefault = async () => (default_ ??= (await import('./default.mjs')).default);
+          exports.keepBuiltin = () => (zlib ??= require('node:zlib'));`,
+        'exports.cjs': `${lib} exports.f = f; exports.opts = options;`,
+        'function.cjs': `${lib} exports.f = f; exports.opts = options;`,
+        'class.cjs': 'module.exports = class { static table = new Map(); };',
+        'variable.cjs': 'const made = { list: [] }; exports.get = () => made;',
+        'lib.mjs': `${lib} export { f, options };`,
+        'default.mjs': `${lib} export default { f, options };`,
+      },
+    );
+    assert.deepEqual(Object.values(failuresOf(run)).filter(Boolean), []);
+    assert.equal(run.code, 0, run.stdout);
+  });
+
+  it('reports what tests make of a module that the body loads, or add to it', function () {
+    const registry = 'const all = []; exports.all = all; exports.add = (each) => all.push(each);';
+    const failures = failuresOf(
+      measure(
+        `let registry;
+         describe('leaks', function () {
+           this.limitLeakedObjects();
+           it('only to the module', () => { (registry ??= require('./registry.cjs')).add({}); });
+           it('to the module', () => { registry.add({}); });
+           it('to the exports', () => { registry.added = [{}]; });
+           it('to a value', () => { registry.all.added = {}; });
+           it('to both', () => { const made = {}; kept.push(made); require('./again.cjs').add(made); });
+           it('made', () => { kept.push(require('./maker.cjs').make()); });
+           it('instance', () => { kept.push(new (require('./class.cjs'))()); });
+           it('no longer in the cache', () => {
+             kept.push(require('./copy.cjs'));
+             delete require.cache[require.resolve('./copy.cjs')];
+           });
+         });`,
+        {
+          'registry.cjs': registry,
+          'again.cjs': registry,
+          'copy.cjs': registry,
+          'maker.cjs': 'exports.make = () => ({});',
+          'class.cjs': 'module.exports = class Made {};',
+        },
+      ),
+    );
+    // Nobody can tell it from what the module made as it was loaded.
+    assert.equal(failures['only to the module'], undefined);
+    assert.match(failures['to the module']!, /^Test leaked 1 object \([^]*1 Object /);
+    assert.match(failures['to the exports']!, /^Test leaked 2 objects \([^]*\.added/);
+    assert.match(failures['to a value']!, /^Test leaked 1 object \([^]*\.added/);
+    assert.match(failures['to both']!, /^Test leaked 1 object \([^]*kept /);
+    assert.match(failures.made!, /^Test leaked 1 object \([^]*kept /);
+    assert.match(failures.instance!, /^Test leaked 1 object \([^]*1 Made /);
+    assert.match(failures['no longer in the cache']!, /^Test leaked 3 objects \(/);
+  });
+
   it('is declared as other limits are, beside them', function () {
     const run = measure(
       `const { limitLeakedObjects } = require(${JSON.stringify(require.resolve('../..'))});

@@ -10,12 +10,14 @@ import {
   type MochaProject,
   type MochaRun,
 } from '../helpers/mocha-project';
+import { copyPackageTo } from '../helpers/package-copy';
 
 /** A file with one test of each kind of end. */
 const everyEnd = `
   const assert = require('node:assert');
   const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   let attempt = 0;
+  const farDown = (call, depth = 20) => depth > 0 ? farDown(call, depth - 1) : call();
   describe('suite', () => {
     it('passes', () => {});
     it('returns a value', () => 42);
@@ -35,6 +37,8 @@ const everyEnd = `
     it('rejects with nothing', () => Promise.reject());
     it('passes an error to done', (done) => { done(new Error('passed')); });
     it('passes a text to done', (done) => { done('text'); });
+    it('passes no error to done, far down', (done) => { farDown(() => done({ a: 1 })); });
+    it('passes a text to done later, far down', (done) => { setTimeout(() => farDown(() => done('text')), 1); });
     it('calls done twice', (done) => { done(); done(); });
     it('calls done and promises', async (done) => { setTimeout(done, 5); });
     it('calls done at once and promises', async (done) => { done(); });
@@ -154,6 +158,22 @@ describe('every mode of Mocha', function () {
       });
     }
   }
+
+  it('where the package is below the folder that Mocha runs in: the same stacks', function () {
+    withProject(everyEnd, (project) => {
+      copyPackageTo(join(project.folder, 'node_modules'));
+      const stacks = (memray: string) =>
+        outcome(
+          project.runPlain([
+            '--require=./node_modules/memray-mocha/dist/register.js',
+            ...[`--memray=${memray}`, '--reporter=json', '--grep=done'],
+          ]),
+        );
+      const expected = stacks('off');
+      assert.deepEqual(stacks('all'), expected);
+      assert.deepEqual(stacks('limits'), expected);
+    });
+  });
 
   it('with --forbid-only, when there is one', function () {
     const source = `it('one', () => {}); it.only('two', () => {});`;
@@ -601,6 +621,68 @@ describe("a test that replaces Node's functions", function () {
       const messages = new Set(failures.map(({ err }) => err.message));
       assert.deepEqual([...messages], ['mine']);
       assert.equal(run.tests.length, 11 * 4);
+    });
+  });
+
+  const replaceUntilAfterEach = `
+    const undo = [];
+    const replace = (object, name, by) => {
+      const original = object[name];
+      undo.push(() => { object[name] = original; });
+      object[name] = by;
+    };
+    afterEach(() => undo.splice(0).forEach((each) => each()));`;
+
+  it('until its afterEach hook is measured where that is usual', function () {
+    const source = `${replaceUntilAfterEach}
+      const replaced = [
+        [Math, ['max', 'min', 'floor', 'ceil', 'round', 'abs']],
+        [Object, ['assign', 'entries', 'fromEntries', 'create', 'defineProperty']],
+        [Number, ['isInteger', 'isSafeInteger', 'isFinite']],
+        [Array, ['from']],
+      ];
+      for (const [object, names] of replaced) {
+        for (const name of names) {
+          for (const gives of [undefined, 1e9]) {
+            it(name, () => { replace(object, name, () => gives); });
+            it('limited ' + name, function () {
+              this.limitMemory('10 MB').limitLeaks('10 MB');
+              replace(object, name, () => gives);
+            });
+          }
+        }
+      }`;
+    withProject(source, (project) => {
+      const { code, stdout, tests } = project.measure(['--reporter', 'json']);
+      const { failures } = JSON.parse(stdout) as JsonReport;
+      assert.deepEqual([code, failures], [0, []]);
+      assert.equal(tests.length, 15 * 4);
+    });
+  });
+
+  it('until its afterEach hook fails only where it has a limit, and says why', function () {
+    const source = `${replaceUntilAfterEach}
+      const kept = [];
+      for (const gives of [undefined, 1]) {
+        const stub = () => kept.push(Buffer.alloc(1e5)) && replace(DataView.prototype, 'getUint32', () => gives);
+        it('free', stub);
+        it('limited', function () { this.limitMemory('10 MB'); stub(); });
+      }
+      const stub = () => replace(Array.prototype, 'map', () => undefined);
+      it('map', stub);
+      it('limited map', function () { this.limitMemory('10 MB'); stub(); });
+      it('next', function () { this.limitMemory('10 MB'); });`;
+    withProject(source, (project) => {
+      const { failures } = JSON.parse(
+        project.run(['--reporter', 'json', '--memray-hide-summary']).stdout,
+      ) as JsonReport;
+      assert.deepEqual(
+        failures.map(({ fullTitle }) => fullTitle),
+        ['limited', 'limited', 'limited map'],
+      );
+      for (const { err } of failures) {
+        assert.match(err.message!, /^memray-mocha could not .* before .* body ends\.$/);
+      }
     });
   });
 

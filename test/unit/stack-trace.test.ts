@@ -120,6 +120,16 @@ describe('formatting frames', function () {
     });
   }
 
+  it('comes to an end where a test has replaced what shortens a name', function () {
+    const { replace } = String.prototype;
+    try {
+      String.prototype.replace = () => 'f<int>';
+      assert.equal(shortenName('g<int>()'), 'f<int>');
+    } finally {
+      String.prototype.replace = replace;
+    }
+  });
+
   it('cuts a name that is still long', function () {
     const printed = formatFrame(frame(`${'x'.repeat(100)}:/app/a.cc:1`), cwd);
     assert.equal(printed, `${'x'.repeat(79)}…:a.cc:1`);
@@ -153,6 +163,14 @@ describe('stripOwnFrames', function () {
     error.stack = `Error: own\n    at f (/app/a.js:1:1)\n    at call (${ownFile}:1:2)\n    at g (/app/b.js:1:1)`;
     stripOwnFrames(error);
     assert.equal(error.stack, 'Error: own\n    at f (/app/a.js:1:1)\n    at g (/app/b.js:1:1)');
+  });
+
+  it('takes lines out that Mocha has made relative to where it runs', function () {
+    const error = new Error('own');
+    const relative = displayPath(ownFile, process.cwd());
+    error.stack = `Error: own\n    at fail (${relative}:1:2)\n    at f (a.js:1:1)`;
+    stripOwnFrames(error);
+    assert.equal(error.stack, 'Error: own\n    at f (a.js:1:1)');
   });
 
   it('takes lines out of an error of another realm too', function () {

@@ -198,6 +198,19 @@ describe('CaptureReader', () => {
     }
   });
 
+  it('comes to an end where what it reads by is replaced', () => {
+    const { getUint32 } = DataView.prototype;
+    for (const replaced of [() => undefined, () => NaN, () => 1]) {
+      const [row] = new CaptureReader(path).highWaterMark();
+      try {
+        DataView.prototype.getUint32 = replaced as () => number;
+        assert.throws(() => row!.stack.frames, { code: 'ERR_MEMRAY_NOT_MEASURED' });
+      } finally {
+        DataView.prototype.getUint32 = getUint32;
+      }
+    }
+  });
+
   it('reads while a test has replaced functions of fs', () => {
     const { openSync, readSync, fstatSync, closeSync } = fs;
     const fail = () => {

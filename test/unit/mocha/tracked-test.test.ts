@@ -513,6 +513,28 @@ describe('TrackedTest', function () {
     });
   });
 
+  describe('when what was recorded cannot be read', function () {
+    const fault = new TypeError('not iterable');
+    const failingToRead = () =>
+      createFakeTracker(rows, {
+        read() {
+          throw fault;
+        },
+      });
+
+    it('passes a test without limits, and says so', async function () {
+      const { error, unmeasured } = await run(() => {}, { fake: failingToRead() });
+      assert.deepEqual([error, unmeasured], [undefined, [fault]]);
+    });
+
+    it('fails a test with a limit, as one of its own failures', async function () {
+      const prepare = (test: Mocha.Test) => test.limitMemory('1 MB');
+      const { error, unmeasured } = await run(() => {}, { fake: failingToRead(), prepare });
+      assert.match(String(error), /^MemrayMochaError: .*could not measure this test: TypeError: /);
+      assert.deepEqual(unmeasured, []);
+    });
+  });
+
   describe('when the tracker cannot start', function () {
     const failToStart = new Error('no space left');
 

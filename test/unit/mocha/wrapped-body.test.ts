@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import Mocha from 'mocha';
 import { wrapBody, type Body, type BodyEnd } from '../../../dist/mocha/wrapped-body';
+import { stripOwnFrames } from '../../../dist/stack-trace';
 
 const context = {} as Mocha.Context;
 const mine = new Error('mine');
@@ -189,6 +190,54 @@ describe('wrapBody', function () {
       await new Promise((resolve) => setImmediate(resolve));
       return { calls, events };
     }
+
+    describe('of which Mocha makes errors', function () {
+      const { stackTraceLimit } = Error;
+      afterEach(function () {
+        Error.stackTraceLimit = stackTraceLimit;
+      });
+
+      /** The calls that V8 keeps of an error that `done` makes, which is called far down. */
+      function callsKept(limit: number, reason: unknown): (string | undefined)[] {
+        let error: Error | undefined;
+        const callFarDown = (done: (error?: unknown) => void, depth: number): void =>
+          depth > 0 ? callFarDown(done, depth - 1) : done(reason);
+        const { wrapped } = wrap((done) => callFarDown(done!, 20));
+        Error.stackTraceLimit = limit;
+        wrapped.call(context, function doneOfMocha() {
+          error = new Error('made by Mocha');
+        });
+        assert.equal(Error.stackTraceLimit, limit);
+        stripOwnFrames(error);
+        return error!.stack!.split('\n').map((line) => /^ +at (\w+)/.exec(line)?.[1]);
+      }
+
+      for (const reason of ['text', undefined]) {
+        it(`has V8 keep as much of the user's calls of done(${reason}) as without`, function () {
+          for (const limit of [1, 3, 10]) {
+            const calls = Array<string>(limit - 1).fill('callFarDown');
+            assert.deepEqual(callsKept(limit, reason), [undefined, 'doneOfMocha', ...calls]);
+          }
+          assert.deepEqual(callsKept(0, reason), [undefined]);
+        });
+      }
+
+      it('leaves another limit that a reporter sets', function () {
+        const { wrapped } = wrap((done) => done!('text'));
+        wrapped.call(context, () => (Error.stackTraceLimit = 7));
+        assert.equal(Error.stackTraceLimit, 7);
+      });
+
+      it('still tells Mocha where the limit cannot be set', async function () {
+        const before = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')!;
+        Object.defineProperty(Error, 'stackTraceLimit', { writable: false });
+        try {
+          assert.deepEqual((await run((done) => done!('text'))).calls, ['text']);
+        } finally {
+          Object.defineProperty(Error, 'stackTraceLimit', before);
+        }
+      });
+    });
 
     it('tells Mocha in the same turn', function () {
       let calledBack = false;

@@ -1,48 +1,6 @@
 import assert from 'node:assert/strict';
-import { HeapSnapshot, type SnapshotJson } from '../../../dist/objects/heap-snapshot';
 import { findLeakedObjects } from '../../../dist/objects/leaked-objects';
-
-const NODE_TYPES = ['object', 'closure', 'hidden', 'code', 'array', 'string', 'synthetic'];
-const EDGE_TYPES = ['property', 'element', 'context', 'internal', 'weak', 'hidden'];
-
-/** Of type, name and what it refers to; the larger the index, the newer. */
-interface NodeText {
-  is: `${string}:${string}`;
-  edges?: [type: string, name: string | number, to: number][];
-  script?: number;
-}
-
-/** A snapshot as V8 writes it; nodes have the sizes and identities 10, 11, 12... */
-function write(nodes: NodeText[]): HeapSnapshot {
-  const strings: string[] = [];
-  const intern = (text: string) => strings.push(text) - 1;
-  const json: SnapshotJson = {
-    snapshot: {
-      meta: {
-        node_fields: ['type', 'name', 'id', 'self_size', 'edge_count'],
-        node_types: [NODE_TYPES],
-        edge_fields: ['type', 'name_or_index', 'to_node'],
-        edge_types: [EDGE_TYPES],
-        location_fields: ['object_index', 'script_id', 'line', 'column'],
-      },
-    },
-    nodes: [],
-    edges: [],
-    locations: [],
-    strings,
-  };
-  nodes.forEach(({ is, edges = [], script }, index) => {
-    const [type, ...name] = is.split(':');
-    const id = index + 10;
-    json.nodes.push(NODE_TYPES.indexOf(type!), intern(name.join(':')), id, id, edges.length);
-    for (const [type, name, to] of edges) {
-      const text = typeof name === 'string' ? intern(name) : name;
-      json.edges.push(EDGE_TYPES.indexOf(type), text, to * 5);
-    }
-    if (script !== undefined) json.locations.push(index * 5, script, 0, 0);
-  });
-  return new HeapSnapshot(json);
-}
+import { writeSnapshot as write, type NodeText } from '../../helpers/snapshot-writer';
 
 const owners = {
   isHarness: (file: string) => file === '/mocha.js',
@@ -159,6 +117,16 @@ describe('leaked objects', () => {
       { constructorName: 'Function', functionName: 'tick', sizeBytes: 20 + 21, retainers: ['Timeout._onTimeout'] }, // prettier-ignore
       { constructorName: 'Timeout', sizeBytes: 19, retainers: ['timer (a.js)'] },
     ]);
+  });
+
+  it('are found where a test has replaced findIndex', () => {
+    const { findIndex } = Array.prototype;
+    try {
+      Array.prototype.findIndex = () => 0;
+      assert.equal(find('/a.js').length, 2);
+    } finally {
+      Array.prototype.findIndex = findIndex;
+    }
   });
 
   it('are none where nothing is new', () => {

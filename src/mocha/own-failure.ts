@@ -1,0 +1,53 @@
+import { createNotMeasuredError, MemrayMochaError, type ErrorCode } from '../errors';
+import type { Limits } from './declarations';
+
+/** Of errors that say themselves what to do. */
+const TELLING = new Set<ErrorCode>([
+  'ERR_MEMRAY_LIMIT_REACHED',
+  'ERR_MEMRAY_NOT_MEASURED',
+  'ERR_MEMRAY_HEAP_TOO_LARGE',
+  'ERR_MEMRAY_CAPTURE_TOO_LARGE',
+]);
+
+/**
+ * Runs the analysis of a test with limits. What it throws would read as an error of the test's, which has passed: it
+ * is told as one of memray-mocha's, unless a filter of the user's has thrown it.
+ *
+ * @param analyze is given the limits to use, which note what their filters throw
+ */
+export function tellOwnFailure(limits: Limits, analyze: (limits: Limits) => void): void {
+  const ofFilters: unknown[] = [];
+  try {
+    analyze(watchFilters(limits, (error) => (ofFilters[0] = error)));
+  } catch (error) {
+    if (isTelling(error) || (ofFilters.length > 0 && ofFilters[0] === error)) throw error;
+    throw createNotMeasuredError(error);
+  }
+}
+
+function isTelling(error: unknown): boolean {
+  return error instanceof MemrayMochaError && TELLING.has(error.code);
+}
+
+function watchFilters(limits: Limits, note: (error: unknown) => void): Limits {
+  const { leaks, leakedObjects } = limits;
+  return {
+    ...limits,
+    leaks: leaks && { ...leaks, filterFn: watchFilter(leaks.filterFn, note) },
+    leakedObjects: leakedObjects && { filterFn: watchFilter(leakedObjects.filterFn, note) },
+  };
+}
+
+function watchFilter<Value>(
+  filterFn: (value: Value) => boolean,
+  note: (error: unknown) => void,
+): (value: Value) => boolean {
+  return (value) => {
+    try {
+      return filterFn(value);
+    } catch (error) {
+      note(error);
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { MemoryLimitError, createHeapTooLargeError, type ErrorCode } from '../../../dist/errors';
+import { NO_LIMITS, type Limits } from '../../../dist/mocha/declarations';
+import { tellOwnFailure } from '../../../dist/mocha/own-failure';
+
+const mine = new Error('mine');
+const fail = (): never => {
+  throw mine;
+};
+const ofFilter: Limits = {
+  ...NO_LIMITS,
+  leaks: {
+    bytes: 1,
+    currentThreadOnly: false,
+    repeat: 1,
+    warmup: 0,
+    exact: false,
+    filterFn: fail,
+  },
+  leakedObjects: { filterFn: fail },
+};
+const leaked = { constructorName: 'Object', sizeBytes: 1, retainers: [] };
+
+describe('tellOwnFailure', () => {
+  it('says whose failure it is, why, and what may have led to it', () => {
+    const code: ErrorCode = 'ERR_MEMRAY_NOT_MEASURED';
+    assert.throws(() => tellOwnFailure(NO_LIMITS, fail), {
+      name: 'MemrayMochaError',
+      code,
+      message:
+        'memray-mocha could not measure this test: Error: mine. If the test has replaced a built-in function, such as `Math.max`, restore that before its body ends.',
+      cause: mine,
+    });
+  });
+
+  it('lets out what the filters of users throw', () => {
+    const asks = [
+      (limits: Limits) => limits.leaks!.filterFn({ frames: [] }),
+      (limits: Limits) => limits.leakedObjects!.filterFn(leaked),
+    ];
+    for (const ask of asks) {
+      assert.throws(
+        () => tellOwnFailure(ofFilter, (limits) => void ask(limits)),
+        (error) => error === mine,
+      );
+    }
+  });
+
+  it('lets out what says itself what to do', () => {
+    for (const error of [new MemoryLimitError('limited', []), createHeapTooLargeError(1e9)]) {
+      const tell = () =>
+        tellOwnFailure(NO_LIMITS, () => {
+          throw error;
+        });
+      assert.throws(tell, (thrown) => thrown === error);
+    }
+  });
+});
