@@ -24,6 +24,8 @@
  * @property {number} addedStartUpMs
  * @property {number} addedBytes how much more rss has grown by
  * @property {number} [addedNsPerEvent]
+ * @property {string} [node] the version; of results that are kept
+ * @property {string} [date] when it was measured, `YYYY-MM-DD`; of results that are kept
  */
 
 /**

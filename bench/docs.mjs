@@ -66,23 +66,34 @@ function formatMissed(all) {
  */
 function formatRatios(results) {
   const { machine, comparisons } = results;
-  const measured = comparisons.flatMap(({ rows }) => rows.map(({ name }) => name));
-  const shown = modes.filter((mode) => mode !== untracked && measured.includes(mode.name));
+  const all = comparisons.flatMap(({ rows }) => rows);
+  const shown = modes.filter(
+    (mode) => mode !== untracked && all.some(({ name }) => name === mode.name),
+  );
+  const lastDate = all
+    .map(({ date = '' }) => date)
+    .sort()
+    .at(-1);
   const table = formatTable(
     ['mode', ...comparisons.map(({ name }) => name)],
     shown.map((mode) => [
       mode.title,
-      ...comparisons.map(({ rows }) => formatRatio(rows.find(({ name }) => name === mode.name))),
+      ...comparisons.map(({ rows }) => {
+        const row = rows.find(({ name }) => name === mode.name);
+        if (!row) return '';
+        return row.date === lastDate ? formatRatio(row) : `_${formatRatio(row)}_`;
+      }),
     ]),
   );
   const heading = `### ${majorOf(results)}: wall time, tracked / untracked`;
-  const note = `${machine}. In brackets: medians of fewer runs than seven.`;
+  const note =
+    `${machine}. In brackets: medians of fewer runs than seven. ` +
+    `In italics: measured before ${lastDate}, of versions before.`;
   return [heading, note, table].join('\n\n');
 }
 
-/** @param {import('./comparison.mjs').Row | undefined} row */
+/** @param {import('./comparison.mjs').Row} row */
 function formatRatio(row) {
-  if (!row) return '';
   const ratio = row.wallRatio.toFixed(2);
   return row.runs < MANY_RUNS ? `(${ratio})` : ratio;
 }

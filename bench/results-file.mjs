@@ -40,7 +40,9 @@ export class ResultsFile {
 
   /** @param {Comparison} comparison */
   addComparison(comparison) {
-    const { comparisons } = this.#results;
+    const { comparisons, node } = this.#results;
+    const date = new Date().toISOString().slice(0, 10);
+    for (const row of comparison.rows) Object.assign(row, { node, date });
     const earlier = comparisons.find(({ name }) => name === comparison.name);
     const others = comparisons.filter((each) => each !== earlier);
     this.#results.comparisons = [...others, merge(earlier, comparison)].sort(byName);
