@@ -45,7 +45,7 @@ class CollectionListener {
 void SetCollectionListener(CollectionListener* listener);
 
 /// @return whether this thread's isolate collects garbage right now, as far as
-/// it has a listener.
+/// it has a listener, is followed, or was asked to by Collect.
 bool IsCollecting();
 
 /// @return whether this thread is in Collect: V8 allocates there before and
