@@ -48,6 +48,7 @@
       'native/stack_recorder.cc',
       'native/thread_state.cc',
       'native/tracker.cc',
+      'native/tracker_workers.cc',
     ],
     'unsupported_sources': [
       'native/unsupported_binding.cc',

@@ -131,7 +131,7 @@ void Environment::CollectGarbage(const Napi::CallbackInfo& info) {
     code.scripts().Release(Tracker::Get().FindScripts(code.id()));
   const auto flags = ReadFlags(info[0].As<Napi::Object>());
   heap::Collect(heap::Collection::kFull, flags);
-  worker_isolates::CollectAll(flags);
+  worker_isolates::Standstill(flags).Await();
   code.scripts().Reclaim();
 }
 

@@ -11,10 +11,16 @@ namespace memray_mocha {
 
 void HeldEvents::Begin(uint64_t native_bytes) {
   begin_bytes_ = bytes_ = raw_peak_bytes_ = native_bytes;
-  count_ = 0;
+  count_ = confirmed_count_ = 0;
   has_garbage_ = false;
   garbage_count_ = 0;
   peak_.reset();
+}
+
+void HeldEvents::ConfirmWorkers() {
+  // What ended up to here goes by what was confirmed before.
+  FindGarbage();
+  confirmed_count_ = count_;
 }
 
 void HeldEvents::ForgetGarbage() {
@@ -80,7 +86,15 @@ uint64_t HeldEvents::FindGarbage() {
       i = (i + 1) & (slot_count - 1);
     return ends[i];
   };
+  const auto confirmed = events.rend() - confirmed_count_;
   for (auto event = events.rbegin(); event != events.rend(); ++event) {
+    if (event == confirmed) {
+      for (Event* end : ends) {
+        if (!end || end->ends_held || !end->is_of_worker) continue;
+        end->is_garbage = false;
+        garbage_bytes_ += end->added_bytes;
+      }
+    }
     if (is_of_block(*event)) {
       find(event->address) = &*event;
       event->ends_held = false;
@@ -89,7 +103,7 @@ uint64_t HeldEvents::FindGarbage() {
     } else if (event->kind == EventKind::kObject ||
                event->kind == EventKind::kAllocation) {
       Event* end = find(event->address);
-      if (!end || end->ends_held) continue;
+      if (!end || !end->is_garbage || end->ends_held) continue;
       event->is_garbage = end->ends_held = true;
       if (end->kind == EventKind::kDeallocation)
         garbage_bytes_ += end->added_bytes;
@@ -108,29 +122,35 @@ uint64_t HeldEvents::FindGarbageMappings() {
   if (std::none_of(events.begin(), events.end(), is_garbage)) return 0;
   uint64_t garbage_bytes = 0;
   std::map<uint64_t, Event*> held;  // by address
+  const auto end_of = [](const Event& range) {
+    return range.address + range.size_bytes;
+  };
+  const Event* const confirmed = &memory_[confirmed_count_];
   for (Event& event : events) {
     if (event.kind == EventKind::kMapping) held[event.address] = &event;
     if (event.kind != EventKind::kUnmapping) continue;
-    const auto end_of = [](const Event& range) {
-      return range.address + range.size_bytes;
-    };
-    auto next = held.lower_bound(event.address);
-    if (next != held.begin() &&
-        end_of(*std::prev(next)->second) > event.address) {
-      // What is left of that is live, and it was one.
-      event.is_garbage = false;
-    }
-    uint64_t held_bytes = 0;
-    while (next != held.end() && next->first < end_of(event)) {
-      Event& mapping = *next->second;
-      if (end_of(mapping) > end_of(event)) event.is_garbage = false;
-      mapping.is_garbage = event.is_garbage;
-      held_bytes += mapping.size_bytes;
-      next = held.erase(next);
-    }
+    const auto first = held.lower_bound(event.address);
+    const auto last = held.lower_bound(end_of(event));
     const uint64_t ended_bytes = -event.added_bytes;
-    if (event.is_garbage)
-      garbage_bytes += ended_bytes - std::min(ended_bytes, held_bytes);
+    uint64_t earlier_bytes = ended_bytes;
+    bool is_of_confirmed = false;
+    for (auto next = first; next != last; ++next) {
+      earlier_bytes -= std::min(earlier_bytes, next->second->size_bytes);
+      is_of_confirmed |= next->second < confirmed;
+    }
+    is_of_confirmed |= earlier_bytes > 0 && confirmed_count_ > 0;
+    // What is left of a mapping is live, and it was one.
+    const auto is_cut_at = [&](auto next, uint64_t address) {
+      return next != held.begin() && end_of(*std::prev(next)->second) > address;
+    };
+    event.is_garbage &=
+        !is_cut_at(first, event.address) && !is_cut_at(last, end_of(event)) &&
+        !(is_of_confirmed && event.is_of_worker && &event >= confirmed);
+    for (auto next = first; next != last; ++next)
+      next->second->is_garbage = event.is_garbage;
+    held.erase(first, last);
+    event.ends_held = earlier_bytes == 0;
+    if (event.is_garbage) garbage_bytes += earlier_bytes;
   }
   return garbage_bytes;
 }

@@ -31,6 +31,8 @@ class HeldEvents {
     bool is_garbage = false;
     /// Of an end: that what it ends is held, too.
     bool ends_held = false;
+    /// Of an end: that another thread made what it ends than the program's.
+    bool is_of_worker = false;
     uint32_t thread = 0;
     uint32_t stack = 0;
     /// Of an object, that of its Sample.
@@ -56,12 +58,13 @@ class HeldEvents {
       Grow();
     // By members: else GCC puts it together in memory, and reads it from there
     // as a whole, for which the processor has to wait until it is written.
-    auto& [kind, allocator, is_garbage, ends_held, thread, stack, address,
-           size_bytes, added_bytes] = memory_[count_++];
+    auto& [kind, allocator, is_garbage, ends_held, is_of_worker, thread, stack,
+           address, size_bytes, added_bytes] = memory_[count_++];
     kind = event.kind;
     allocator = event.allocator;
     is_garbage = event.is_garbage;
     ends_held = event.ends_held;
+    is_of_worker = event.is_of_worker;
     thread = event.thread;
     stack = event.stack;
     address = event.address;
@@ -74,6 +77,8 @@ class HeldEvents {
   /// The largest total so far, garbage included.
   uint64_t raw_peak_bytes() const { return raw_peak_bytes_; }
 
+  /// What workers have now is live, and no garbage before it is freed.
+  void ConfirmWorkers();
   /// From here on no native memory is garbage.
   void ForgetGarbage();
   /// @param js_bytes what the JS heap holds now. When it is 0, objects are not
@@ -135,6 +140,8 @@ class HeldEvents {
   size_t capacity_ = 0;  // its size, which takes a division to tell
   size_t count_ = 0;
   bool has_garbage_ = false;
+  /// How many events there were when ConfirmWorkers was called last.
+  size_t confirmed_count_ = 0;
   /// What FindGarbage found, when there were so many events.
   uint64_t garbage_bytes_ = 0;
   size_t garbage_count_ = 0;

@@ -30,8 +30,6 @@ struct MemoryEvent {
   Allocator allocator{};
   /// Of an end: whether a garbage collector made it.
   bool by_collector = false;
-  /// And that it was the tracker that had it collect.
-  bool on_request = false;
   /// Of a beginning: its call stack in the capture.
   uint32_t stack = 0;
   /// Of an object, that of its Sample.

@@ -7,7 +7,6 @@
 
 #include "call_stack/js_call_stack.h"
 #include "js_heap/object_sampler.h"
-#include "js_heap/worker_isolates.h"
 #include "recursion_guard.h"
 
 namespace memray_mocha {
@@ -170,7 +169,7 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
     if (!is_left_) {
       recording_->ReleaseEvents();
       recording_->EndStretch();
-      recording_->CountWorkersGarbage(false);
+      recording_->DoubtWorkers(false);
       waiting_bytes_ = 0;
     }
   }
@@ -189,13 +188,15 @@ void PeakMeter::CollectSome(uint64_t raw_bytes) {
   // Of a test that has failed the peak should be right.
   bool is_full = limit_bytes_ != 0 && !IsLimitOpen();
   if (!is_full) {
-    Collect(heap::Collection::kYoung);
+    CollectYoung();
     // To the byte: only what was live may reach a limit.
     is_full = IsLimitOpen() && LivePeakBytes() >= limit_bytes_;
   }
-  if (is_full) Collect(heap::Collection::kFull);
-  TellCollected(raw_bytes,
-                is_full ? HeapKind::kConfirmed : HeapKind::kUnconfirmed);
+  if (!is_full) return TellCollected(raw_bytes, HeapKind::kUnconfirmed);
+  // Until it is told what they have.
+  worker_isolates::Standstill workers(program_flags_);
+  CollectAll(&workers);
+  TellCollected(raw_bytes, HeapKind::kConfirmed);
 }
 
 void PeakMeter::TellCollected(uint64_t raw_bytes, HeapKind kind) {
@@ -317,28 +318,30 @@ void PeakMeter::UpdateLive() {
   recording_->SetLiveByFunction(functions);
 }
 
-void PeakMeter::Collect(heap::Collection kind) {
+void PeakMeter::CollectYoung() {
   const CollectionSchedule::Time begin = TimeOfThread();
-  if (kind == heap::Collection::kYoung)
-    heap::Collect(kind, program_flags_);
-  else
-    CollectAll();
+  heap::Collect(heap::Collection::kYoung, program_flags_);
   schedule_.AddCost(TimeOfThread() - begin);
 }
 
-void PeakMeter::CollectAll() {
+void PeakMeter::CollectAll(worker_isolates::Standstill* workers) {
+  const CollectionSchedule::Time begin = TimeOfThread();
   IsolateCode& code = JsCallStacks::OfThisThread()->code();
   {
     const RecursionGuard guard;
     std::lock_guard lock(*lock_);
+    recording_->DoubtWorkers(true);
     code.scripts().Release(recording_->FindScripts(code.id()));
   }
   heap::Collect(heap::Collection::kFull, program_flags_);
-  worker_isolates::CollectAll(program_flags_);
+  workers->Await();
   code.scripts().Reclaim();
-  const RecursionGuard guard;
-  std::lock_guard lock(*lock_);
-  recording_->ShortenSamples();
+  {
+    const RecursionGuard guard;
+    std::lock_guard lock(*lock_);
+    recording_->ShortenSamples();
+  }
+  schedule_.AddCost(TimeOfThread() - begin);
 }
 
 void PeakMeter::EndWorkersTurn() {
@@ -346,7 +349,8 @@ void PeakMeter::EndWorkersTurn() {
   // must be seen by the next look, even if it is garbage by then.
   const uint64_t bytes = TotalNow().bytes();
   workers_bytes_ = bytes + Step(bytes);
-  if (bytes >= limit_bytes_) recording_->CountWorkersGarbage(true);
+  recording_->DoubtWorkers(false);
+  if (bytes >= limit_bytes_) recording_->ConfirmWorkers();
   is_workers_turn_ = false;
 }
 

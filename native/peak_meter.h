@@ -9,6 +9,7 @@
 
 #include "collection_schedule.h"
 #include "js_heap/heap.h"
+#include "js_heap/worker_isolates.h"
 #include "recording.h"
 #include "recording_mutex.h"
 
@@ -74,14 +75,18 @@ class PeakMeter final : public heap::CollectionListener {
   // Of a worker's thread, with the lock held:
 
   /// @return whether it is to collect garbage now, so that the limit is reached
-  /// by nothing else; then its turn must be ended.
+  /// by nothing else; then its turn must be ended, or given up.
   bool TakeWorkersTurn() {
     const bool is_due =
         limit_bytes_ != 0 &&
         TotalNow().bytes() >= std::max(limit_bytes_, workers_bytes_);
-    return is_due && !std::exchange(is_workers_turn_, true);
+    if (!is_due || std::exchange(is_workers_turn_, true)) return false;
+    recording_->DoubtWorkers(true);
+    return true;
   }
+  /// To be called when all of them have.
   void EndWorkersTurn();
+  void GiveUpWorkersTurn() { is_workers_turn_ = false; }
 
  private:
   enum class Moment { kNow, kLast };
@@ -92,8 +97,10 @@ class PeakMeter final : public heap::CollectionListener {
     unseen_bytes_ += native_bytes + js_bytes;
     const uint64_t raw = recording_->native_bytes() + native_bytes + js_bytes_;
     if (raw >= Threshold()) recording_->HoldEvents();
-    is_due_ |=
-        unseen_bytes_ >= kTickBytes || (IsLimitOpen() && raw >= limit_bytes_);
+    is_due_ |= unseen_bytes_ >= kTickBytes;
+    if (limit_bytes_ == 0 || raw < limit_bytes_) return;
+    recording_->DoubtWorkers(true);
+    is_due_ |= IsLimitOpen();
   }
   bool IsLimitOpen() const {
     return limit_bytes_ != 0 && confirmed_bytes_ < limit_bytes_;
@@ -114,8 +121,8 @@ class PeakMeter final : public heap::CollectionListener {
   bool IsForNextLook(uint64_t bytes) const;
   uint64_t LivePeakBytes();
   uint64_t LikelyJsBytes(uint64_t js_bytes) const;
-  void Collect(heap::Collection kind);
-  void CollectAll();
+  void CollectYoung();
+  void CollectAll(worker_isolates::Standstill* workers);
   void NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes);
   void CollectSome(uint64_t raw_bytes);
   void TellCollected(uint64_t raw_bytes, records::HeapKind kind);

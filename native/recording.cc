@@ -77,7 +77,7 @@ void Recording::Apply(const MemoryEvent& event, uint32_t thread) {
     case EventKind::kMapping:
       return Map(event, thread);
     case EventKind::kUnmapping:
-      return Unmap(event);
+      return Unmap(event, thread);
     case EventKind::kObject:
       return AddObject(event);
     case EventKind::kObjectEnd:
@@ -114,11 +114,9 @@ void Recording::Deallocate(const MemoryEvent& event, uint32_t thread) {
     buffer_freer_ = event.caller;
   const bool by_collector = event.by_collector || event.caller == buffer_freer_;
   Put({.kind = EventKind::kDeallocation,
-       // When a worker collects by itself, nobody looks at what of its memory
-       // is live by then.
        .is_garbage =
-           by_collector && (!block.is_of_other_thread ||
-                            (event.on_request && !counts_workers_garbage_)),
+           by_collector && (!block.is_of_other_thread || doubts_workers_),
+       .is_of_worker = block.is_of_other_thread,
        .address = event.address,
        .added_bytes = -static_cast<int64_t>(block.bytes)});
 }
@@ -137,12 +135,14 @@ void Recording::Map(const MemoryEvent& event, uint32_t thread) {
        .added_bytes = static_cast<int64_t>(event.size_bytes - ended_bytes)});
 }
 
-void Recording::Unmap(const MemoryEvent& event) {
+void Recording::Unmap(const MemoryEvent& event, uint32_t thread) {
   const uint64_t ended_bytes =
       EndMapping(event.address, event.address + event.size_bytes);
   if (sampler_ && ended_bytes == 0) return;  // as of a block
   Put({.kind = EventKind::kUnmapping,
-       .is_garbage = event.by_collector,
+       .is_garbage =
+           event.by_collector && (thread == kFirstThread || doubts_workers_),
+       .is_of_worker = thread != kFirstThread,
        .address = event.address,
        .size_bytes = event.size_bytes,
        .added_bytes = -static_cast<int64_t>(ended_bytes)});
@@ -174,19 +174,22 @@ void Recording::SetWorkerHeap(ThreadState* thread, uint64_t used_bytes) {
   // The addresses of its pages are not known: any will do that are no
   // program's.
   const uintptr_t begin = uintptr_t{1} << 63 | uintptr_t{thread->id} << 40;
-  if (bytes > known.bytes) {
+  // Each on its own: a part of what is live has not died.
+  for (; known.bytes < bytes; known.bytes += kPageBytes) {
     Map({.kind = EventKind::kMapping,
          .allocator = Allocator::kMmap,
          .stack = recorder_.WorkerHeapStack(),
          .address = begin + known.bytes,
-         .size_bytes = bytes - known.bytes},
+         .size_bytes = kPageBytes},
         thread->id);
-  } else if (bytes < known.bytes) {
-    Unmap({.kind = EventKind::kUnmapping,
-           .address = begin + bytes,
-           .size_bytes = known.bytes - bytes});
   }
-  known.bytes = bytes;
+  for (; known.bytes > bytes; known.bytes -= kPageBytes) {
+    Unmap({.kind = EventKind::kUnmapping,
+           .by_collector = true,
+           .address = begin + known.bytes - kPageBytes,
+           .size_bytes = kPageBytes},
+          thread->id);
+  }
 }
 
 void Recording::EndWorkerHeap(ThreadState* thread) {

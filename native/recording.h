@@ -38,8 +38,6 @@ class Recording {
   std::optional<uint32_t> StackOf(ThreadState* thread);
 
   /// @param thread its number; 0 when its call stack is not of this capture.
-  /// Of what a collector frees, what another thread had allocated counts until
-  /// then: no collection of ours confirms it.
   void Apply(const MemoryEvent& event, uint32_t thread);
   /// To be called a while before that, which is faster then; only with a
   /// sampler. Inlined for LiveBlocks::Prefetch.
@@ -48,9 +46,12 @@ class Recording {
         event.kind == EventKind::kDeallocation)
       live_.Prefetch(event.address);
   }
-  /// Whether what a worker has, and lets the collector free later, is to count
-  /// as live until then.
-  void CountWorkersGarbage(bool counts) { counts_workers_garbage_ = counts; }
+  /// Whether what the collector frees of a worker's is taken for garbage, as
+  /// the thread's that started the tracker is, and not for live until then:
+  /// where somebody is about to find out.
+  void DoubtWorkers(bool doubts) { doubts_workers_ = doubts; }
+  /// Takes note that all that workers have now is live, while events are held.
+  void ConfirmWorkers() { held_.ConfirmWorkers(); }
 
   /// See Tracker::FindScripts.
   std::set<int> FindScripts(uint64_t codes) const {
@@ -163,7 +164,7 @@ class Recording {
   void Allocate(const MemoryEvent& event, uint32_t thread);
   void Deallocate(const MemoryEvent& event, uint32_t thread);
   void Map(const MemoryEvent& event, uint32_t thread);
-  void Unmap(const MemoryEvent& event);
+  void Unmap(const MemoryEvent& event, uint32_t thread);
   void AddObject(const MemoryEvent& event);
   void EndObject(const MemoryEvent& event);
   uint64_t EndMapping(uintptr_t begin, uintptr_t end);
@@ -190,7 +191,7 @@ class Recording {
   /// Nothing is asked of what may be half done then.
   bool is_out_of_memory_ = false;
 
-  bool counts_workers_garbage_ = false;
+  bool doubts_workers_ = false;
   /// Where V8 frees the memory of ArrayBuffers, in every recording; 0 while
   /// that is not known. Under the lock.
   static inline uintptr_t buffer_freer_ = 0;

@@ -44,11 +44,11 @@ bool IsCollector(const ThreadState& thread) {
   return heap::IsCollecting() || thread.is_v8_helper;
 }
 
+}  // namespace
+
 /// A forked child shares neither the tracker's lock nor its file: it goes
 /// untracked.
-bool IsInChild() { return !hook_switches.is_on; }
-
-}  // namespace
+bool Tracker::IsInChild() { return !hook_switches.is_on; }
 
 Tracker::Tracker() { ThreadState::at_end = EndThread; }
 
@@ -298,53 +298,15 @@ void Tracker::TakeEvents(EventQueue* queue) {
   if (meter_ && meter_->is_due()) RequestLook(std::move(lock));
 }
 
-void Tracker::OnHeapPage() {
-  if (v8::Isolate* isolate = heap::Current())
-    RequestOfWorker(isolate, LookAtWorkerHeap);
-}
-
-/// Has this thread, when it is a worker's, call that where its JavaScript could
-/// run.
-/// @return whether it will.
-bool Tracker::RequestOfWorker(v8::Isolate* isolate, void (*callback)()) const {
-  if (!settings_.sampler || isolate == settings_.isolate) return false;
-  // An isolate in the making would lose the request.
-  if (!heap::IsInContext(isolate)) return false;
-  heap::RequestInterrupt(
-      isolate,
-      [](v8::Isolate*, void* data) { reinterpret_cast<void (*)()>(data)(); },
-      reinterpret_cast<void*>(callback));
-  return true;
-}
-
-/// On the worker's thread, where its JavaScript could run: so that its garbage
-/// is known as such, and can be collected.
-void Tracker::FollowWorker() {
-  const RecursionGuard guard;
-  ThreadState& thread = ThreadState::Get();
-  if (std::exchange(thread.is_followed, true)) return;
-  heap::FollowCollections(LookAtWorkerHeap);
-  worker_isolates::Add();
-}
-
-/// On the worker's thread, where its JavaScript could run, or has just been
-/// collected.
-void Tracker::LookAtWorkerHeap() {
-  FollowWorker();
-  const RecursionGuard guard;
-  const uint64_t used_bytes = heap::UsedBytes();
-  Tracker& tracker = Get();
-  std::lock_guard lock(tracker.mutex_);
-  if (!tracker.meter_ || heap::Current() == tracker.settings_.isolate) return;
-  tracker.recording_->SetWorkerHeap(&ThreadState::Get(), used_bytes);
-}
-
 void Tracker::EndThread(ThreadState* thread) {
   if (IsInChild()) return;
   Tracker& tracker = Get();
-  std::lock_guard lock(tracker.mutex_);
-  if (tracker.recording_) tracker.recording_->EndWorkerHeap(thread);
-  tracker.mutex_.queues().Remove(&thread->queue);
+  {
+    std::lock_guard lock(tracker.mutex_);
+    if (tracker.recording_) tracker.recording_->EndWorkerHeap(thread);
+    tracker.mutex_.queues().Remove(&thread->queue);
+  }
+  if (thread->is_followed) worker_isolates::EndThread();
 }
 
 void Tracker::OnDeallocation(uintptr_t address, uintptr_t caller) {
@@ -352,7 +314,6 @@ void Tracker::OnDeallocation(uintptr_t address, uintptr_t caller) {
   const bool by_collector = settings_.sampler && IsCollector(thread);
   Push(&thread, {.kind = EventKind::kDeallocation,
                  .by_collector = by_collector,
-                 .on_request = by_collector && heap::IsInCollect(),
                  .address = address,
                  .caller = caller});
 }
@@ -454,23 +415,6 @@ void Tracker::RequestLook(std::unique_lock<RecordingMutex> lock) {
   lock.unlock();
   heap::RequestInterrupt(isolate, is_worker ? CollectInWorker : Look,
                          reinterpret_cast<void*>(id));
-}
-
-/// Only live memory may reach a limit, and what is garbage of a worker's the
-/// thread that looks at it cannot tell.
-void Tracker::CollectInWorker(v8::Isolate*, void* recording_id) {
-  if (IsInChild()) return;
-  Tracker& tracker = Get();
-  heap::ProgramFlags flags;
-  {
-    std::lock_guard lock(tracker.mutex_);
-    if (!tracker.IsRecording(recording_id)) return;
-    flags = tracker.meter_->program_flags();
-  }
-  heap::Collect(heap::Collection::kFull, flags);
-  worker_isolates::CollectAll(flags);
-  std::lock_guard lock(tracker.mutex_);
-  if (tracker.IsRecording(recording_id)) tracker.meter_->EndWorkersTurn();
 }
 
 /// With the lock held.

@@ -106,6 +106,7 @@ class Tracker final : public AllocationListener, public BlockProvider {
   Tracker();
   ~Tracker() = delete;
 
+  static bool IsInChild();
   /// Takes the call stack of this thread, which has just allocated.
   /// @return nullptr when V8 allocates for itself.
   ThreadState* TakeCallStack(uintptr_t caller, bool with_native_frames) const;

@@ -56,6 +56,7 @@ struct State {
   bool is_collecting = false;
   bool is_in_collect = false;
   bool is_in_callback = false;
+  bool is_ending = false;
   bool was_guarded = false;
 };
 [[gnu::tls_model("initial-exec")]] thread_local State state;
@@ -70,7 +71,7 @@ void BeginCollection() {
 
 void EndCollection() {
   RecursionGuard::Set(state.was_guarded);
-  state.is_collecting = false;
+  state.is_collecting = state.is_ending;
   state.balance -= UsedBytes();
   if (state.listener) state.listener->AfterCollection();
 }
@@ -80,11 +81,11 @@ bool IsGoing(v8::Isolate* isolate) {
   return v8::Isolate::TryGetCurrent() != isolate;
 }
 
-void OnBegin(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags) {
+void BeforeCollection(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags) {
   if (!IsGoing(isolate)) BeginCollection();
 }
 
-void OnEnd(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags) {
+void AfterCollection(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags) {
   if (IsGoing(isolate)) return;
   state.is_in_callback = true;
   EndCollection();
@@ -94,15 +95,15 @@ void OnEnd(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags) {
 void Follow(v8::Isolate* isolate) {
   if (state.isolate == isolate) return;
   state = {.isolate = isolate};
-  isolate->AddGCPrologueCallback(OnBegin, kCollections);
-  isolate->AddGCEpilogueCallback(OnEnd, kCollections);
+  isolate->AddGCPrologueCallback(BeforeCollection, kCollections);
+  isolate->AddGCEpilogueCallback(AfterCollection, kCollections);
 }
 
 /// Node still collects when it takes an isolate down: then V8 cannot be asked.
 void Unfollow() {
   if (!state.isolate) return;
-  state.isolate->RemoveGCPrologueCallback(OnBegin);
-  state.isolate->RemoveGCEpilogueCallback(OnEnd);
+  state.isolate->RemoveGCPrologueCallback(BeforeCollection);
+  state.isolate->RemoveGCEpilogueCallback(AfterCollection);
   state.isolate = nullptr;
 }
 
@@ -153,6 +154,8 @@ void SetCollectionListener(CollectionListener* listener) {
 }
 
 bool IsCollecting() { return state.is_collecting || state.is_in_collect; }
+
+void OnEnd() { state.is_ending = state.is_collecting = true; }
 
 bool IsInCollect() { return state.is_in_collect; }
 

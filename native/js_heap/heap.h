@@ -48,6 +48,10 @@ void SetCollectionListener(CollectionListener* listener);
 /// it has a listener, is followed, or was asked to by Collect.
 bool IsCollecting();
 
+/// This thread's isolate ends: what dies from here on dies with it, and counts
+/// as collected.
+void OnEnd();
+
 /// @return whether this thread is in Collect: V8 allocates there before and
 /// after what it tells of as a collection, too.
 bool IsInCollect();

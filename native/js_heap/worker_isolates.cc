@@ -3,13 +3,14 @@
 #include <v8-platform.h>
 #include <v8.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <utility>
-#include <vector>
 
 #include "js_heap/heap.h"
 #include "recursion_guard.h"
@@ -19,50 +20,88 @@ namespace {
 
 /// For a worker that waits for the program, which waits here.
 constexpr std::chrono::milliseconds kPatience{250};
+/// For a worker that stands still, whatever becomes of who stopped it: V8 of
+/// its thread may wait for this one.
+constexpr std::chrono::milliseconds kMaxStandstill{1000};
 
-/// That one worker is to collect all garbage, once: where it runs JavaScript,
-/// or else where it waits for something to do.
+}  // namespace
+
+/// What the threads that stand still, or will, have in common.
+class Standstill::Round {
+ public:
+  explicit Round(const heap::ProgramFlags& program_flags)
+      : program_flags(program_flags) {}
+
+  void OnAsked() {
+    std::lock_guard lock(mutex_);
+    ++running_;
+  }
+  void OnStopped() {
+    std::lock_guard lock(mutex_);
+    --running_;
+    changed_.notify_all();
+  }
+  void Await() {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kPatience, [this] { return running_ == 0; });
+  }
+
+  void StandStill() {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, kMaxStandstill, [this] { return is_over_; });
+  }
+  void End() {
+    std::lock_guard lock(mutex_);
+    is_over_ = true;
+    changed_.notify_all();
+  }
+  bool is_over() {
+    std::lock_guard lock(mutex_);
+    return is_over_;
+  }
+
+  const heap::ProgramFlags program_flags;
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  size_t running_ = 0;
+  bool is_over_ = false;
+};
+
+namespace {
+
+/// That one worker is to collect all garbage and stand still, once: where it
+/// runs JavaScript, or else where it waits for something to do.
 class Request {
  public:
-  explicit Request(const heap::ProgramFlags& program_flags)
-      : program_flags_(program_flags) {}
+  explicit Request(std::shared_ptr<Standstill::Round> round)
+      : round_(std::move(round)) {
+    round_->OnAsked();
+  }
 
   /// On the worker's thread.
   void Serve() {
-    {
-      const RecursionGuard guard;
-      std::lock_guard lock(mutex_);
-      if (is_begun_) return;
-      is_begun_ = true;
-    }
-    heap::Collect(heap::Collection::kFull, program_flags_);
-    End();
-  }
-
-  /// It is served, or the worker ends.
-  void End() {
+    if (is_begun_.exchange(true)) return;
+    if (!round_->is_over())
+      heap::Collect(heap::Collection::kFull, round_->program_flags);
     const RecursionGuard guard;
-    std::lock_guard lock(mutex_);
-    is_begun_ = is_ended_ = true;
-    ended_.notify_all();
+    End();
+    round_->StandStill();
   }
 
-  bool is_ended() const {
-    std::lock_guard lock(mutex_);
-    return is_ended_;
+  /// It stands still, or the worker ends.
+  void End() {
+    is_begun_ = true;
+    if (!is_ended_.exchange(true)) round_->OnStopped();
   }
 
-  void WaitUntil(std::chrono::steady_clock::time_point deadline) {
-    std::unique_lock lock(mutex_);
-    ended_.wait_until(lock, deadline, [this] { return is_ended_; });
-  }
+  bool is_ended() const { return is_ended_; }
 
  private:
-  const heap::ProgramFlags program_flags_;
-  mutable std::mutex mutex_;
-  std::condition_variable ended_;
-  bool is_begun_ = false;
-  bool is_ended_ = false;
+  const std::shared_ptr<Standstill::Round> round_;
+  std::atomic<bool> is_begun_{false};
+  std::atomic<bool> is_ended_{false};
 };
 
 class Task final : public v8::Task {
@@ -89,15 +128,31 @@ void Interrupt(v8::Isolate*, void* data) {
 }
 
 struct Worker {
+  v8::Isolate* isolate;
+  /// nullptr once it ends.
   std::shared_ptr<v8::TaskRunner> tasks;
-  std::shared_ptr<Request> last_request;
+  std::shared_ptr<Request> last_request{};
+
+  /// It takes its memory down as it ends, and is waited for as well.
+  void Ask(const std::shared_ptr<Standstill::Round>& round) {
+    // One that has not got to the last one is not waited for again.
+    if (last_request && !last_request->is_ended()) return;
+    last_request = std::make_shared<Request>(round);
+    if (!tasks) return;
+    tasks->PostTask(std::make_unique<Task>(last_request));
+    isolate->RequestInterrupt(Interrupt, new auto(last_request));
+  }
 };
 
 // Never destroyed: workers may end while the process exits.
 struct Registry {
   Host host{};
   std::mutex mutex;
-  std::map<v8::Isolate*, Worker> workers;
+  std::map<std::thread::id, Worker> workers;
+  /// While there is one.
+  std::shared_ptr<Standstill::Round> round;
+  /// Of who has them stand still: two would wait for each other.
+  std::timed_mutex standstill;
 };
 
 Registry& GetRegistry() {
@@ -105,11 +160,13 @@ Registry& GetRegistry() {
   return registry;
 }
 
-void Remove(void* isolate) {
+/// The isolate of this thread ends.
+void OnEnd(void*) {
+  heap::OnEnd();
   const RecursionGuard guard;
   Registry& registry = GetRegistry();
   std::lock_guard lock(registry.mutex);
-  registry.workers.erase(static_cast<v8::Isolate*>(isolate));
+  registry.workers.at(std::this_thread::get_id()).tasks.reset();
 }
 
 }  // namespace
@@ -120,40 +177,65 @@ void SetHost(const Host& host) {
   registry.host = host;
 }
 
-void Add() {
+bool Add() {
   const RecursionGuard guard;
   v8::Isolate* isolate = v8::Isolate::GetCurrent();
   Registry& registry = GetRegistry();
   std::lock_guard lock(registry.mutex);
   const Host& host = registry.host;
-  // One without an environment ends unseen.
-  if (!host.platform || registry.workers.contains(isolate) ||
-      !host.run_at_end(isolate, Remove, isolate)) {
-    return;
-  }
-  registry.workers[isolate].tasks =
-      host.platform->GetForegroundTaskRunner(isolate);
+  // Without an environment it would end unseen.
+  if (!host.platform || !host.run_at_end(isolate, OnEnd, nullptr)) return false;
+  const auto [worker, is_new] = registry.workers.try_emplace(
+      std::this_thread::get_id(),
+      Worker{isolate, host.platform->GetForegroundTaskRunner(isolate)});
+  if (registry.round) worker->second.Ask(registry.round);
+  return true;
 }
 
-void CollectAll(const heap::ProgramFlags& program_flags) {
+void EndThread() {
+  Registry& registry = GetRegistry();
+  std::lock_guard lock(registry.mutex);
+  const auto worker = registry.workers.extract(std::this_thread::get_id());
+  if (worker && worker.mapped().last_request)
+    worker.mapped().last_request->End();
+}
+
+Standstill::Standstill(const heap::ProgramFlags& program_flags)
+    : lock_(GetRegistry().standstill, kMaxStandstill) {
+  if (lock_) Begin(program_flags);
+}
+
+Standstill::Standstill(const heap::ProgramFlags& program_flags,
+                       std::try_to_lock_t try_to_lock)
+    : lock_(GetRegistry().standstill, try_to_lock) {
+  if (lock_) Begin(program_flags);
+}
+
+void Standstill::Begin(const heap::ProgramFlags& program_flags) {
   const RecursionGuard guard;
-  std::vector<std::shared_ptr<Request>> requests;
+  round_ = std::make_shared<Round>(program_flags);
+  Registry& registry = GetRegistry();
+  std::lock_guard lock(registry.mutex);
+  registry.round = round_;
+  for (auto& [thread, worker] : registry.workers) {
+    if (thread != std::this_thread::get_id()) worker.Ask(round_);
+  }
+}
+
+void Standstill::Await() {
+  if (round_) round_->Await();
+}
+
+Standstill::~Standstill() {
+  if (!round_) return;
+  const RecursionGuard guard;
   {
     Registry& registry = GetRegistry();
     std::lock_guard lock(registry.mutex);
-    for (auto& [isolate, worker] : registry.workers) {
-      auto& last = worker.last_request;
-      // One that has not got to the last one is not waited for again.
-      if (isolate == v8::Isolate::GetCurrent() || (last && !last->is_ended()))
-        continue;
-      last = std::make_shared<Request>(program_flags);
-      requests.push_back(last);
-      worker.tasks->PostTask(std::make_unique<Task>(last));
-      isolate->RequestInterrupt(Interrupt, new auto(last));
-    }
+    registry.round.reset();
   }
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  for (const auto& request : requests) request->WaitUntil(deadline);
+  round_->End();
+  round_.reset();
 }
 
 }  // namespace memray_mocha::worker_isolates

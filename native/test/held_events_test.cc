@@ -32,6 +32,11 @@ HeldEvents::Event Unmapping(uint64_t address, int64_t bytes,
           .added_bytes = -bytes};
 }
 
+HeldEvents::Event OfWorker(HeldEvents::Event end) {
+  end.is_of_worker = true;
+  return end;
+}
+
 HeldEvents::Event Object(const Sample& sample) {
   return {.kind = EventKind::kObject,
           .stack = sample.stack,
@@ -133,6 +138,58 @@ TEST("held events: a mapping of which the collector ends a part is live") {
     EXPECT_EQUAL(peak.bytes(), 8192u);
     EXPECT_EQUAL(peak.position, 1u);
   }
+}
+
+TEST("held events: what was confirmed is live until it is freed") {
+  HeldEvents events;
+  events.Begin(100);
+  events.Add(Allocation(16, 1000));
+  events.Add(Allocation(32, 2000));
+  events.Add(Free(32, 2000, true));
+  events.Add(Allocation(48, 500));
+  events.ConfirmWorkers();
+  events.Add(Allocation(64, 4000));
+  events.Add(Allocation(80, 30));
+  events.Add(OfWorker(Free(64, 4000, true)));
+  events.Add(OfWorker(Free(16, 1000, true)));
+  events.Add(OfWorker(Free(96, 20, true)));  // from before
+  events.Add(Free(48, 500, true));           // not a worker's
+  events.Add(Allocation(112, 1));
+  EXPECT_EQUAL(events.FindPeak(0).bytes(), 5100u);
+  EXPECT_EQUAL(WriteAll(events, 6),
+               "+16 +32 -32 +48 -48 +64 -64 +80 | -16 -96 +112 ");
+}
+
+TEST("held events: what was confirmed last goes by what was before") {
+  HeldEvents events;
+  events.Begin(0);
+  events.Add(Allocation(16, 1000));
+  events.ConfirmWorkers();
+  events.Add(Allocation(32, 300));
+  events.Add(OfWorker(Free(16, 1000, true)));
+  events.ConfirmWorkers();
+  events.Add(Allocation(48, 500));
+  events.Add(OfWorker(Free(32, 300, true)));
+  events.Add(OfWorker(Free(48, 500, true)));
+  const HeldEvents::Peak peak = events.FindPeak(0);
+  EXPECT_EQUAL(peak.bytes(), 1300u);
+  EXPECT_EQUAL(WriteAll(events, peak.position), "+16 +32 | -16 +48 -48 -32 ");
+}
+
+TEST("held events: mappings that were confirmed are live until they end") {
+  HeldEvents events;
+  events.Begin(4096);
+  events.Add(Allocation(8192, 4096, EventKind::kMapping));
+  events.ConfirmWorkers();
+  events.Add(Allocation(16384, 4096, EventKind::kMapping));
+  events.Add(OfWorker(Unmapping(16384, 4096, true)));
+  events.Add(Allocation(32768, 4096, EventKind::kMapping));
+  events.Add(OfWorker(Unmapping(4096, 4096, true)));  // from before
+  events.Add(OfWorker(Unmapping(8192, 4096, true)));
+  const HeldEvents::Peak peak = events.FindPeak(0);
+  EXPECT_EQUAL(peak.bytes(), 12288u);
+  EXPECT_EQUAL(WriteAll(events, peak.position),
+               "+8192 +16384 | -16384 +32768 -4096 -8192 ");
 }
 
 TEST("held events: the peak may be before all of them") {

@@ -175,6 +175,7 @@ describe('native memory', function () {
       'is gone with its garbage',
       'is terminated amid its garbage',
       'goes on for ever',
+      'goes on with a hundred times as much',
     ]) {
       it(`is no garbage: ${title}`, () =>
         assert.equal(run.result(title).state, 'passed', run.output));
@@ -184,6 +185,12 @@ describe('native memory', function () {
       assert.deepEqual(run.violations('holds 40 MB, and drops it'), ['limitMemory']);
       const { nativeBytes } = run.result('holds 40 MB, and drops it').peak;
       assert.ok(nativeBytes >= 30 * MiB && nativeBytes < 44 * MiB, String(nativeBytes));
+    });
+
+    it('is left out of what several hold', () => {
+      assert.deepEqual(run.violations('holds 10 MB of 40'), ['limitMemory']);
+      const { nativeBytes } = run.result('holds 10 MB of 40').peak;
+      assert.ok(nativeBytes >= 36 * MiB && nativeBytes < 60 * MiB, String(nativeBytes));
     });
 
     it('is a leak when it is kept, and where the worker does not come to collect garbage', () => {
