@@ -1,7 +1,11 @@
 /**
- * The live mappings: ranges that never overlap, sorted by address. There are hundreds of them
- * where there are millions of blocks, so an array with binary search does.
+ * The live mappings: ranges that never overlap. They are a treap, a search tree by address in which
+ * a node's priority is at most its parent's. Priorities are as good as random, so the tree is about
+ * as deep as it can be expected to be of random order, in whatever order mappings come: Linux maps
+ * each below the one before, and buffers grow upwards. R. Seidel, C. Aragon, "Randomized Search
+ * Trees", 1996.
  */
+import { hash } from './hash';
 import { Table } from './table';
 
 @unmanaged
@@ -9,6 +13,10 @@ class Mapping {
   start: u64;
   end: u64;
   site: u32;
+  priority: u32;
+  /** The mappings below in the tree: before this one, of a free record the next one; and behind. */
+  left: u32;
+  right: u32;
 }
 
 /** What a call of `endRange` took from a site. */
@@ -16,14 +24,18 @@ class Mapping {
 export class EndedPart {
   bytes: u64;
   site: u32;
-  /** By how many the site's ranges become fewer: -1 when one was split. */
+  /** By how many the site's ranges become fewer: -1 where one was cut in two. */
   pieces: i32;
 }
 
-const MAPPING_BYTES: u32 = offsetof<Mapping>();
-
-const mappings = new Table(MAPPING_BYTES);
+const mappings = new Table(offsetof<Mapping>());
 const endedParts = new Table(offsetof<EndedPart>());
+let root: u32 = 0;
+let firstFree: u32 = 0;
+
+/** The trees that `split` made of one. */
+let leftTree: u32 = 0;
+let rightTree: u32 = 0;
 
 export function getEndedPart(number: u32): EndedPart {
   return changetype<EndedPart>(endedParts.at(number));
@@ -31,72 +43,114 @@ export function getEndedPart(number: u32): EndedPart {
 
 /** Puts a mapping in, whose range `endRange` has cleared. */
 export function putMapping(start: u64, end: u64, site: u32): void {
-  insert(findBehind(start), start, end, site);
+  const number = addRecord();
+  const mapping = getMapping(number);
+  mapping.start = start;
+  mapping.end = end;
+  mapping.site = site;
+  mapping.priority = prioritize(start);
+  mapping.left = 0;
+  mapping.right = 0;
+  split(root, start);
+  root = join(join(leftTree, number), rightTree);
 }
 
 /** Ends all mappings, or parts of them, in a range. Gives the number of ended parts, from 1. */
 export function endRange(start: u64, end: u64): u32 {
   endedParts.last = 0;
-  let number = findBehind(start);
-  if (start == end || number > mappings.last || getMapping(number).start >= end) return 0;
-  if (getMapping(number).start < start) {
-    if (getMapping(number).end > end) split(number, end);
-    noteEnded(getMapping(number), start, getMapping(number).end, 0);
-    getMapping(number).end = start;
-    number++;
-  }
-  const firstWhole = number;
-  while (number <= mappings.last && getMapping(number).end <= end) {
-    noteEnded(getMapping(number), getMapping(number).start, getMapping(number).end, 1);
-    number++;
-  }
-  remove(firstWhole, number);
-  if (firstWhole <= mappings.last && getMapping(firstWhole).start < end) {
-    noteEnded(getMapping(firstWhole), getMapping(firstWhole).start, end, 0);
-    getMapping(firstWhole).start = end;
-  }
+  const last = findBefore(end);
+  if (start == end || last == 0 || getMapping(last).end <= start) return 0;
+  cut(start);
+  cut(end);
+  split(root, end);
+  const behind = rightTree;
+  split(leftTree, start);
+  root = join(leftTree, behind);
+  endAll(rightTree);
   return endedParts.last;
 }
 
-/** The number of the first mapping that ends behind an address. */
-function findBehind(address: u64): u32 {
-  let low: u32 = 1;
-  let high = mappings.last + 1;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (getMapping(middle).end > address) high = middle;
-    else low = middle + 1;
+/** The last mapping that begins before an address, 0 if there is none. */
+function findBefore(address: u64): u32 {
+  let found: u32 = 0;
+  let number = root;
+  while (number != 0) {
+    const mapping = getMapping(number);
+    if (mapping.start < address) found = number;
+    number = mapping.start < address ? mapping.right : mapping.left;
   }
-  return low;
+  return found;
 }
 
-function split(number: u32, address: u64): void {
-  insert(number + 1, address, getMapping(number).end, getMapping(number).site);
-  getMapping(number).end = address;
-  noteEnded(getMapping(number), address, address, -1);
+/** Makes two of the mapping around an address. */
+function cut(address: u64): void {
+  const number = findBefore(address);
+  if (number == 0 || getMapping(number).end <= address) return;
+  const mapping = getMapping(number);
+  const end = mapping.end;
+  mapping.end = address;
+  noteEnded(mapping.site, 0, -1);
+  putMapping(address, end, mapping.site);
 }
 
-function noteEnded(mapping: Mapping, start: u64, end: u64, pieces: i32): void {
+function endAll(number: u32): void {
+  if (number == 0) return;
+  const mapping = getMapping(number);
+  endAll(mapping.left);
+  endAll(mapping.right);
+  noteEnded(mapping.site, mapping.end - mapping.start, 1);
+  mapping.left = firstFree;
+  firstFree = number;
+}
+
+function noteEnded(site: u32, bytes: u64, pieces: i32): void {
   const part = getEndedPart(endedParts.add());
-  part.bytes = end - start;
-  part.site = mapping.site;
+  part.bytes = bytes;
+  part.site = site;
   part.pieces = pieces;
 }
 
-function insert(number: u32, start: u64, end: u64, site: u32): void {
-  const behind = mappings.add() - number;
-  const address = mappings.at(number);
-  memory.copy(address + MAPPING_BYTES, address, <usize>behind * MAPPING_BYTES);
+/** Makes two trees of one: of what begins before an address, and of the rest. */
+function split(number: u32, address: u64): void {
+  leftTree = 0;
+  rightTree = 0;
+  if (number == 0) return;
   const mapping = getMapping(number);
-  mapping.start = start;
-  mapping.end = end;
-  mapping.site = site;
+  if (mapping.start < address) {
+    split(mapping.right, address);
+    mapping.right = leftTree;
+    leftTree = number;
+  } else {
+    split(mapping.left, address);
+    mapping.left = rightTree;
+    rightTree = number;
+  }
 }
 
-function remove(from: u32, to: u32): void {
-  const behind = mappings.last + 1 - to;
-  memory.copy(mappings.at(from), mappings.at(to), <usize>behind * MAPPING_BYTES);
-  mappings.last -= to - from;
+/** Makes one tree of two, the first of which is of lower addresses. */
+function join(left: u32, right: u32): u32 {
+  if (left == 0) return right;
+  if (right == 0) return left;
+  const lower = getMapping(left);
+  const upper = getMapping(right);
+  if (lower.priority > upper.priority) {
+    lower.right = join(lower.right, right);
+    return left;
+  }
+  upper.left = join(left, upper.left);
+  return right;
+}
+
+/** Twice, as the hashes of addresses at even distances come in order where one is nearly the next. */
+function prioritize(start: u64): u32 {
+  return <u32>(hash(hash(start) >> 32) >> 32);
+}
+
+function addRecord(): u32 {
+  if (firstFree == 0) return mappings.add();
+  const number = firstFree;
+  firstFree = getMapping(number).left;
+  return number;
 }
 
 function getMapping(number: u32): Mapping {

@@ -79,7 +79,7 @@ export class SourceMaps {
     try {
       return readMap(script);
     } catch (error) {
-      if (!isLeftOutOfPackage(script, error)) this.#warnOnce(script, error);
+      if (!isOutOfReach(script, error)) this.#warnOnce(script, error);
       return undefined;
     }
   }
@@ -144,7 +144,11 @@ function findOriginal(map: TraceMap, { line, column }: Place): OriginalPlace | u
   };
 }
 
-/** Many packages name maps that they do not publish: nothing a user could mend. */
-function isLeftOutOfPackage({ name }: ScriptDescription, error: unknown): boolean {
+/**
+ * Whether it is nothing that a user could mend: many packages name maps that they do not publish, and evaluated
+ * code without a name may have one by a path that begins nowhere.
+ */
+function isOutOfReach({ name }: ScriptDescription, error: unknown): boolean {
+  if (name === '') return true;
   return name.includes('/node_modules/') && (error as NodeJS.ErrnoException).code === 'ENOENT';
 }

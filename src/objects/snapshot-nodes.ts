@@ -5,8 +5,9 @@ interface Script {
   file: string;
 }
 
-/** V8's own, and what `import()` gives, which is made when it is first asked for. */
-const NO_OBJECT = /^(?:system \/|Module$)/;
+const OF_V8 = /^system \//;
+/** What `import()` gives, which is made when it is first asked for. So may an object of a class be named. */
+const NAMESPACE = 'Module';
 const SCOPE = 'system / Context';
 const GLOBAL_SCOPE = 'system / NativeContext';
 const PROXY = 'system / JSProxy';
@@ -59,7 +60,20 @@ export class SnapshotNodes {
     const name = this.#snapshot.name(node);
     if (name === PROXY) return true;
     const isObject = type === 'object' || type === 'closure' || type === 'regexp';
-    return isObject && !NO_OBJECT.test(name);
+    return isObject && !this.#isOfV8(node);
+  }
+
+  /** Whether it is none of the program's objects, whatever its type. */
+  #isOfV8(node: number): boolean {
+    const name = this.#snapshot.name(node);
+    return OF_V8.test(name) || (name === NAMESPACE && !this.#hasPrototype(node));
+  }
+
+  #hasPrototype(node: number): boolean {
+    for (const { type, name, to } of this.#snapshot.edges(node)) {
+      if (type === 'property' && name === '__proto__') return this.#snapshot.type(to) === 'object';
+    }
+    return false;
   }
 
   /** Whether a class or a generator function made this prototype, and not the program. */
@@ -116,7 +130,7 @@ export class SnapshotNodes {
     const holderName = snapshot.name(holder);
     if (holderName === PROXY) return 'Proxy[]';
     if (holderType !== 'object' && holderType !== 'closure') return undefined;
-    if (NO_OBJECT.test(holderName)) return undefined;
+    if (this.#isOfV8(holder)) return undefined;
     const label = holderType === 'closure' ? `${holderName || '(anonymous)'}()` : holderName;
     if (type === 'element') return `${label}[${name}]`;
     if (type === 'property') return `${label}.${name}`;

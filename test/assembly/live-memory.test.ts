@@ -101,6 +101,18 @@ describe('mappings', () => {
     assert.equal(reader.statistics().allocationCount, 4);
   });
 
+  it('may be very many, each below or above those before', function () {
+    this.timeout(30_000);
+    const count = 500_000;
+    const middle = count * 2 * PAGE;
+    const leak = leakOf((writer) => {
+      for (let i = 1; i <= count; i++) writer.allocation(middle - i * 2 * PAGE, PAGE, MMAP);
+      for (let i = 0; i < count; i++) writer.allocation(middle + i * 2 * PAGE, PAGE, MMAP);
+      writer.unmap(PAGE, middle);
+    });
+    assert.deepEqual(leak, { bytes: count * PAGE, count });
+  });
+
   it('and blocks are separate worlds', () => {
     const leak = leakOf((writer) =>
       writer

@@ -189,6 +189,10 @@ describe('SourceMaps', () => {
     }
   });
 
+  it('says nothing of evaluated code without a name, whose map is nowhere', () => {
+    assert.deepEqual(locate('', 'a.js.map', [[1, 1]]), { found: ['-'], warnings: [] });
+  });
+
   it('says nothing of a script that is gone', () => {
     assert.deepEqual(locate('', '', [[1, 1]]), { found: ['-'], warnings: [] });
   });

@@ -119,6 +119,23 @@ describe('leaked objects', () => {
     ]);
   });
 
+  it('may be of a class named as what import() gives, which has no prototype', () => {
+    const nodes = old('/a.js');
+    nodes[2] = { is: 'object:Map' };
+    nodes[7] = { is: 'object:Array', edges: [['element', 0, 9], ['element', 1, 10]] }; // prettier-ignore
+    const modules: NodeText[] = [
+      { is: 'object:Module', edges: [['property', '__proto__', 8], ['property', 'made', 11]] }, // prettier-ignore
+      { is: 'object:Module', edges: [['property', '__proto__', 12]] },
+      { is: 'object:Made' },
+      { is: 'hidden:null' },
+    ];
+    const leaked = findLeakedObjects(write([...nodes, ...modules]), LAST_OLD_ID, owners);
+    assert.deepEqual(leaked, [
+      { constructorName: 'Module', sizeBytes: 19, retainers: ['kept (a.js)', 'Array[0]'] },
+      { constructorName: 'Made', sizeBytes: 21, retainers: ['kept (a.js)', 'Array[0]', 'Module.made'] }, // prettier-ignore
+    ]);
+  });
+
   it('are found where a test has replaced findIndex', () => {
     const { findIndex } = Array.prototype;
     try {
