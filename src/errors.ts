@@ -36,7 +36,8 @@ export class MemrayMochaError extends Error {
   override readonly name: string = 'MemrayMochaError';
   readonly code: ErrorCode;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  // Not `ErrorOptions`, which users who compile for less than ES2022 do not have.
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
   }
