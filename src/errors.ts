@@ -21,6 +21,7 @@ export type ErrorCode =
   | 'ERR_MEMRAY_TRACKER_ACTIVE'
   | 'ERR_MEMRAY_TRACKER_NOT_ACTIVE'
   | 'ERR_MEMRAY_ADDON_NOT_FOUND'
+  | 'ERR_MEMRAY_OTHER_COPY'
   | 'ERR_MEMRAY_UNSUPPORTED'
   | 'ERR_MEMRAY_HEAP_TOO_LARGE'
   | 'ERR_MEMRAY_NOT_MEASURED'
@@ -301,6 +302,14 @@ export function createAddonNotFoundError(
       '  2. That compiles it, with python3, make and g++ (Debian: apt-get install build-essential python3).',
       '  3. To run the tests without it: MEMRAY=off',
     ].join('\n'),
+  );
+}
+
+/** A copy of this package, in the folder `own`, in a process that one in the folder `other` tracks. */
+export function createOtherCopyError(other: string, own: string): MemrayMochaError {
+  return startUpError(
+    'ERR_MEMRAY_OTHER_COPY',
+    `Two copies of memray-mocha are in use, and one alone can track a process: ${other} does, so ${own} cannot. Install one of them only (\`npm ls memray-mocha\` shows who depends on which), and load all from there.`,
   );
 }
 

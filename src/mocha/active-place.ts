@@ -1,5 +1,6 @@
 import type Mocha from 'mocha';
 import { createLimitNowhereError, createLimitTooLateError } from '../errors';
+import { refuseOtherCopy } from '../native/addon';
 import { firstAttempt } from './declarations';
 
 /** What Mocha calls with a `this`. */
@@ -60,10 +61,11 @@ function begin(runnable: Runnable): void {
  * The test or hook that runs, or the suite whose callback does.
  *
  * @param method who asks, for messages
- * @throws MemrayMochaError when there is none, or it cannot be told which
+ * @throws MemrayMochaError when there is none, it cannot be told which, or another copy of this package knows
  */
 export function findActivePlace(method: string): Runnable | Mocha.Suite {
   if (!mocha) {
+    refuseOtherCopy();
     throw createLimitNowhereError(
       method,
       'without memray-mocha/register',
