@@ -94,6 +94,15 @@ export function findActivePlace(method: string): Runnable | Mocha.Suite {
   return runnable;
 }
 
+/**
+ * The test of the same run that has begun and not ended. Its body declares on a suite by mistake: in an
+ * arrow function `this` is the suite's.
+ */
+export function findRunningTest(suite: Mocha.Suite): Mocha.Test | undefined {
+  const isRunning = begun?.type === 'test' && !hasEnded(begun) && rootOf(begun) === rootOf(suite);
+  return isRunning ? (begun as Mocha.Test) : undefined;
+}
+
 /** Asks Mocha's interface in whose callback we are, by the hook it would add there. */
 function findOpenSuite({ Suite, beforeEach }: typeof Mocha): Mocha.Suite | undefined {
   const { prototype } = Suite as unknown as SuiteClass;
