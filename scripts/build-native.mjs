@@ -197,13 +197,26 @@ async function install() {
   try {
     await buildAddon(target);
   } catch (error) {
-    const log = join(root, 'build', 'install.log');
-    mkdirSync(dirname(log), { recursive: true });
-    writeFileSync(log, String(error instanceof Error ? error.message : error));
     explain(`memray-mocha could not compile its native part for Node ${target.version}.`, [
       'Install a C++20 compiler (g++ 11 or newer), make and Python 3, then run `npm rebuild memray-mocha`.',
-      `What went wrong is in ${log}`,
+      keepLog(String(error instanceof Error ? error.message : error)),
     ]);
+  }
+}
+
+/**
+ * Where the disk is full or the folder may not be written to, which is what went wrong then, the log cannot be either.
+ *
+ * @param {string} output
+ */
+function keepLog(output) {
+  const log = join(root, 'build', 'install.log');
+  try {
+    mkdirSync(dirname(log), { recursive: true });
+    writeFileSync(log, output);
+    return `What went wrong is in ${log}`;
+  } catch {
+    return `What went wrong: ${output}`;
   }
 }
 

@@ -21,6 +21,8 @@ export type ErrorCode =
   | 'ERR_MEMRAY_TRACKER_ACTIVE'
   | 'ERR_MEMRAY_TRACKER_NOT_ACTIVE'
   | 'ERR_MEMRAY_ADDON_NOT_FOUND'
+  | 'ERR_MEMRAY_OTHER_COPY'
+  | 'ERR_MEMRAY_PARSER_NOT_FOUND'
   | 'ERR_MEMRAY_UNSUPPORTED'
   | 'ERR_MEMRAY_HEAP_TOO_LARGE'
   | 'ERR_MEMRAY_NOT_MEASURED'
@@ -36,7 +38,8 @@ export class MemrayMochaError extends Error {
   override readonly name: string = 'MemrayMochaError';
   readonly code: ErrorCode;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  // Not `ErrorOptions`, which users who compile for less than ES2022 do not have.
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
   }
@@ -296,10 +299,26 @@ export function createAddonNotFoundError(
     'ERR_MEMRAY_ADDON_NOT_FOUND',
     [
       `Cannot load the native part of memray-mocha for ${node}: ${binary}: ${reason.replace(/\.$/, '')}. In its folder: ${there}.`,
-      '  1. If Node was changed since the install, or install scripts were off: npm rebuild memray-mocha',
+      '  1. If Node was changed since the install, or install scripts were off: npm rebuild memray-mocha --ignore-scripts=false',
       '  2. That compiles it, with python3, make and g++ (Debian: apt-get install build-essential python3).',
       '  3. To run the tests without it: MEMRAY=off',
     ].join('\n'),
+  );
+}
+
+/** A copy of this package, in the folder `own`, in a process that one in the folder `other` tracks. */
+export function createOtherCopyError(other: string, own: string): MemrayMochaError {
+  return startUpError(
+    'ERR_MEMRAY_OTHER_COPY',
+    `Two copies of memray-mocha are in use, and one alone can track a process: ${other} does, so ${own} cannot. Install one of them only (\`npm ls memray-mocha\` shows who depends on which), and load all from there.`,
+  );
+}
+
+/** No WebAssembly beside the JavaScript that reads captures with it. */
+export function createParserNotFoundError(cause: unknown): MemrayMochaError {
+  return startUpError(
+    'ERR_MEMRAY_PARSER_NOT_FOUND',
+    `Cannot load the part of memray-mocha that reads captures: ${reasonOf(cause)}. If a bundler has put memray-mocha into its output, have it leave the package out (esbuild: --external:memray-mocha); if none has, install it again.`,
   );
 }
 

@@ -7,6 +7,7 @@ import {
   createCorruptCaptureError,
   createInvalidArgumentError,
   createNotACaptureError,
+  createParserNotFoundError,
   type MemrayMochaError,
 } from '../errors';
 import type { CaptureSource } from './capture-reader';
@@ -54,7 +55,7 @@ const MIN_CHUNK_BYTES = 64 * 1024;
 const MAX_CHUNK_BYTES = 512 * 1024;
 
 // Tests may replace functions of fs while they run, or all files.
-const parserBytes = readFileSync(join(__dirname, 'parser.wasm'));
+const parserBytes = readParser();
 /** See assembly/hash.ts. Not by `node:crypto`, which takes milliseconds of every start to load. */
 const seed = new DataView(Float64Array.of(Math.random()).buffer).getBigUint64(0);
 let parserModule: object | undefined;
@@ -66,6 +67,14 @@ let numberNames: readonly string[] = [];
 let spareParser: ParserExports | undefined;
 /** That of a new instance. */
 let usualMemoryBytes = 0;
+
+function readParser(): Uint8Array {
+  try {
+    return readFileSync(join(__dirname, 'parser.wasm'));
+  } catch (error) {
+    throw createParserNotFoundError(error);
+  }
+}
 
 /**
  * Reads a whole capture.

@@ -1,5 +1,6 @@
 import type Mocha from 'mocha';
 import { createLimitNowhereError, createLimitTooLateError } from '../errors';
+import { refuseOtherCopy } from '../native/addon';
 import { firstAttempt } from './declarations';
 
 /** What Mocha calls with a `this`. */
@@ -60,10 +61,11 @@ function begin(runnable: Runnable): void {
  * The test or hook that runs, or the suite whose callback does.
  *
  * @param method who asks, for messages
- * @throws MemrayMochaError when there is none, or it cannot be told which
+ * @throws MemrayMochaError when there is none, it cannot be told which, or another copy of this package knows
  */
 export function findActivePlace(method: string): Runnable | Mocha.Suite {
   if (!mocha) {
+    refuseOtherCopy();
     throw createLimitNowhereError(
       method,
       'without memray-mocha/register',
@@ -90,6 +92,15 @@ export function findActivePlace(method: string): Runnable | Mocha.Suite {
     );
   }
   return runnable;
+}
+
+/**
+ * The test of the same run that has begun and not ended. Its body declares on a suite by mistake: in an
+ * arrow function `this` is the suite's.
+ */
+export function findRunningTest(suite: Mocha.Suite): Mocha.Test | undefined {
+  const isRunning = begun?.type === 'test' && !hasEnded(begun) && rootOf(begun) === rootOf(suite);
+  return isRunning ? (begun as Mocha.Test) : undefined;
 }
 
 /** Asks Mocha's interface in whose callback we are, by the hook it would add there. */

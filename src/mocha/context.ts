@@ -19,7 +19,7 @@ import {
   type MemoryLimit,
 } from '../limits/memory-limit';
 import type { TestResult } from '../test-result';
-import { findActivePlace, watchRunnables, type Runnable } from './active-place';
+import { findActivePlace, findRunningTest, watchRunnables, type Runnable } from './active-place';
 import {
   declareInBody,
   declareInHook,
@@ -108,6 +108,14 @@ export function installLimitMethods(mocha: typeof Mocha): void {
     declareFrom(context.runnable() as Runnable, method, read),
   );
   install(Suite.prototype, (suite, method, read) => {
+    const test = findRunningTest(suite);
+    if (test) {
+      throw createLimitTooLateError(
+        method,
+        `on a suite while its test "${test.title}" runs: in an arrow function, \`this\` is that of the suite`,
+        `Write the test as \`function () {}\`, or call the \`${method}\` that memray-mocha exports.`,
+      );
+    }
     declareOnSuite(suite, keepError(method, read));
   });
   install(Test.prototype, (test, method, read) => {

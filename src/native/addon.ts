@@ -1,7 +1,8 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import type { ScriptDescription, SourceMaps } from '../capture/source-maps';
-import { createAddonNotFoundError } from '../errors';
+import { defineProperty } from '../builtins';
+import { createAddonNotFoundError, createOtherCopyError } from '../errors';
 import { areCompilersKept } from './compilers';
 
 /** How the program itself has set the flags of V8 that a collection changes, and sets back: V8 does not tell. */
@@ -78,20 +79,38 @@ const SUPPORTED = 'Memory can be tracked on Linux x64 with glibc only, and this 
 const ADDONS_DISABLED =
   'Node loads no native addons: start it without --no-addons, and with --allow-addons where there is --permission.';
 
+/** Where the copy of this package that tracks a process leaves its folder, for others to find. */
+const TRACKING_COPY = Symbol.for('memray-mocha.trackingCopy');
+
 let addon: Addon | undefined;
 
 /**
  * The native part, loaded when it is first asked for. On a platform where memory cannot be tracked
  * the result has an `unsupportedReason`, and nothing else.
  *
- * @throws MemrayMochaError `ERR_MEMRAY_ADDON_NOT_FOUND` when there is none for this Node, or it does not load
+ * @throws MemrayMochaError `ERR_MEMRAY_ADDON_NOT_FOUND` when there is none for this Node, or it does not load,
+ * `ERR_MEMRAY_OTHER_COPY` in a process that another copy of this package tracks
  */
 export function loadAddon(): Addon {
   if (!addon) {
+    refuseOtherCopy();
     addon = platform === 'linux-x64' ? loadBinary() : unsupported(`${SUPPORTED} ${platform}.`);
-    if (!addon.unsupportedReason && !areCompilersKept()) addon.restrictCompilers();
+    if (!addon.unsupportedReason) {
+      defineProperty(process, TRACKING_COPY, { value: root });
+      if (!areCompilersKept()) addon.restrictCompilers();
+    }
   }
   return addon;
+}
+
+/**
+ * Two native parts would record each other, and V8 samples its heap for one.
+ *
+ * @throws MemrayMochaError `ERR_MEMRAY_OTHER_COPY` in a process that another copy of this package tracks
+ */
+export function refuseOtherCopy(): void {
+  const other = (process as { [TRACKING_COPY]?: string })[TRACKING_COPY];
+  if (other !== undefined && other !== root) throw createOtherCopyError(other, root);
 }
 
 function loadBinary(): Addon {

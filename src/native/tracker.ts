@@ -78,12 +78,21 @@ const METADATA = entries({
  * capture.close();
  */
 export class Tracker {
-  /** Whether memory can be tracked in this process at all; when it cannot, `unsupportedReason` says why. */
+  /**
+   * Whether memory can be tracked in this process at all; when it cannot, `unsupportedReason` says why.
+   *
+   * @throws MemrayMochaError where it could be, but for the installation: `ERR_MEMRAY_ADDON_NOT_FOUND`,
+   * `ERR_MEMRAY_OTHER_COPY`
+   */
   static get supported(): boolean {
     return Tracker.unsupportedReason === '';
   }
 
-  /** Why memory cannot be tracked here, in a sentence; empty when it can. */
+  /**
+   * Why memory cannot be tracked here, in a sentence; empty when it can.
+   *
+   * @throws MemrayMochaError as `supported` does
+   */
   static get unsupportedReason(): string {
     return canParse ? loadAddon().unsupportedReason : NO_WEBASSEMBLY;
   }

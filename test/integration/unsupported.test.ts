@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { resolve } from 'node:path';
+import { cpSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { mochaModule, register, withProject } from '../helpers/mocha-project';
 
 const pretend = require.resolve('../package/project/pretend-macos.cjs');
@@ -77,6 +78,33 @@ describe('where memory cannot be tracked', function () {
             `Memory cannot be tracked here. ${reason} Ask \`Tracker.supported\` first.`,
           ],
         ],
+      );
+    });
+  });
+});
+
+describe('where a part of the package is missing', function () {
+  it('it says which, and what to do', function () {
+    withProject({ 'a.test.js': '' }, (project) => {
+      const copy = join(project.folder, 'copy');
+      mkdirSync(copy);
+      cpSync(join(home, 'dist'), join(copy, 'dist'), { recursive: true });
+      symlinkSync(join(home, 'node_modules'), join(copy, 'node_modules'));
+      const run = () => project.runPlain(['--require', './copy/dist/register.js']);
+
+      const native = run();
+      assert.equal(native.code, 1);
+      assert.match(
+        native.stderr,
+        /Cannot load the native part .*: no such file\.[^]*npm rebuild memray-mocha --ignore-scripts=false\n/,
+      );
+
+      rmSync(join(copy, 'dist/capture/parser.wasm'));
+      const parser = run();
+      assert.equal(parser.code, 1);
+      assert.match(
+        parser.stderr,
+        /Cannot load the part of memray-mocha that reads captures: ENOENT.*parser\.wasm'\. If a bundler .*--external:memray-mocha/,
       );
     });
   });

@@ -1,8 +1,11 @@
 // What programs do to a process that few do: it goes on as without the plugin.
 import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { buildFixtureAddon, fixtureAddon } from '../helpers/fixture-addon';
 import { withProject } from '../helpers/mocha-project';
 
+const root = resolve(__dirname, '../..');
 const index = require.resolve('../../dist/index');
 
 const setting = `
@@ -82,4 +85,28 @@ describe('a program', function () {
       assert.ok(stdout !== '' && Number(stdout) < 1e6, stdout + stderr);
     });
   }
+
+  it('that has two copies of memray-mocha is measured by one, and told of both', function () {
+    const source = `
+      const { limitMemory, Tracker } = require('./copy');
+      it('declares', () => limitMemory('1 MB'));
+      it('tracks', () => new Tracker().start());
+      it('is over', () => { globalThis.kept = Buffer.alloc(2e6); }).limitMemory('1 MB');`;
+    withProject(source, (project) => {
+      const copy = join(project.folder, 'copy');
+      mkdirSync(copy);
+      cpSync(join(root, 'dist'), join(copy, 'dist'), { recursive: true });
+      for (const name of ['node_modules', 'package.json', 'prebuilds'])
+        symlinkSync(join(root, name), join(copy, name));
+      const expected = `Two copies of memray-mocha are in use, and one alone can track a process: ${root} does, so ${copy} cannot.`;
+
+      const { stdout, result } = project.measure();
+      assert.equal(stdout.split(expected).length - 1, 2, stdout);
+      assert.equal(result('is over').violations[0]?.kind, 'limitMemory');
+
+      const { code, stderr } = project.run(['--require', './copy/dist/register.js']);
+      assert.equal(code, 1);
+      assert.ok(stderr.includes(expected), stderr);
+    });
+  });
 });

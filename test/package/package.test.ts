@@ -205,16 +205,29 @@ describe('the published package', function () {
       assert.equal(runMocha().leak.state, 'failed');
     });
 
-    it('installs without a compiler, and says what to do', () => {
-      rmSync(installed('build'), { recursive: true, force: true });
+    function installWithoutCompiler() {
       const { stderr, status } = spawnSync(
         process.execPath,
         [installed('scripts', 'build-native.mjs'), '--install'],
         { encoding: 'utf8', env: { PATH: '/nonexistent' } },
       );
-      assert.equal(status, 0);
+      assert.equal(status, 0, stderr);
       assert.match(stderr, /Install a C\+\+20 compiler .* then run `npm rebuild memray-mocha`/);
+      return stderr;
+    }
+
+    it('installs without a compiler, and says what to do', () => {
+      rmSync(installed('build'), { recursive: true, force: true });
+      installWithoutCompiler();
       assert.ok(existsSync(installed('build', 'install.log')));
+    });
+
+    it('installs where it cannot write, and says what went wrong', () => {
+      rmSync(installed('build'), { recursive: true, force: true });
+      // What holds for the superuser, too.
+      writeFileSync(installed('build'), '');
+      assert.match(installWithoutCompiler(), /What went wrong: .*\/build/);
+      rmSync(installed('build'));
     });
 
     it('installs on a platform it cannot measure, and runs the tests', () => {

@@ -133,6 +133,21 @@ describe('limits declared', function () {
     });
   });
 
+  it('on a suite by a test that runs come too late: an arrow function has the `this` of its suite', function () {
+    const { outer, inner, test } = createTree();
+    for (const suite of [outer, inner]) {
+      assert.throws(() => callBody(test, () => suite.limitMemory(1)), {
+        code: 'ERR_MEMRAY_LIMIT_TOO_LATE',
+        message:
+          '`limitMemory` was called on a suite while its test "test" runs: in an arrow function, `this` is that of the suite. ' +
+          'Write the test as `function () {}`, or call the `limitMemory` that memray-mocha exports.',
+      });
+    }
+    createTree().outer.limitMemory(1);
+    callHook('beforeEach', inner, test, () => inner.limitMemory(2));
+    assert.equal(bytesOf(test), 2);
+  });
+
   it('in a body that is not tracked come too late', function () {
     const { test } = createTree();
     markUntracked(test);
