@@ -20,6 +20,7 @@ const COMMON_HELP = {
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
+const WRITTEN_LENGTH = 65_536;
 
 /** Where the command line writes to. */
 export interface Console {
@@ -77,11 +78,27 @@ function runCommand(verb: string, command: Command, args: string[], console: Con
       console.error(
         `${file} was cut off, as its process died or its disk was full: it ends early.`,
       );
-    console.log(command.run(reader, values, { cwd, native: values.native === true }));
+    const lines = command.run(reader, values, { cwd, native: values.native === true });
+    for (const text of joinLines(lines)) console.log(text);
   } finally {
     reader.close();
   }
   return EXIT_OK;
+}
+
+/** To texts that are written at once, each about as long as that is worth. */
+function* joinLines(lines: Iterable<string>): Generator<string> {
+  let text: string[] = [];
+  let length = 0;
+  for (const line of lines) {
+    text.push(line);
+    length += line.length;
+    if (length < WRITTEN_LENGTH) continue;
+    yield text.join('\n');
+    text = [];
+    length = 0;
+  }
+  if (text.length > 0) yield text.join('\n');
 }
 
 function parse(command: Command, args: string[]): { values: CommandValues; files: string[] } {

@@ -132,6 +132,32 @@ describe('memray-mocha on the command line', function () {
     for (const verb of ['summary', 'tree']) assert.doesNotMatch(run(verb, lines).out, /more/);
   });
 
+  it('tree prints what is longer than a string can be', function () {
+    const writer = new CaptureWriter().thread(1);
+    const frames = Array.from({ length: 900 }, (_, line) =>
+      writer.jsFrame(writer.code(`JS:~f /app/a.js:${line + 1}:4`)),
+    );
+    const depth = 900;
+    const count = 350;
+    for (let i = 0; i < count; i++) {
+      let stack = 0;
+      for (let call = 0; call < depth; call++)
+        stack = writer.stack(stack, frames[(call + i) % depth]!);
+      writer.allocation((i + 1) * 4096, 100, MALLOC, stack);
+    }
+    const deep = join(folder, 'deep.bin');
+    writeFileSync(deep, writer.end().toBytes());
+    for (const args of [[], ['--json']]) {
+      let lines = 0;
+      const console = {
+        log: (text: string) => void (lines += text.split('\n').length),
+        error: () => {},
+      };
+      assert.equal(main(['tree', '--biggest-allocs=0', ...args, deep], console), 0);
+      assert.equal(lines, count * depth + 1);
+    }
+  });
+
   it('prints nothing that terminals or GitHub act upon, whatever names are', function () {
     const writer = new CaptureWriter().thread(1);
     const code = writer.code('JS:\x1b[31m\u009bevil\n::error::x /app/\x1b]0;\x07a.js:1:4');
