@@ -162,6 +162,15 @@ export function createUsageError(message: string): MemrayMochaError {
   return new MemrayMochaError('ERR_MEMRAY_USAGE', message);
 }
 
+/** Results of the command line that stdout does not take. */
+export function createOutputLostError(cause: unknown): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_PATH_NOT_WRITABLE',
+    `Cannot write the results to stdout: ${reasonOf(cause)}. What it took is not complete. Make room, or have them written to another place.`,
+    { cause },
+  );
+}
+
 /** No Mocha is running and none can be found. */
 export function createMochaNotFoundError(tried: readonly string[]): MemrayMochaError {
   return startUpError(

@@ -5,6 +5,7 @@ import { readCount, type Command, type CommandValues } from './command';
 import { stats } from './commands/stats';
 import { summary } from './commands/summary';
 import { tree } from './commands/tree';
+import { print } from './print';
 
 const COMMANDS: Record<string, Command> = { summary, tree, stats };
 const COMMON_OPTIONS = {
@@ -27,13 +28,14 @@ export interface Console {
   log(text: string): void;
   error(text: string): void;
 }
+const CONSOLE: Console = { log: print, error: (text) => globalThis.console.error(text) };
 
 /**
  * Runs `memray-mocha <verb> [options] <file>`.
  *
- * @returns the exit code: 0, 1 for a capture that cannot be read, 2 for wrong usage
+ * @returns the exit code: 0, 1 for a capture that cannot be read or results that cannot be written, 2 for wrong usage
  */
-export function main(args = process.argv.slice(2), console: Console = globalThis.console): number {
+export function main(args = process.argv.slice(2), console: Console = CONSOLE): number {
   const [verb = '', ...rest] = args;
   const command = Object.hasOwn(COMMANDS, verb) ? COMMANDS[verb] : undefined;
   try {
@@ -49,6 +51,8 @@ export function main(args = process.argv.slice(2), console: Console = globalThis
         : `Expected a verb: one of ${verbs}.`,
     );
   } catch (error) {
+    // Who reads no more, as `head`, has what it wants.
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return EXIT_OK;
     const isUsage = (error as MemrayMochaError).code === 'ERR_MEMRAY_USAGE';
     if (!(error instanceof MemrayMochaError)) throw error;
     const help = command ? `memray-mocha ${verb} --help` : 'memray-mocha --help';

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { main } from '../../../dist/cli/main';
 import type { TreeNode } from '../../../dist/reporters/tree-report';
 import { CaptureWriter, MALLOC } from '../../helpers/capture-writer';
+
+const bin = join(__dirname, '..', '..', '..', 'bin', 'memray-mocha.js');
 
 /** Runs the command line and gives what it printed. */
 function run(...args: string[]) {
@@ -174,6 +177,48 @@ describe('memray-mocha on the command line', function () {
     }
     const tree = JSON.parse(run('tree', '--json', evil).out) as TreeNode;
     assert.equal(tree.children[0]!.functionName, '\x1b[31m\u009bevil\n::error::x');
+  });
+
+  describe('where stdout is no terminal', function () {
+    const shell = (script: string, file: string) => {
+      const parameters = ['-c', script, process.execPath, bin, file];
+      return spawnSync('bash', parameters, { encoding: 'utf8' });
+    };
+    let long: string;
+
+    before('write a capture of which more is printed than a pipe holds', function () {
+      const writer = new CaptureWriter().thread(1);
+      for (let i = 1; i <= 20_000; i++) {
+        const frame = writer.jsFrame(writer.code(`JS:f /app/a.js:${i}:4`));
+        writer.allocation(i * 4096, 100, MALLOC, writer.stack(0, frame));
+      }
+      long = join(folder, 'long.bin');
+      writeFileSync(long, writer.end().toBytes());
+    });
+
+    it('exits with 1 and says so where the disk is full', function () {
+      for (const verb of ['summary', 'tree', 'stats', '--help']) {
+        const { status, stderr } = shell(`"$0" "$1" ${verb} "$2" > /dev/full`, file);
+        assert.equal(status, 1);
+        assert.match(stderr, /^Cannot write the results to stdout: ENOSPC: .*Make room/);
+      }
+    });
+
+    it('exits with 0, and says nothing, where nobody reads any more', function () {
+      const script = 'set -o pipefail; "$0" "$1" tree --biggest-allocs=0 "$2" | head -1';
+      const { status, stdout, stderr } = shell(script, long);
+      assert.deepEqual([status, stderr], [0, '']);
+      assert.match(stdout, /^📂 .* <root>\n$/);
+    });
+
+    it('waits for who reads slowly, also where another process had the pipe not wait', function () {
+      const inherit = `process.stdout.write("");
+        const [, bin, file] = process.argv;
+        const parameters = [bin, "tree", "--biggest-allocs=0", file];
+        require("child_process").spawnSync(process.execPath, parameters, { stdio: "inherit" });`;
+      const { stdout, stderr } = shell(`"$0" -e '${inherit}' "$1" "$2" | (sleep 1; wc -l)`, long);
+      assert.deepEqual([Number(stdout), stderr], [20_001, '']);
+    });
   });
 
   it('exits with 1 for a file that is none, or no capture', function () {
