@@ -201,9 +201,14 @@ export function createCaptureUnreadableError(name: string, cause: unknown): Memr
 
 /** Something else than a capture; `name` is what to call it, its path as a rule. */
 export function createNotACaptureError(name: string, sizeBytes: number): MemrayMochaError {
+  // --memray-bin-path leaves empty files, too.
+  const why =
+    sizeBytes > 0
+      ? 'it does not begin as one. Name a file that --memray-bin-path kept.'
+      : 'nothing was written to it, as when the disk is full. Make room and record it again.';
   return new MemrayMochaError(
     'ERR_MEMRAY_CAPTURE_NOT_A_CAPTURE',
-    `${name} (${sizeBytes} bytes) is not a capture: it does not begin as one. Name a file that --memray-bin-path kept.`,
+    `${name} (${sizeBytes} bytes) is not a capture: ${why}`,
   );
 }
 

@@ -225,6 +225,12 @@ describe('memray-mocha on the command line', function () {
     const missing = run('tree', join(folder, 'missing.bin'));
     assert.equal(missing.code, 1);
     assert.match(missing.err, /missing\.bin/);
+    const empty = join(folder, 'empty.bin');
+    writeFileSync(empty, '');
+    assert.match(
+      run('tree', empty).err,
+      /empty\.bin .*: nothing was written .* disk is full\. Make room/,
+    );
     const text = join(folder, 'text.bin');
     writeFileSync(text, 'This is a text and not a capture, whatever its name says.');
     const none = run('tree', text);
