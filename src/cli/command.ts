@@ -18,7 +18,8 @@ export interface Command {
 }
 
 /** Help of `--leaks`, which several verbs have. */
-export const LEAKS_HELP = 'what was still live at the end, instead of at the high-water mark';
+export const LEAKS_HELP =
+  'what was left at the end, instead of at the high-water mark; with garbage, unless leaks were limited';
 
 /** The rows a verb is about. */
 export function readRows(
