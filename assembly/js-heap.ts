@@ -35,6 +35,8 @@ export function readSamples(): void {
   callStack += readZigZag();
   const bytes = readSize();
   const count = readVarintUpTo(MAX_COUNT);
+  // Rows are of what has a count: such bytes would be in the sums only.
+  if (count == 0 && bytes > 0) return fail(VALUE_OUT_OF_RANGE, bytes);
   if (<u64>callStack > lastCallStack()) return fail(VALUE_OUT_OF_RANGE, callStack);
   // A look at the peak needs what happened before.
   applyRecords();

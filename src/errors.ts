@@ -165,6 +165,15 @@ export function createUsageError(message: string): MemrayMochaError {
   return new MemrayMochaError('ERR_MEMRAY_USAGE', message);
 }
 
+/** Results of the command line that stdout does not take. */
+export function createOutputLostError(cause: unknown): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_PATH_NOT_WRITABLE',
+    `Cannot write the results to stdout: ${reasonOf(cause)}. What it took is not complete. Make room, or have them written to another place.`,
+    { cause },
+  );
+}
+
 /** No Mocha is running and none can be found. */
 export function createMochaNotFoundError(tried: readonly string[]): MemrayMochaError {
   return startUpError(
@@ -195,9 +204,14 @@ export function createCaptureUnreadableError(name: string, cause: unknown): Memr
 
 /** Something else than a capture; `name` is what to call it, its path as a rule. */
 export function createNotACaptureError(name: string, sizeBytes: number): MemrayMochaError {
+  // --memray-bin-path leaves empty files, too.
+  const why =
+    sizeBytes > 0
+      ? 'it does not begin as one. Name a file that --memray-bin-path kept.'
+      : 'nothing was written to it, as when the disk is full. Make room and record it again.';
   return new MemrayMochaError(
     'ERR_MEMRAY_CAPTURE_NOT_A_CAPTURE',
-    `${name} (${sizeBytes} bytes) is not a capture: it does not begin as one. Name a file that --memray-bin-path kept.`,
+    `${name} (${sizeBytes} bytes) is not a capture: ${why}`,
   );
 }
 

@@ -84,7 +84,7 @@ export interface CaptureStatistics {
   allocationBytes: number;
   /** Deallocations of blocks that count in `allocationCount`. */
   deallocationCount: number;
-  /** Still live at the end. */
+  /** Still live at the end; with garbage, where none was collected before, as leak limits have it. */
   leakedBytes: number;
   /** Native allocations by size: item i counts sizes from 2^i to 2^(i+1) - 1, item 0 also size 0. */
   sizeHistogram: number[];
@@ -142,7 +142,7 @@ export class CaptureReader {
     return this.summarize(options).highWaterMark();
   }
 
-  /** What is still live at the end, largest first. */
+  /** What is still live at the end, largest first; with garbage, where none was collected before. */
   leaks(options: ReadOptions = {}): AllocationRecord[] {
     return this.summarize(options).leaks();
   }

@@ -13,12 +13,13 @@ export interface Command {
   options: NonNullable<ParseArgsConfig['options']>;
   /** One line for each option. */
   help: Record<string, string>;
-  /** Reads the capture and gives the text to print. */
-  run(reader: CaptureReader, values: CommandValues, view: StackView): string;
+  /** Reads the capture and gives the lines to print, which together may be longer than a string can be. */
+  run(reader: CaptureReader, values: CommandValues, view: StackView): Iterable<string>;
 }
 
 /** Help of `--leaks`, which several verbs have. */
-export const LEAKS_HELP = 'what was still live at the end, instead of at the high-water mark';
+export const LEAKS_HELP =
+  'what was left at the end, instead of at the high-water mark; with garbage, unless leaks were limited';
 
 /** The rows a verb is about. */
 export function readRows(
@@ -41,14 +42,14 @@ export function readCount(values: CommandValues, name: string): number {
 }
 
 /** A value as JSON text, for terminals too: they act upon more characters than JSON escapes. */
-export function toJson(value: unknown): string {
-  return JSON.stringify(value, null, 2).replace(UNPRINTABLE, (character) => {
+export function toJson(value: unknown, indent = 2): string {
+  return JSON.stringify(value, null, indent).replace(UNPRINTABLE, (character) => {
     const code = character.charCodeAt(0).toString(16).padStart(4, '0');
     return character === '\n' ? character : `\\u${code}`;
   });
 }
 
 /** What a text leaves out, as its last line. */
-export function tellHidden(hidden: number, option: string): string {
-  return hidden > 0 ? `\n...and ${hidden} more: --${option}=0 shows all` : '';
+export function tellHidden(hidden: number, option: string): string[] {
+  return hidden > 0 ? [`...and ${hidden} more: --${option}=0 shows all`] : [];
 }

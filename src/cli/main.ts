@@ -5,6 +5,7 @@ import { readCount, type Command, type CommandValues } from './command';
 import { stats } from './commands/stats';
 import { summary } from './commands/summary';
 import { tree } from './commands/tree';
+import { print } from './print';
 
 const COMMANDS: Record<string, Command> = { summary, tree, stats };
 const COMMON_OPTIONS = {
@@ -20,19 +21,21 @@ const COMMON_HELP = {
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
+const WRITTEN_LENGTH = 65_536;
 
 /** Where the command line writes to. */
 export interface Console {
   log(text: string): void;
   error(text: string): void;
 }
+const CONSOLE: Console = { log: print, error: (text) => globalThis.console.error(text) };
 
 /**
  * Runs `memray-mocha <verb> [options] <file>`.
  *
- * @returns the exit code: 0, 1 for a capture that cannot be read, 2 for wrong usage
+ * @returns the exit code: 0, 1 for a capture that cannot be read or results that cannot be written, 2 for wrong usage
  */
-export function main(args = process.argv.slice(2), console: Console = globalThis.console): number {
+export function main(args = process.argv.slice(2), console: Console = CONSOLE): number {
   const [verb = '', ...rest] = args;
   const command = Object.hasOwn(COMMANDS, verb) ? COMMANDS[verb] : undefined;
   try {
@@ -48,6 +51,8 @@ export function main(args = process.argv.slice(2), console: Console = globalThis
         : `Expected a verb: one of ${verbs}.`,
     );
   } catch (error) {
+    // Who reads no more, as `head`, has what it wants.
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return EXIT_OK;
     const isUsage = (error as MemrayMochaError).code === 'ERR_MEMRAY_USAGE';
     if (!(error instanceof MemrayMochaError)) throw error;
     const help = command ? `memray-mocha ${verb} --help` : 'memray-mocha --help';
@@ -77,11 +82,27 @@ function runCommand(verb: string, command: Command, args: string[], console: Con
       console.error(
         `${file} was cut off, as its process died or its disk was full: it ends early.`,
       );
-    console.log(command.run(reader, values, { cwd, native: values.native === true }));
+    const lines = command.run(reader, values, { cwd, native: values.native === true });
+    for (const text of joinLines(lines)) console.log(text);
   } finally {
     reader.close();
   }
   return EXIT_OK;
+}
+
+/** To texts that are written at once, each about as long as that is worth. */
+function* joinLines(lines: Iterable<string>): Generator<string> {
+  let text: string[] = [];
+  let length = 0;
+  for (const line of lines) {
+    text.push(line);
+    length += line.length;
+    if (length < WRITTEN_LENGTH) continue;
+    yield text.join('\n');
+    text = [];
+    length = 0;
+  }
+  if (text.length > 0) yield text.join('\n');
 }
 
 function parse(command: Command, args: string[]): { values: CommandValues; files: string[] } {

@@ -59,14 +59,13 @@ export function createTree(
   return root.node;
 }
 
-/** The tree as text. */
-export function formatTree(root: TreeNode): string {
-  const lines: string[] = [];
+/** The tree as text, line by line. */
+export function* formatTree(root: TreeNode): Generator<string> {
   // Not a function that calls itself: stacks may be deeper than its own could be.
   const waiting = [{ node: root, first: '', rest: '' }];
   for (let next = waiting.pop(); next; next = waiting.pop()) {
     const { node, first, rest } = next;
-    lines.push(first + formatNode(node, root.bytes));
+    yield first + formatNode(node, root.bytes);
     for (const child of node.children.toReversed()) {
       const isLast = child === node.children.at(-1);
       waiting.push({
@@ -76,7 +75,6 @@ export function formatTree(root: TreeNode): string {
       });
     }
   }
-  return lines.join('\n');
 }
 
 function formatNode(node: TreeNode, total: number): string {

@@ -210,6 +210,7 @@ describe('a corrupt capture', () => {
       },
     ],
     ['a JS heap that cannot be', /number/, (writer) => writer.heap(CONFIRMED, MAX_SIZE + 1)],
+    ['bytes of no objects', /number 5\b/, (writer) => writer.samples(defineStack(writer), 5, 0)],
     ['objects that cannot be', /number/, (writer) => writer.samples(0, MAX_SIZE + 1, 1)],
     [
       'more objects than can be',

@@ -39,7 +39,7 @@ describe('the JS heap', () => {
   it('of a confirmed peak counts, with its samples and the native memory of then', () => {
     const { writer, first, second } = createWriter();
     writer.allocation(64, 100, MALLOC, first).samples(second, 2100, 7).samples(first, 3000, 30);
-    writer.heap(CONFIRMED, 5000).deallocation(64).samples(first, 3000, 0).samples(second, 0, 0);
+    writer.heap(CONFIRMED, 5000).deallocation(64).samples(first, 0, 0).samples(second, 0, 0);
     writer.heap(HEAP_END, 0).end();
     assert.deepEqual(peaks(writer), {
       peakBytes: 5100,

@@ -15,6 +15,6 @@ export const stats: Command = {
     };
     const count = readCount(values, 'num-largest') || Infinity;
     const numbers = createStats(reader.statistics(), rows, view, count);
-    return values.json ? toJson(numbers) : formatStats(numbers);
+    return [values.json ? toJson(numbers) : formatStats(numbers)];
   },
 };

@@ -10,8 +10,8 @@ export const summary: Command = {
     const rows = readRows(reader, values);
     const table = createTable(rows, view);
     const shown = table.slice(0, readCount(values, 'max-rows') || table.length);
-    if (values.json) return toJson(shown);
+    if (values.json) return [toJson(shown)];
     const totalBytes = rows.reduce((sum, { bytes }) => sum + bytes, 0);
-    return formatTable(shown, totalBytes) + tellHidden(table.length - shown.length, 'max-rows');
+    return [formatTable(shown, totalBytes), ...tellHidden(table.length - shown.length, 'max-rows')];
   },
 };

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { main } from '../../../dist/cli/main';
 import type { TreeNode } from '../../../dist/reporters/tree-report';
 import { CaptureWriter, MALLOC } from '../../helpers/capture-writer';
+
+const bin = join(__dirname, '..', '..', '..', 'bin', 'memray-mocha.js');
 
 /** Runs the command line and gives what it printed. */
 function run(...args: string[]) {
@@ -54,6 +57,7 @@ describe('memray-mocha on the command line', function () {
       assert.equal(code, 0);
       assert.match(out, new RegExp(`^Usage: memray-mocha ${verb} `));
       assert.match(out, /--json/);
+      if (verb !== 'stats') assert.match(out, /--leaks .*with garbage, unless leaks were limited/);
     });
   }
 
@@ -132,6 +136,32 @@ describe('memray-mocha on the command line', function () {
     for (const verb of ['summary', 'tree']) assert.doesNotMatch(run(verb, lines).out, /more/);
   });
 
+  it('tree prints what is longer than a string can be', function () {
+    const writer = new CaptureWriter().thread(1);
+    const frames = Array.from({ length: 900 }, (_, line) =>
+      writer.jsFrame(writer.code(`JS:~f /app/a.js:${line + 1}:4`)),
+    );
+    const depth = 900;
+    const count = 350;
+    for (let i = 0; i < count; i++) {
+      let stack = 0;
+      for (let call = 0; call < depth; call++)
+        stack = writer.stack(stack, frames[(call + i) % depth]!);
+      writer.allocation((i + 1) * 4096, 100, MALLOC, stack);
+    }
+    const deep = join(folder, 'deep.bin');
+    writeFileSync(deep, writer.end().toBytes());
+    for (const args of [[], ['--json']]) {
+      let lines = 0;
+      const console = {
+        log: (text: string) => void (lines += text.split('\n').length),
+        error: () => {},
+      };
+      assert.equal(main(['tree', '--biggest-allocs=0', ...args, deep], console), 0);
+      assert.equal(lines, count * depth + 1);
+    }
+  });
+
   it('prints nothing that terminals or GitHub act upon, whatever names are', function () {
     const writer = new CaptureWriter().thread(1);
     const code = writer.code('JS:\x1b[31m\u009bevil\n::error::x /app/\x1b]0;\x07a.js:1:4');
@@ -150,10 +180,58 @@ describe('memray-mocha on the command line', function () {
     assert.equal(tree.children[0]!.functionName, '\x1b[31m\u009bevil\n::error::x');
   });
 
+  describe('where stdout is no terminal', function () {
+    const shell = (script: string, file: string) => {
+      const parameters = ['-c', script, process.execPath, bin, file];
+      return spawnSync('bash', parameters, { encoding: 'utf8' });
+    };
+    let long: string;
+
+    before('write a capture of which more is printed than a pipe holds', function () {
+      const writer = new CaptureWriter().thread(1);
+      for (let i = 1; i <= 20_000; i++) {
+        const frame = writer.jsFrame(writer.code(`JS:f /app/a.js:${i}:4`));
+        writer.allocation(i * 4096, 100, MALLOC, writer.stack(0, frame));
+      }
+      long = join(folder, 'long.bin');
+      writeFileSync(long, writer.end().toBytes());
+    });
+
+    it('exits with 1 and says so where the disk is full', function () {
+      for (const verb of ['summary', 'tree', 'stats', '--help']) {
+        const { status, stderr } = shell(`"$0" "$1" ${verb} "$2" > /dev/full`, file);
+        assert.equal(status, 1);
+        assert.match(stderr, /^Cannot write the results to stdout: ENOSPC: .*Make room/);
+      }
+    });
+
+    it('exits with 0, and says nothing, where nobody reads any more', function () {
+      const script = 'set -o pipefail; "$0" "$1" tree --biggest-allocs=0 "$2" | head -1';
+      const { status, stdout, stderr } = shell(script, long);
+      assert.deepEqual([status, stderr], [0, '']);
+      assert.match(stdout, /^📂 .* <root>\n$/);
+    });
+
+    it('waits for who reads slowly, also where another process had the pipe not wait', function () {
+      const inherit = `process.stdout.write("");
+        const [, bin, file] = process.argv;
+        const parameters = [bin, "tree", "--biggest-allocs=0", file];
+        require("child_process").spawnSync(process.execPath, parameters, { stdio: "inherit" });`;
+      const { stdout, stderr } = shell(`"$0" -e '${inherit}' "$1" "$2" | (sleep 1; wc -l)`, long);
+      assert.deepEqual([Number(stdout), stderr], [20_001, '']);
+    });
+  });
+
   it('exits with 1 for a file that is none, or no capture', function () {
     const missing = run('tree', join(folder, 'missing.bin'));
     assert.equal(missing.code, 1);
     assert.match(missing.err, /missing\.bin/);
+    const empty = join(folder, 'empty.bin');
+    writeFileSync(empty, '');
+    assert.match(
+      run('tree', empty).err,
+      /empty\.bin .*: nothing was written .* disk is full\. Make room/,
+    );
     const text = join(folder, 'text.bin');
     writeFileSync(text, 'This is a text and not a capture, whatever its name says.');
     const none = run('tree', text);

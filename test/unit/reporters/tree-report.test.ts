@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { createTree, formatTree } from '../../../dist/reporters/tree-report';
+import { createTree, formatTree as formatLines } from '../../../dist/reporters/tree-report';
 import { row } from '../../helpers/rows';
 
 const view = { cwd: '/app', native: false };
+const formatTree = (...parameters: Parameters<typeof formatLines>) =>
+  [...formatLines(...parameters)].join('\n');
 
 describe('the tree', function () {
   it('merges call stacks from their callers down', function () {
