@@ -1,6 +1,9 @@
 import type Mocha from 'mocha';
 import { stripOwnFrames } from '../stack-trace';
 
+// Tests may replace it.
+const { Promise } = globalThis;
+
 /** Mocha's `done`. */
 type Done = (error?: unknown) => void;
 
