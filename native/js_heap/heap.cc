@@ -20,7 +20,6 @@ class CollectionFlags {
     const RecursionGuard guard;
     std::lock_guard lock(mutex_);
     if (users_++ > 0) return;
-    v8::V8::SetFlagsFromString("--expose-gc");
     // Else ArrayBuffers' memory is freed on another thread, some time after.
     v8::V8::SetFlagsFromString("--no-concurrent-array-buffer-sweeping");
   }
@@ -30,10 +29,6 @@ class CollectionFlags {
     if (--users_ > 0) return;
     if (!program_flags_.sweeps_at_once)
       v8::V8::SetFlagsFromString("--concurrent-array-buffer-sweeping");
-    // A program that makes a context later must not find a `gc` in it, unless
-    // it asked for it.
-    if (!program_flags_.exposes_gc)
-      v8::V8::SetFlagsFromString("--no-expose-gc");
   }
   CollectionFlags(const CollectionFlags&) = delete;
   CollectionFlags& operator=(const CollectionFlags&) = delete;
@@ -42,6 +37,36 @@ class CollectionFlags {
   static inline std::mutex mutex_;
   static inline int users_ = 0;
   const ProgramFlags program_flags_;
+};
+
+/// Has V8 take requests for a collection, until one has begun. A program that
+/// makes a context meanwhile, on another thread, finds a `gc` in it, which it
+/// must not unless it asked for it: so this is no longer than it has to be.
+class RequestFlag {
+ public:
+  explicit RequestFlag(const ProgramFlags& program_flags)
+      : is_programs_(program_flags.exposes_gc) {
+    const RecursionGuard guard;
+    std::lock_guard lock(mutex_);
+    if (users_++ == 0) v8::V8::SetFlagsFromString("--expose-gc");
+  }
+  ~RequestFlag() { Reset(); }
+  RequestFlag(const RequestFlag&) = delete;
+  RequestFlag& operator=(const RequestFlag&) = delete;
+
+  void Reset() {
+    if (!std::exchange(is_set_, false)) return;
+    const RecursionGuard guard;
+    std::lock_guard lock(mutex_);
+    if (--users_ == 0 && !is_programs_)
+      v8::V8::SetFlagsFromString("--no-expose-gc");
+  }
+
+ private:
+  static inline std::mutex mutex_;
+  static inline int users_ = 0;
+  const bool is_programs_;
+  bool is_set_ = true;
 };
 
 constexpr auto kCollections =
@@ -55,6 +80,8 @@ struct State {
   uint64_t balance = 0;
   bool is_collecting = false;
   bool is_in_collect = false;
+  /// While V8 is asked to collect and has not begun.
+  RequestFlag* request_flag = nullptr;
   bool is_in_callback = false;
   bool is_ending = false;
   bool was_guarded = false;
@@ -82,7 +109,9 @@ bool IsGoing(v8::Isolate* isolate) {
 }
 
 void BeforeCollection(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags) {
-  if (!IsGoing(isolate)) BeginCollection();
+  if (IsGoing(isolate)) return;
+  if (state.request_flag) state.request_flag->Reset();
+  BeginCollection();
 }
 
 void AfterCollection(v8::Isolate* isolate, v8::GCType, v8::GCCallbackFlags) {
@@ -116,9 +145,13 @@ void Collect(Collection kind, const ProgramFlags& program_flags) {
   if (is_untold) BeginCollection();
   // One may be in the callback of another, too.
   const bool was_in_collect = std::exchange(state.is_in_collect, true);
+  RequestFlag request_flag(program_flags);
+  RequestFlag* const outer_flag =
+      std::exchange(state.request_flag, &request_flag);
   v8::Isolate::GetCurrent()->RequestGarbageCollectionForTesting(
       kind == Collection::kFull ? v8::Isolate::kFullGarbageCollection
                                 : v8::Isolate::kMinorGarbageCollection);
+  state.request_flag = outer_flag;
   state.is_in_collect = was_in_collect;
   if (is_untold) EndCollection();
 }

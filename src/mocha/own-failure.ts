@@ -1,5 +1,11 @@
-import { createNotMeasuredError, MemrayMochaError, type ErrorCode } from '../errors';
+import {
+  createInvalidArgumentError,
+  createNotMeasuredError,
+  MemrayMochaError,
+  type ErrorCode,
+} from '../errors';
 import type { Limits } from './declarations';
+import { isThenable } from './wrapped-body';
 
 /** Of errors that say themselves what to do. */
 const TELLING = new Set<ErrorCode>([
@@ -33,21 +39,36 @@ function watchFilters(limits: Limits, note: (error: unknown) => void): Limits {
   const { leaks, leakedObjects } = limits;
   return {
     ...limits,
-    leaks: leaks && { ...leaks, filterFn: watchFilter(leaks.filterFn, note) },
-    leakedObjects: leakedObjects && { filterFn: watchFilter(leakedObjects.filterFn, note) },
+    leaks: leaks && { ...leaks, filterFn: watchFilter('limitLeaks', leaks.filterFn, note) },
+    leakedObjects: leakedObjects && {
+      filterFn: watchFilter('limitLeakedObjects', leakedObjects.filterFn, note),
+    },
   };
 }
 
 function watchFilter<Value>(
+  of: string,
   filterFn: (value: Value) => boolean,
   note: (error: unknown) => void,
 ): (value: Value) => boolean {
   return (value) => {
     try {
-      return filterFn(value);
+      const answer: unknown = filterFn(value);
+      // A promise is truthy, whatever it resolves to: each leak would be reported.
+      if (isThenable(answer)) throw createAsyncFilterError(of, answer);
+      return Boolean(answer);
     } catch (error) {
       note(error);
       throw error;
     }
   };
+}
+
+function createAsyncFilterError(of: string, answer: unknown): TypeError {
+  return createInvalidArgumentError(
+    `what the filter of ${of} returns`,
+    '`true` or `false`',
+    answer,
+    'It may not be async.',
+  );
 }

@@ -25,8 +25,8 @@ import { identifyTest, type TestId } from './test-id';
 import { explainTimeout } from './tracking-cost';
 import { wrapBody, type Body, type BodyEnd, type BodyStyle, type RunAgain } from './wrapped-body';
 
-// Tests may fake it.
-const { setImmediate } = globalThis;
+// Tests may fake these.
+const { Promise, setImmediate } = globalThis;
 
 /** The part of the class Tracker that is needed here. */
 export interface TrackerClass {

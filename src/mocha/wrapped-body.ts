@@ -1,6 +1,9 @@
 import type Mocha from 'mocha';
 import { stripOwnFrames } from '../stack-trace';
 
+// Tests may replace it.
+const { Promise } = globalThis;
+
 /** Mocha's `done`. */
 type Done = (error?: unknown) => void;
 
@@ -208,6 +211,7 @@ function setStackTraceLimit(limit: number): boolean {
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
+/** Whether a value is a promise, or passes for one. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function';
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { TestResult } from '../../dist/test-result';
 import {
   mochaModule,
@@ -220,6 +221,27 @@ describe('every mode of Mocha', function () {
         assert.equal(result('allocates').topLocations[0]!.filename, 'a.test.mjs');
       },
     );
+  });
+
+  it('with --import, also where the folder it runs in has another Mocha', function () {
+    const files = {
+      'a.test.js': `it('runs', function () { this.limitMemory('1 MB'); });`,
+      'node_modules/mocha/package.json': '{}',
+      'node_modules/mocha/lib/mocha.cjs': `throw new Error('the other one');`,
+      'node_modules/mocha/lib/mocha.js': `throw new Error('the other one');`,
+    };
+    withProject(files, (project) => {
+      for (const args of [[], ['--parallel', '--jobs', '2']]) {
+        const all = [
+          `--import=${pathToFileURL(register).href}`,
+          '--memray-json=results.json',
+          ...args,
+        ];
+        const { code, stdout, stderr } = project.runPlain(all);
+        assert.equal(code, 0, stdout + stderr);
+        assert.equal(project.readResults().length, 1);
+      }
+    });
   });
 
   it('with --delay', function () {
@@ -456,6 +478,28 @@ describe('a program that runs Mocha', function () {
       );
     });
   }
+
+  it('of its own, in a folder below that of a newer one: limits hold', function () {
+    const library = join(dirname(mochaModule), 'lib');
+    const files = {
+      'node_modules/mocha/package.json': '{}',
+      'node_modules/mocha/lib/mocha.cjs': `throw new Error('the other one');`,
+      'packages/a/a.test.js': source,
+      // As Mocha 10 and 11 are laid out.
+      'packages/a/node_modules/mocha/package.json': '{}',
+      'packages/a/node_modules/mocha/lib/mocha.js': `module.exports = require('${library}/mocha.cjs');`,
+      'packages/a/node_modules/mocha/lib/cli/options.js': `module.exports = require('${library}/cli/options.cjs');`,
+      'packages/a/program.js': `
+        process.chdir(__dirname);
+        require('${register}'); ${start}
+        new Mocha({ color: false }).addFile('a.test.js').run(end);`,
+    };
+    withProject(files, (project) => {
+      const { code, stdout, stderr } = project.runNode(['packages/a/program.js']);
+      assert.deepEqual([code, stderr], [1, '']);
+      assert.match(stdout, /1 failing[^]*Test was limited to 1\.0MiB but allocated 1\.9MiB/);
+    });
+  });
 
   it('twice: each run has its own report and results', function () {
     const { code, stdout, tests } = run(`
@@ -835,18 +879,21 @@ describe('analysis', function () {
     });
   });
 
-  it('works beside fake timers and a faked Date', function () {
+  it('works beside fake timers, a faked Date and a faked Promise', function () {
     const source = `
-      const real = { setTimeout, setImmediate, Date, hrtime: process.hrtime };
+      const real = { setTimeout, setImmediate, Date, Promise, hrtime: process.hrtime };
       beforeEach(() => {
         globalThis.setTimeout = globalThis.setImmediate = () => { throw new Error('fake'); };
+        globalThis.Promise = class { constructor() { throw new Error('fake'); } };
         globalThis.Date = class {};
         process.hrtime = Object.assign(() => [0, 0], { bigint: () => 0n });
       });
       afterEach(() => { Object.assign(globalThis, real); process.hrtime = real.hrtime; });
-      it('has a leak limit', function () { this.limitLeaks('1 MB'); });`;
+      it('has a leak limit', function () { this.limitLeaks('1 MB'); });
+      it('is repeated', function (done) { this.limitLeaks('1 MB', { repeat: 3 }); done(); });`;
     withProject(source, (project) => {
-      assert.equal(project.measure().result('has a leak limit').state, 'passed');
+      const { code, stdout } = project.measure();
+      assert.equal(code, 0, stdout);
     });
   });
 });

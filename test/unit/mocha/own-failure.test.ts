@@ -46,6 +46,25 @@ describe('tellOwnFailure', () => {
     }
   });
 
+  it('says that a filter may not be async, which would report every leak', () => {
+    const filterFn = (() => Promise.resolve(false)) as unknown as () => boolean;
+    const limits: Limits = {
+      ...ofFilter,
+      leaks: { ...ofFilter.leaks!, filterFn },
+      leakedObjects: { filterFn },
+    };
+    const asks = {
+      limitLeaks: (each: Limits) => each.leaks!.filterFn({ frames: [] }),
+      limitLeakedObjects: (each: Limits) => each.leakedObjects!.filterFn(leaked),
+    };
+    for (const [method, ask] of Object.entries(asks)) {
+      assert.throws(() => tellOwnFailure(limits, (each) => void ask(each)), {
+        name: 'TypeError',
+        message: `Expected what the filter of ${method} returns to be \`true\` or \`false\`, got Promise { false } (object). It may not be async.`,
+      });
+    }
+  });
+
   it('lets out what says itself what to do', () => {
     for (const error of [new MemoryLimitError('limited', []), createHeapTooLargeError(1e9)]) {
       const tell = () =>
