@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { parseArgs } from 'node:util';
 import { CaptureReader } from '../capture/capture-reader';
 import { createUsageError, MemrayMochaError } from '../errors';
@@ -6,6 +7,8 @@ import { stats } from './commands/stats';
 import { summary } from './commands/summary';
 import { tree } from './commands/tree';
 import { print } from './print';
+
+const { version } = createRequire(__filename)('../../package.json') as { version: string };
 
 const COMMANDS: Record<string, Command> = { summary, tree, stats };
 const COMMON_OPTIONS = {
@@ -42,6 +45,10 @@ export function main(args = process.argv.slice(2), console: Console = CONSOLE): 
     if (command) return runCommand(verb, command, rest, console);
     if (verb === '--help' || verb === '-h') {
       console.log(describeUsage());
+      return EXIT_OK;
+    }
+    if (verb === '--version') {
+      console.log(version);
       return EXIT_OK;
     }
     const verbs = Object.keys(COMMANDS).join(', ');
@@ -123,18 +130,21 @@ function describeUsage(): string {
     '',
     ...list(Object.entries(COMMANDS).map(([verb, { description }]) => [verb, description])),
     '',
-    'memray-mocha <verb> --help lists the options of a verb.',
+    'memray-mocha <verb> --help lists the options of a verb, memray-mocha --version says which version this is.',
   ].join('\n');
 }
 
-function describeCommand(verb: string, { description, help }: Command): string {
-  const options = Object.entries({ ...help, ...COMMON_HELP });
+function describeCommand(verb: string, { description, options, help }: Command): string {
+  const lines = Object.entries({ ...help, ...COMMON_HELP }).map(([name, text]) => [
+    options[name]?.type === 'string' ? `--${name}=N` : `--${name}`,
+    text,
+  ]);
   return [
     `Usage: memray-mocha ${verb} [options] <file>`,
     '',
     `${description}.`,
     '',
-    ...list(options.map(([name, text]) => [`--${name}`, text])),
+    ...list(lines),
   ].join('\n');
 }
 

@@ -111,6 +111,8 @@ export class Tracker {
 
   readonly #options: Omit<TrackingOptions, 'programFlags'>;
   #measuresJsHeap = false;
+  /** What `stop()` is to give when the end of the process has stopped this tracker. */
+  #captureAtExit: CaptureReader | undefined;
 
   /**
    * @param options - see {@link TrackerOptions}
@@ -159,6 +161,8 @@ export class Tracker {
     if (measuresJsHeap === undefined) throw createTrackerActiveError();
     this.#measuresJsHeap = measuresJsHeap;
     Tracker.#active = this;
+    // What waits to be written would be missing in the file.
+    if (this.#options.path) process.once('exit', this.#stopAtExit);
   }
 
   /** Whether V8's heap is measured, since `start()`: not where the program samples it itself. */
@@ -210,13 +214,32 @@ export class Tracker {
   }
 
   /**
+   * Ends the capture. A tracker with a `path` is stopped when the process exits, also by `process.exit()` or an error;
+   * then this gives what there was.
+   *
    * @returns the capture; close it when done with it
    * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run; an Error
    * when the capture could not be written in full
    */
   stop(): CaptureReader {
+    const captureAtExit = this.#captureAtExit;
+    this.#captureAtExit = undefined;
+    return captureAtExit ?? this.#stop();
+  }
+
+  readonly #stopAtExit = (): void => {
+    try {
+      this.#captureAtExit = this.#stop();
+    } catch (error) {
+      // Not thrown: the process keeps its exit code.
+      console.error((error as Error).message);
+    }
+  };
+
+  #stop(): CaptureReader {
     const addon = this.#findAddon();
     Tracker.#active = undefined;
+    process.off('exit', this.#stopAtExit);
     const capture = addon.stopTracking((scriptId, places) =>
       Tracker.#sourceMaps.findOriginals(scriptId, places),
     );

@@ -1,5 +1,10 @@
 // The end of a process whose tests were measured.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { CaptureReader } from '../../dist/capture/capture-reader';
 import { withProject } from '../helpers/mocha-project';
 
 describe('the end of a process', function () {
@@ -17,5 +22,37 @@ describe('the end of a process', function () {
         assert.equal(code, 0, `${count}: ${stdout}\n${stderr}`);
       }
     });
+  });
+
+  describe('of a tracker with a path', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'memray-mocha-exit-'));
+    const path = join(folder, 'exit.bin');
+    after(() => rmSync(folder, { recursive: true }));
+
+    /** Runs a program that keeps 5 MB, and then does that. */
+    function run(end: string) {
+      const program = `
+        const { Tracker } = require('./dist');
+        const tracker = new Tracker({ path: ${JSON.stringify(path)} });
+        tracker.start();
+        globalThis.kept = Buffer.alloc(5e6);
+        ${end}`;
+      return spawnSync(process.execPath, ['--eval', program], { encoding: 'utf8' });
+    }
+
+    for (const [end, code] of [
+      ['process.exit(3)', 3],
+      ["throw new Error('uncaught')", 1],
+      ["process.on('exit', () => tracker.stop().close())", 0],
+      ['tracker.stop().close(); process.exit(process.listenerCount("exit"))', 0],
+    ] as const) {
+      it(`leaves a complete capture and the exit code: ${end}`, () => {
+        assert.equal(run(end).status, code);
+        const capture = new CaptureReader(path);
+        assert.ok(capture.metadata.complete);
+        assert.ok(capture.statistics().peakNativeBytes >= 5e6);
+        capture.close();
+      });
+    }
   });
 });

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { main } from '../../../dist/cli/main';
 import type { TreeNode } from '../../../dist/reporters/tree-report';
 import { CaptureWriter, MALLOC } from '../../helpers/capture-writer';
 
+const manifest = join(__dirname, '..', '..', '..', 'package.json');
 const bin = join(__dirname, '..', '..', '..', 'bin', 'memray-mocha.js');
 
 /** Runs the command line and gives what it printed. */
@@ -61,6 +62,11 @@ describe('memray-mocha on the command line', function () {
     });
   }
 
+  it('--version says the version', function () {
+    const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
+    assert.deepEqual(run('--version'), { code: 0, out: version, err: '' });
+  });
+
   it('--help lists the verbs', function () {
     const { code, out } = run('--help');
     assert.equal(code, 0);
@@ -112,7 +118,7 @@ describe('memray-mocha on the command line', function () {
     const counts = [[], ['--num-largest=2'], ['--num-largest', '0']].map((args) => count(...args));
     // At the peak, and by size.
     assert.deepEqual(counts, [10, 4, 14]);
-    assert.match(run('stats', '--help').out, /--num-largest .*0 for all/);
+    assert.match(run('stats', '--help').out, /--num-largest=N .*0 for all/);
   });
 
   it('says how much more there is than it shows', function () {
