@@ -1,4 +1,5 @@
 #include <mutex>
+#include <utility>
 
 #include "js_heap/heap.h"
 #include "js_heap/worker_isolates.h"
@@ -50,9 +51,12 @@ void Tracker::LookAtWorkerHeap() {
   const RecursionGuard guard;
   const uint64_t used_bytes = heap::UsedBytes();
   Tracker& tracker = Get();
-  std::lock_guard lock(tracker.mutex_);
+  std::unique_lock lock(tracker.mutex_);
   if (!tracker.meter_ || heap::Current() == tracker.settings_.isolate) return;
   tracker.recording_->SetWorkerHeap(&ThreadState::Get(), used_bytes);
+  // That may have reached the limit.
+  tracker.meter_->TickNative(0);
+  if (tracker.meter_->is_due()) tracker.RequestLook(std::move(lock));
 }
 
 /// Only live memory may reach a limit, and what is garbage of a worker's the
