@@ -27,6 +27,8 @@ import { wrapBody, type Body, type BodyEnd, type BodyStyle, type RunAgain } from
 
 // Tests may fake it.
 const { setImmediate } = globalThis;
+/** V8 keeps the text that a regular expression was last found in, however large: has it keep none. */
+const forgetLastMatch = RegExp.prototype.exec.bind(/^/, '');
 
 /** The part of the class Tracker that is needed here. */
 export interface TrackerClass {
@@ -294,7 +296,9 @@ export class TrackedTest {
     this.#test.clearTimeout();
     for (let round = 0; round < 2; round++) {
       await nextTurn();
-      if (this.#tracker) this.#tracking.Tracker.collectGarbage();
+      if (!this.#tracker) continue;
+      forgetLastMatch();
+      this.#tracking.Tracker.collectGarbage();
     }
   }
 

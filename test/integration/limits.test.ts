@@ -210,6 +210,18 @@ describe('limitLeaks', function () {
     assert.deepEqual(result('formats').violations, []);
   });
 
+  it('does not report the text that V8 last matched', function () {
+    const { tests } = measure(`
+      const makeText = () => Buffer.alloc(2e6, 'some\\ntext ').toString('latin1');
+      describe('text', function () {
+        this.limitLeaks('512 KB');
+        it('matched', () => { /t/.test(makeText()); });
+        it('replaced', () => { makeText().replace(/some/g, 'any'); });
+      });`);
+    assert.equal(tests.length, 2);
+    for (const { id, violations } of tests) assert.deepEqual(violations, [], id);
+  });
+
   it("tells what a line leaks from V8's names that it makes", function () {
     const { result } = measure(`${kept}
       it('leaks', function () {
