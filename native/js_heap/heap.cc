@@ -115,9 +115,14 @@ void Collect(Collection kind, const ProgramFlags& program_flags) {
   if (is_untold) BeginCollection();
   // One may be in the callback of another, too.
   const bool was_in_collect = std::exchange(state.is_in_collect, true);
-  v8::Isolate::GetCurrent()->RequestGarbageCollectionForTesting(
-      kind == Collection::kFull ? v8::Isolate::kFullGarbageCollection
-                                : v8::Isolate::kMinorGarbageCollection);
+  v8::Isolate* const isolate = v8::Isolate::GetCurrent();
+  if (kind == Collection::kThorough) {
+    isolate->LowMemoryNotification();
+  } else {
+    isolate->RequestGarbageCollectionForTesting(
+        kind == Collection::kFull ? v8::Isolate::kFullGarbageCollection
+                                  : v8::Isolate::kMinorGarbageCollection);
+  }
   state.is_in_collect = was_in_collect;
   if (is_untold) EndCollection();
 }

@@ -38,7 +38,7 @@ export interface TrackerClass {
     Tracker,
     'start' | 'mark' | 'stop' | 'setMemoryLimit' | 'setSampleInterval' | 'measuresJsHeap'
   >;
-  collectGarbage(): void;
+  collectGarbage(isThorough?: boolean): void;
 }
 
 /** What a run gives to each of its tests. */
@@ -294,11 +294,11 @@ export class TrackedTest {
   async #collectGarbage(): Promise<void> {
     this.#clock?.pause();
     this.#test.clearTimeout();
-    for (let round = 0; round < 2; round++) {
+    for (const isLast of [false, true]) {
       await nextTurn();
       if (!this.#tracker) continue;
       forgetLastMatch();
-      this.#tracking.Tracker.collectGarbage();
+      this.#tracking.Tracker.collectGarbage(isLast);
     }
   }
 

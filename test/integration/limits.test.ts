@@ -210,15 +210,21 @@ describe('limitLeaks', function () {
     assert.deepEqual(result('formats').violations, []);
   });
 
-  it('does not report the text that V8 last matched', function () {
+  it('does not report what V8 keeps of text that it matched or compiled', function () {
     const { tests } = measure(`
+      const vm = require('node:vm');
       const makeText = () => Buffer.alloc(2e6, 'some\\ntext ').toString('latin1');
+      let made = 0;
+      const makeCode = () => '/*' + makeText() + '*/' + made++;
       describe('text', function () {
         this.limitLeaks('512 KB');
         it('matched', () => { /t/.test(makeText()); });
         it('replaced', () => { makeText().replace(/some/g, 'any'); });
+        it('evaluated', () => { (0, eval)(makeCode()); });
+        it('new Function', () => { new Function(makeCode()); });
+        it('script', () => { new vm.Script(makeCode()).runInThisContext(); });
       });`);
-    assert.equal(tests.length, 2);
+    assert.equal(tests.length, 5);
     for (const { id, violations } of tests) assert.deepEqual(violations, [], id);
   });
 
