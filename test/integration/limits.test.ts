@@ -210,7 +210,7 @@ describe('limitLeaks', function () {
     assert.deepEqual(result('formats').violations, []);
   });
 
-  it('does not report what V8 keeps of text that it matched or compiled', function () {
+  it('does not report what V8 keeps of text that it matched, split or compiled', function () {
     const { tests } = measure(`
       const vm = require('node:vm');
       const makeText = () => Buffer.alloc(2e6, 'some\\ntext ').toString('latin1');
@@ -220,12 +220,24 @@ describe('limitLeaks', function () {
         this.limitLeaks('512 KB');
         it('matched', () => { /t/.test(makeText()); });
         it('replaced', () => { makeText().replace(/some/g, 'any'); });
+        it('split', () => { makeText().split('\\n'); });
         it('evaluated', () => { (0, eval)(makeCode()); });
         it('new Function', () => { new Function(makeCode()); });
         it('script', () => { new vm.Script(makeCode()).runInThisContext(); });
       });`);
-    assert.equal(tests.length, 5);
+    assert.equal(tests.length, 6);
     for (const { id, violations } of tests) assert.deepEqual(violations, [], id);
+  });
+
+  it('does not report the context that Node makes for regular expressions of its own', function () {
+    const { result } = measure(`
+      it('pipes', async function () {
+        this.limitLeaks('128 KB');
+        await new ReadableStream({ start(controller) { controller.close(); } })
+          .pipeThrough(new TransformStream())
+          .pipeTo(new WritableStream());
+      });`);
+    assert.deepEqual(result('pipes').violations, []);
   });
 
   it("tells what a line leaks from V8's names that it makes", function () {
