@@ -14,11 +14,22 @@ import type { Limits } from './declarations';
 /**
  * Where Node, once in a process, for its first worker, keeps the code of its own modules; V8 the
  * table of all names, which old objects refer to young ones, and the memory in which it notes where to
- * split the next text, as much as the largest so far took; and what V8 and ICU, the library
- * behind `Intl` and `toLocaleString`, make when it is first used.
+ * split the next text, as much as the largest so far took; and what V8, ICU, the library
+ * behind `Intl` and `toLocaleString`, and OpenSSL make when it is first used.
  */
-const KEEPERS =
-  /BuiltinLoader::SaveCodeCache|internal::StringTable::|InsertIntoRememberedSet|internal::FindStringIndicesDispatch\(|v8::base::CallOnceImpl|\binit\w*\(UErrorCode&\)|\binit_entry\(/;
+const KEEPERS = new RegExp(
+  [
+    /BuiltinLoader::SaveCodeCache/,
+    /internal::StringTable::|InsertIntoRememberedSet|internal::FindStringIndicesDispatch\(/,
+    /v8::base::CallOnceImpl|\binit\w*\(UErrorCode&\)|\binit_entry\(/,
+    /evp_generic_fetch|\bnamemap_add_name|\bCRYPTO_THREAD_run_once|\bERR_load_strings/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+);
+/** Where Node reads the certificates that it trusts, and the function with which it reads any. */
+const ROOT_CERTIFICATES = /RootCert|CACertificates/;
+const READS_CERTIFICATES = 'PEM_ASN1_read_bio';
 /** The call stack of objects that are made while no JavaScript runs. */
 const NO_JAVASCRIPT = '<unknown>';
 const KEPT_ROWS = 10;
@@ -149,7 +160,16 @@ function isOfV8({ stack, heap }: AllocationRecord): boolean {
     ? stack.frames.every(
         ({ kind, functionName }) => kind === 'native' && functionName !== NO_JAVASCRIPT,
       )
-    : stack.frames.some(({ functionName }) => KEEPERS.test(functionName));
+    : stack.frames.some(({ functionName }) => KEEPERS.test(functionName)) ||
+        isOfRootCertificate(stack);
+}
+
+/** Of a store that Node makes of them, only the certificates: each is read once, a store may be the test's. */
+function isOfRootCertificate({ frames }: CallStack): boolean {
+  return (
+    frames.some(({ functionName }) => functionName.startsWith(READS_CERTIFICATES)) &&
+    frames.some(({ functionName }) => ROOT_CERTIFICATES.test(functionName))
+  );
 }
 
 /** Whether it makes the context, once in a process, in which Node runs regular expressions of its own. */
