@@ -71,9 +71,9 @@ export class Analysis {
         ? reader.highWaterMark({ currentThreadOnly, native })
         : rows;
       const limited = reader.statistics({ currentThreadOnly });
-      const { peakBytes, rawPeakBytes, peakJsHeapBytes } = limited;
+      const { peakBytes, recordedPeakBytes, peakJsHeapBytes } = limited;
       this.#limitedPeakBytes = peakBytes;
-      this.notedPeakBytes = findNotedPeak(peakBytes, rawPeakBytes, peakJsHeapBytes);
+      this.notedPeakBytes = findNotedPeak(peakBytes, recordedPeakBytes, peakJsHeapBytes);
       this.#certainPeakBytes = options.seesGarbage ? limited.confirmedPeakBytes : limited.peakBytes;
     }
     if (limits.leaks) {
