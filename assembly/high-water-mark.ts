@@ -19,6 +19,8 @@ export let peakBytes: u64 = 0;
 export let peakJsBytes: u64 = 0;
 /** The largest total there was, garbage that was not collected included. */
 export let rawPeakBytes: u64 = 0;
+/** The same without native memory that was found to be garbage: it ends as it begins. */
+export let recordedPeakBytes: u64 = 0;
 /** The largest total that was seen right after garbage was collected. */
 export let confirmedPeakBytes: u64 = 0;
 /** What the JS heap held when it was last told. */
@@ -61,6 +63,11 @@ export function takePeak(isConfirmed: bool): void {
   hasConfirmed = true;
 }
 
+/** At the end: the largest total there was, of all threads. */
+export function takeRawPeak(bytes: u64): void {
+  rawPeakBytes = max(rawPeakBytes, bytes);
+}
+
 /** Objects that are left at the end. */
 export function addLeaked(bytes: u64): void {
   liveBytes += bytes;
@@ -68,8 +75,8 @@ export function addLeaked(bytes: u64): void {
 
 function noteTotal(): void {
   const total = liveBytes + jsBytes;
-  if (total <= rawPeakBytes) return;
-  rawPeakBytes = total;
+  if (total <= recordedPeakBytes) return;
+  recordedPeakBytes = rawPeakBytes = total;
   if (!isTold) setPeak(total);
 }
 

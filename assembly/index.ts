@@ -32,6 +32,7 @@ export {
   peakBytes,
   peakJsBytes,
   rawPeakBytes,
+  recordedPeakBytes,
 } from './high-water-mark';
 export { mainThread, nativeFrames, pid, startedAtMs, traceJs, version } from './metadata';
 export * from './result-buffer';

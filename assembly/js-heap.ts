@@ -6,8 +6,8 @@ import { findSite, getSite, lastSite } from './allocation-sites';
 import { fail, readByte, readSize, readVarintUpTo, readZigZag } from './byte-cursor';
 import { VALUE_OUT_OF_RANGE } from './error-codes';
 import { lastCallStack } from './frame-tree';
-import { addLeaked, changeJsHeap, notePeak, takePeak } from './high-water-mark';
-import { applyRecords } from './live-memory';
+import { addLeaked, changeJsHeap, notePeak, takePeak, takeRawPeak } from './high-water-mark';
+import { applyRecords, countsAllThreads } from './live-memory';
 import { mainThread } from './metadata';
 import { HEAP_CONFIRMED, HEAP_END, HEAP_MARK, HEAP_RAW, MAX_SIZE } from './records';
 
@@ -24,7 +24,10 @@ export function readHeap(): void {
   if (kind > HEAP_MARK) return fail(VALUE_OUT_OF_RANGE, kind);
   const bytes = readSize();
   applyRecords();
-  if (kind == HEAP_END) return;
+  if (kind == HEAP_END) {
+    if (countsAllThreads()) takeRawPeak(bytes);
+    return;
+  }
   if (kind == HEAP_MARK) return markAll();
   changeJsHeap(bytes);
   if (kind != HEAP_RAW) takePeak(kind == HEAP_CONFIRMED);

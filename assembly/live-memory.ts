@@ -45,6 +45,10 @@ export function countOnlyThread(id: u32): void {
   countedThread = id;
 }
 
+export function countsAllThreads(): bool {
+  return countedThread == 0;
+}
+
 /** THREAD: who allocates from here on. */
 export function changeThread(): void {
   thread = readDefinedNumber(MAX_THREAD);

@@ -130,7 +130,9 @@ void Environment::CollectGarbage(const Napi::CallbackInfo& info) {
   if (is_tracking_)
     code.scripts().Release(Tracker::Get().FindScripts(code.id()));
   const auto flags = ReadFlags(info[0].As<Napi::Object>());
-  heap::Collect(heap::Collection::kFull, flags);
+  heap::Collect(info[1].ToBoolean() ? heap::Collection::kThorough
+                                    : heap::Collection::kFull,
+                flags);
   worker_isolates::Standstill(flags).Await();
   code.scripts().Reclaim();
 }

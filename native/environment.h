@@ -24,7 +24,7 @@ class Environment {
   /// @return whether the JS heap is measured; undefined, and nothing begins,
   /// while another environment's tracker runs.
   Napi::Value Start(const Napi::CallbackInfo& info);
-  /// collectGarbage(programFlags)
+  /// collectGarbage(programFlags, isThorough)
   void CollectGarbage(const Napi::CallbackInfo& info);
 
   /// stopTracking(findOriginals)

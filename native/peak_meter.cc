@@ -69,6 +69,8 @@ void PeakMeter::TellHeld() {
   // Which objects are live is not known here, on whatever thread.
   if (confirmed_bytes_ > 0 || recording_->FindPeak(0).bytes() <= peak_bytes_)
     return recording_->ReleaseEvents();
+  raw_peak_bytes_ =
+      std::max(raw_peak_bytes_, recording_->raw_peak_bytes() + js_bytes_);
   Tell(HeapKind::kUnconfirmed, 0);
   threshold_bytes_ = peak_bytes_ + Step(peak_bytes_);
 }

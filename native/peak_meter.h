@@ -70,6 +70,10 @@ class PeakMeter final : public heap::CollectionListener {
   void BeforeCollection() override;
   void AfterCollection() override;
 
+  /// The largest total so far, garbage included: what was found to be garbage
+  /// is written as if it had been freed at once.
+  uint64_t raw_peak_bytes() const { return raw_peak_bytes_; }
+
   const heap::ProgramFlags& program_flags() const { return program_flags_; }
 
   // Of a worker's thread, with the lock held:

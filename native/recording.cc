@@ -272,13 +272,13 @@ void Recording::WriteSamples() {
       });
 }
 
-void Recording::WriteLive(records::HeapKind kind) {
+void Recording::WriteLive(records::HeapKind kind, uint64_t raw_peak_bytes) {
   if (sampler_) {
     CountNewestSample();
     ShortenSamples();
     WriteSamples();
   }
-  writer_.WriteHeap(kind, 0);
+  writer_.WriteHeap(kind, raw_peak_bytes);
 }
 
 void Recording::ReleaseEvents() {

@@ -108,7 +108,9 @@ class Recording {
     writer_.WriteHeap(records::HeapKind::kRaw, js_bytes);
   }
   /// Writes what is live now, of objects too: at a mark, or at the end.
-  void WriteLive(records::HeapKind kind);
+  /// @param raw_peak_bytes at the end, the largest total there was, garbage
+  /// included; else 0.
+  void WriteLive(records::HeapKind kind, uint64_t raw_peak_bytes);
 
   std::unique_ptr<Sink> Finish(const FindOriginals& find_originals);
 

@@ -161,7 +161,7 @@ void Tracker::Mark() {
   const RecursionGuard guard;
   std::lock_guard lock(mutex_);
   recording_->ReleaseEvents();
-  recording_->WriteLive(records::HeapKind::kMark);
+  recording_->WriteLive(records::HeapKind::kMark, 0);
 }
 
 std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
@@ -185,7 +185,9 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
     meter = std::move(meter_);
     mutex_.Guard(nullptr, nullptr);
     recording->ReleaseEvents();
-    if (meter) recording->WriteLive(records::HeapKind::kEnd);
+    if (meter) {
+      recording->WriteLive(records::HeapKind::kEnd, meter->raw_peak_bytes());
+    }
   }
   if (meter) {
     // It follows V8's collections, and what V8 allocates from here on is ours.

@@ -145,13 +145,18 @@ void Collect(Collection kind, const ProgramFlags& program_flags) {
   if (is_untold) BeginCollection();
   // One may be in the callback of another, too.
   const bool was_in_collect = std::exchange(state.is_in_collect, true);
-  RequestFlag request_flag(program_flags);
-  RequestFlag* const outer_flag =
-      std::exchange(state.request_flag, &request_flag);
-  v8::Isolate::GetCurrent()->RequestGarbageCollectionForTesting(
-      kind == Collection::kFull ? v8::Isolate::kFullGarbageCollection
-                                : v8::Isolate::kMinorGarbageCollection);
-  state.request_flag = outer_flag;
+  v8::Isolate* const isolate = v8::Isolate::GetCurrent();
+  if (kind == Collection::kThorough) {
+    isolate->LowMemoryNotification();
+  } else {
+    RequestFlag request_flag(program_flags);
+    RequestFlag* const outer_flag =
+        std::exchange(state.request_flag, &request_flag);
+    isolate->RequestGarbageCollectionForTesting(
+        kind == Collection::kFull ? v8::Isolate::kFullGarbageCollection
+                                  : v8::Isolate::kMinorGarbageCollection);
+    state.request_flag = outer_flag;
+  }
   state.is_in_collect = was_in_collect;
   if (is_untold) EndCollection();
 }

@@ -10,7 +10,9 @@ class Isolate;
 
 namespace memray_mocha::heap {
 
-enum class Collection { kYoung, kFull };
+/// kThorough drops, before all garbage, what V8 keeps of code in case the
+/// program compiles the same text again: that text, for one.
+enum class Collection { kYoung, kFull, kThorough };
 
 /// How the program has set the flags of V8 that Collect changes and sets back:
 /// V8 does not tell.

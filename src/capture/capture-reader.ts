@@ -79,6 +79,8 @@ export interface CaptureStatistics {
   confirmedPeakBytes: number;
   /** The largest total there was, with garbage that nobody had collected. */
   rawPeakBytes: number;
+  /** The same without native memory that was found to be garbage. */
+  recordedPeakBytes: number;
   /** Of native memory, as all that follows but `leakedBytes`. */
   allocationCount: number;
   allocationBytes: number;

@@ -106,6 +106,7 @@ export class CaptureSummary {
       peakNativeBytes: numbers.peakBytes - numbers.peakJsBytes,
       confirmedPeakBytes: numbers.confirmedPeakBytes,
       rawPeakBytes: numbers.rawPeakBytes,
+      recordedPeakBytes: numbers.recordedPeakBytes,
       allocationCount: numbers.allocationCount,
       allocationBytes: numbers.allocationBytes,
       deallocationCount: numbers.deallocationCount,

@@ -40,6 +40,7 @@ type ParserNumber =
   | 'peakBytes'
   | 'peakJsBytes'
   | 'rawPeakBytes'
+  | 'recordedPeakBytes'
   | 'confirmedPeakBytes'
   | 'allocationCount'
   | 'allocationBytes'

@@ -31,7 +31,7 @@ export function findUncertainty({ previousBytes }: IncreaseLimit, jsHeapBytes: n
  * What later runs are held to. Where a body drops native memory as it ends, the last step of its peak is not told from garbage:
  * it may be in the next run, which uses no more for that.
  *
- * @param rawBytes the peak with all garbage
+ * @param rawBytes the peak with what was not found to be garbage
  */
 export function findNotedPeak(peakBytes: number, rawBytes: number, jsHeapBytes: number): number {
   // The uncertainty of objects is larger, and counts where there are some again.

@@ -1,4 +1,4 @@
-import type { CallStack } from '../call-stack';
+import type { CallStack, Frame } from '../call-stack';
 import type { AllocationRecord, CaptureReader, CaptureStatistics } from '../capture/capture-reader';
 import { measureGrowth } from '../limits/growth';
 import { findNotedPeak, findUncertainty, judgeIncrease } from '../limits/increase';
@@ -13,11 +13,23 @@ import type { Limits } from './declarations';
 
 /**
  * Where Node, once in a process, for its first worker, keeps the code of its own modules; V8 the
- * table of all names, and which old objects refer to young ones; and what V8 and ICU, the library
- * behind `Intl` and `toLocaleString`, make when it is first used.
+ * table of all names, which old objects refer to young ones, and the memory in which it notes where to
+ * split the next text, as much as the largest so far took; and what V8, ICU, the library
+ * behind `Intl` and `toLocaleString`, and OpenSSL make when it is first used.
  */
-const KEEPERS =
-  /BuiltinLoader::SaveCodeCache|internal::StringTable::|InsertIntoRememberedSet|v8::base::CallOnceImpl|\binit\w*\(UErrorCode&\)|\binit_entry\(/;
+const KEEPERS = new RegExp(
+  [
+    /BuiltinLoader::SaveCodeCache/,
+    /internal::StringTable::|InsertIntoRememberedSet|internal::FindStringIndicesDispatch\(/,
+    /v8::base::CallOnceImpl|\binit\w*\(UErrorCode&\)|\binit_entry\(/,
+    /evp_generic_fetch|\bnamemap_add_name|\bCRYPTO_THREAD_run_once|\bERR_load_strings/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+);
+/** Where Node reads the certificates that it trusts, and the function with which it reads any. */
+const ROOT_CERTIFICATES = /RootCert|CACertificates/;
+const READS_CERTIFICATES = 'PEM_ASN1_read_bio';
 /** The call stack of objects that are made while no JavaScript runs. */
 const NO_JAVASCRIPT = '<unknown>';
 const KEPT_ROWS = 10;
@@ -59,9 +71,9 @@ export class Analysis {
         ? reader.highWaterMark({ currentThreadOnly, native })
         : rows;
       const limited = reader.statistics({ currentThreadOnly });
-      const { peakBytes, rawPeakBytes, peakJsHeapBytes } = limited;
+      const { peakBytes, recordedPeakBytes, peakJsHeapBytes } = limited;
       this.#limitedPeakBytes = peakBytes;
-      this.notedPeakBytes = findNotedPeak(peakBytes, rawPeakBytes, peakJsHeapBytes);
+      this.notedPeakBytes = findNotedPeak(peakBytes, recordedPeakBytes, peakJsHeapBytes);
       this.#certainPeakBytes = options.seesGarbage ? limited.confirmedPeakBytes : limited.peakBytes;
     }
     if (limits.leaks) {
@@ -143,11 +155,26 @@ function isConfirmed({ peakBytes, confirmedPeakBytes }: CaptureStatistics): bool
  * Node keep for all. But the messages of a worker are, which are made while no JavaScript runs.
  */
 function isOfV8({ stack, heap }: AllocationRecord): boolean {
+  if (stack.frames.some(isOfOwnContext)) return true;
   return heap === 'js'
     ? stack.frames.every(
         ({ kind, functionName }) => kind === 'native' && functionName !== NO_JAVASCRIPT,
       )
-    : stack.frames.some(({ functionName }) => KEEPERS.test(functionName));
+    : stack.frames.some(({ functionName }) => KEEPERS.test(functionName)) ||
+        isOfRootCertificate(stack);
+}
+
+/** Of a store that Node makes of them, only the certificates: each is read once, a store may be the test's. */
+function isOfRootCertificate({ frames }: CallStack): boolean {
+  return (
+    frames.some(({ functionName }) => functionName.startsWith(READS_CERTIFICATES)) &&
+    frames.some(({ functionName }) => ROOT_CERTIFICATES.test(functionName))
+  );
+}
+
+/** Whether it makes the context, once in a process, in which Node runs regular expressions of its own. */
+function isOfOwnContext({ functionName, filename }: Frame): boolean {
+  return functionName === 'getInternalGlobal' && filename === 'node:internal/util';
 }
 
 /** Whether it is one slab of Node's pool, out of which it cuts small Buffers: there always is one. */

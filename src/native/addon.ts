@@ -58,8 +58,12 @@ export interface Addon {
   readCapture(capture: CaptureHandle, offset: number, target: Uint8Array): number;
   /** Gives its memory and its temporary file back. */
   closeCapture(capture: CaptureHandle): void;
-  /** Collects all garbage now; dead ArrayBuffers' memory is free when it returns. */
-  collectGarbage(programFlags: ProgramFlags): void;
+  /**
+   * Collects all garbage now; dead ArrayBuffers' memory is free when it returns.
+   *
+   * @param isThorough whether that is also what V8 keeps of code, its text above all, in case it is compiled again
+   */
+  collectGarbage(programFlags: ProgramFlags, isThorough: boolean): void;
   /** Collects garbage and gives each object of V8's heap an identity. @returns the largest one */
   assignObjectIds(): number;
   /** Collects garbage. @returns all objects that can be reached, as JSON; larger identities are newer */

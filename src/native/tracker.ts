@@ -100,10 +100,12 @@ export class Tracker {
   /**
    * Collects all garbage now, and waits until the native memory of dead ArrayBuffers is free.
    *
+   * @param isThorough whether that is also what V8 keeps of code, its text above all, in case it is compiled
+   * again; takes twice as long. Default: false.
    * @throws MemrayMochaError `ERR_MEMRAY_UNSUPPORTED` where memory cannot be tracked
    */
-  static collectGarbage(): void {
-    loadSupportedAddon().collectGarbage(findProgramFlags());
+  static collectGarbage(isThorough = false): void {
+    loadSupportedAddon().collectGarbage(findProgramFlags(), isThorough);
   }
 
   static #active: Tracker | undefined;

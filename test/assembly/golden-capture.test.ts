@@ -50,6 +50,7 @@ describe('the golden capture', () => {
         peakNativeBytes: 2000 + 4096 + 64 + 0x20000 + 256,
         confirmedPeakBytes: 0,
         rawPeakBytes: 2000 + 4096 + 64 + 0x20000 + 256,
+        recordedPeakBytes: 2000 + 4096 + 64 + 0x20000 + 256,
         allocationCount: 9,
         allocationBytes: 1000 + 3000 + 500 + 2000 + 0x10000 + 4096 + 64 + 0x20000 + 256,
         deallocationCount: 4,

@@ -123,6 +123,22 @@ describe('the JS heap', () => {
     ]);
   });
 
+  it('has as its raw peak what the end tells, of all threads, where garbage was left out before', () => {
+    const { writer, first } = createWriter();
+    writer.samples(first, 1000, 1).heap(CONFIRMED, 1000).heap(HEAP_END, 5000).end();
+    const statistics = read(writer).statistics();
+    const { peakBytes, rawPeakBytes, recordedPeakBytes } = statistics;
+    assert.deepEqual(
+      { peakBytes, rawPeakBytes, recordedPeakBytes },
+      {
+        peakBytes: 1000,
+        rawPeakBytes: 5000,
+        recordedPeakBytes: 1000,
+      },
+    );
+    assert.equal(read(writer).statistics({ currentThreadOnly: true }).rawPeakBytes, 1000);
+  });
+
   it('of an older peak leaves nothing in a newer one', () => {
     const { writer, first, second } = createWriter();
     writer.samples(first, 600, 6).samples(second, 400, 4).heap(CONFIRMED, 1000);

@@ -168,6 +168,7 @@ describe('records', () => {
       peakNativeBytes: 0,
       confirmedPeakBytes: 0,
       rawPeakBytes: 0,
+      recordedPeakBytes: 0,
       allocationCount: 0,
       allocationBytes: 0,
       deallocationCount: 0,

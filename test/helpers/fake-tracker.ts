@@ -43,6 +43,7 @@ export function createFakeTracker(
       peakNativeBytes: bytes,
       confirmedPeakBytes: bytes,
       rawPeakBytes: bytes,
+      recordedPeakBytes: bytes,
       allocationCount: rows.length,
       allocationBytes: bytes,
       deallocationCount: 0,

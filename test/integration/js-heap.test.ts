@@ -45,6 +45,22 @@ describe('the JS heap', function () {
     for (const title of ['Buffer', 'objects']) assert.equal(result(title).state, 'failed', title);
   });
 
+  it('has all garbage in the raw total, also what V8 collected before it was looked at', function () {
+    const { tests } = measure(`
+      const load = async () => {
+        const parts = [];
+        for (let i = 0; i < 128; i++) {
+          parts.push(Buffer.alloc(65_536));
+          if (i % 8 === 0) await new Promise(setImmediate);
+        }
+        return new Uint8Array(Buffer.concat(parts));
+      };
+      for (let i = 0; i < 4; i++) it('loads ' + i, async () => { await load(); });`);
+    // The parts, what they make together, and its copy.
+    const bytes = 3 * 128 * 65_536;
+    for (const { id, peak } of tests) assert.ok(peak.rawBytes >= bytes, `${id}: ${peak.rawBytes}`);
+  });
+
   it('has nothing of the source maps in it that are read at the end', function () {
     const files = {
       'generated.js': `

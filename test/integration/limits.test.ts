@@ -210,6 +210,52 @@ describe('limitLeaks', function () {
     assert.deepEqual(result('formats').violations, []);
   });
 
+  it('does not report what OpenSSL makes when it is first used, nor the certificates that Node trusts', function () {
+    const source = `${kept}
+      const { createSecureContext } = require('node:tls');
+      describe('first', function () {
+        this.limitLeaks('64 KB');
+        it('random', () => { require('node:crypto').randomBytes(10); });
+        it('context', () => { createSecureContext(); });
+        it('kept', () => { for (let i = 0; i < 20; i++) kept.push(createSecureContext()); });
+      });`;
+    // Where the environment names some that are trusted as well, Node 20 reads all when it starts.
+    const { result } = measure(source, [], { NODE_EXTRA_CA_CERTS: '' });
+    assert.deepEqual(result('random').violations, []);
+    assert.deepEqual(result('context').violations, []);
+    assert.equal(result('kept').state, 'failed');
+  });
+
+  it('does not report what V8 keeps of text that it matched, split or compiled', function () {
+    const { tests } = measure(`
+      const vm = require('node:vm');
+      const makeText = () => Buffer.alloc(2e6, 'some\\ntext ').toString('latin1');
+      let made = 0;
+      const makeCode = () => '/*' + makeText() + '*/' + made++;
+      describe('text', function () {
+        this.limitLeaks('512 KB');
+        it('matched', () => { /t/.test(makeText()); });
+        it('replaced', () => { makeText().replace(/some/g, 'any'); });
+        it('split', () => { makeText().split('\\n'); });
+        it('evaluated', () => { (0, eval)(makeCode()); });
+        it('new Function', () => { new Function(makeCode()); });
+        it('script', () => { new vm.Script(makeCode()).runInThisContext(); });
+      });`);
+    assert.equal(tests.length, 6);
+    for (const { id, violations } of tests) assert.deepEqual(violations, [], id);
+  });
+
+  it('does not report the context that Node makes for regular expressions of its own', function () {
+    const { result } = measure(`
+      it('pipes', async function () {
+        this.limitLeaks('128 KB');
+        await new ReadableStream({ start(controller) { controller.close(); } })
+          .pipeThrough(new TransformStream())
+          .pipeTo(new WritableStream());
+      });`);
+    assert.deepEqual(result('pipes').violations, []);
+  });
+
   it("tells what a line leaks from V8's names that it makes", function () {
     const { result } = measure(`${kept}
       it('leaks', function () {

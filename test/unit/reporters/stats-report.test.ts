@@ -9,6 +9,7 @@ const statistics = {
   peakNativeBytes: 3_786_000,
   confirmedPeakBytes: 0,
   rawPeakBytes: 3_786_000,
+  recordedPeakBytes: 3_786_000,
   allocationCount: 656,
   allocationBytes: 13_043_000,
   deallocationCount: 5,
