@@ -88,6 +88,11 @@ for (const { node, mocha } of chosen) {
       const args = ['--perf-basic-prof', `--perf-basic-prof-path=${folder}`];
       assert.equal(runScript(folder, await nodeBinary(node), growHeap, { args }), '');
     });
+
+    it('finds out how V8 lays out frames where malloc gives memory that is not zero', async function () {
+      const env = { MALLOC_PERTURB_: '165' };
+      assert.equal(runScript(folder, await nodeBinary(node), growHeap, { env }), '');
+    });
   });
 }
 
