@@ -189,7 +189,10 @@ FrameWalker::Result JsCallStacks::Verify(uintptr_t sp,
       return code_.Has(reinterpret_cast<uintptr_t>(frame));
     });
     // That it was wrong about another stack may be all that it has learnt.
-    if (walker.IsUsable()) result = TakeWalk(sp);
+    if (walker.IsUsable())
+      result = TakeWalk(sp);
+    else
+      notices::frames_wrong.Raise();
     if (result == FrameWalker::Result::kWalked) return result;
   } else {
     void* known[JsCallStack::kMaxFrames];
