@@ -148,8 +148,10 @@ class Calibration {
     void* frame;
     isolate_->GetStackSample(registers, &frame, 1, &info);
     const ThreadWords words = ThreadWordsOf(isolate_);
+    // It may be narrower than a word, and what is beside it anything.
     for (size_t slot = 0; slot < kSlots; ++slot)
-      is_state_[slot] &= static_cast<int>(words[slot]) == info.vm_state;
+      is_state_[slot] &=
+          static_cast<v8::StateTag>(words[slot]) == info.vm_state;
     if (states_seen_ == 0 || info.vm_state != last_state_) ++states_seen_;
     last_state_ = info.vm_state;
   }

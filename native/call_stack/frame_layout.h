@@ -20,7 +20,7 @@ struct FrameLayout {
   /// its code; 0 at other times, and then the other one means nothing.
   int64_t fast_caller_frame = 0;
   int64_t fast_caller_pc = 0;
-  /// A v8::StateTag, an int.
+  /// A v8::StateTag, which may be narrower than an int.
   int64_t vm_state = 0;
 
   // From a frame pointer.

@@ -15,6 +15,11 @@ namespace {
 constexpr uint64_t kMissesToForget = 16;
 
 VmState StateOfTag(v8::StateTag state) {
+#if V8_MAJOR_VERSION >= 13
+  // Of code that it compiles or moves (--perf-basic-prof): V8 tells no call
+  // stack then, nor whether it was collecting garbage.
+  if (state == v8::LOGGING) return VmState::kOwnWork;
+#endif
   return state == v8::GC || state == v8::PARSER ||
                  state == v8::BYTECODE_COMPILER || state == v8::COMPILER
              ? VmState::kOwnWork
@@ -184,7 +189,10 @@ FrameWalker::Result JsCallStacks::Verify(uintptr_t sp,
       return code_.Has(reinterpret_cast<uintptr_t>(frame));
     });
     // That it was wrong about another stack may be all that it has learnt.
-    if (walker.IsUsable()) result = TakeWalk(sp);
+    if (walker.IsUsable())
+      result = TakeWalk(sp);
+    else
+      notices::frames_wrong.Raise();
     if (result == FrameWalker::Result::kWalked) return result;
   } else {
     void* known[JsCallStack::kMaxFrames];

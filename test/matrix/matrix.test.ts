@@ -25,6 +25,15 @@ const chosen = combinations.filter(
   ({ node, mocha }) => !isBounded || node === nodeMajors[0] || mocha === mochaMajors.at(-1),
 );
 
+/** V8 logs each part that it adds to its heap, and allocates for that. */
+const growHeap = `
+  const { Tracker } = require('memray-mocha');
+  const tracker = new Tracker({ jsHeap: false });
+  tracker.start();
+  const kept = [];
+  for (let i = 0; i < 1000; i++) kept[i % 20] = new Array(200_000).fill(i);
+  tracker.stop().close();`;
+
 for (const { node, mocha } of chosen) {
   describe(`Node ${node} with Mocha ${mocha}`, function () {
     this.timeout(1_800_000);
@@ -74,6 +83,16 @@ for (const { node, mocha } of chosen) {
     it('ends in the report', function () {
       assert.match(output, /MEMRAY REPORT/);
     });
+
+    it('reads the stack itself where V8 logs what it does, too', async function () {
+      const args = ['--perf-basic-prof', `--perf-basic-prof-path=${folder}`];
+      assert.equal(runScript(folder, await nodeBinary(node), growHeap, { args }), '');
+    });
+
+    it('finds out how V8 lays out frames where malloc gives memory that is not zero', async function () {
+      const env = { MALLOC_PERTURB_: '165' };
+      assert.equal(runScript(folder, await nodeBinary(node), growHeap, { env }), '');
+    });
   });
 }
 
@@ -102,6 +121,22 @@ function runFixture(folder: string, node: string, mocha: string) {
   const { tests } = JSON.parse(text) as { tests: TestResult[] };
   const results = new Map(tests.map((test) => [test.titlePath.at(-1)!, test]));
   return { output, results };
+}
+
+/** Runs a script in the project, and returns what it is warned of. */
+function runScript(
+  folder: string,
+  node: string,
+  script: string,
+  { args = [] as string[], env = {} as NodeJS.ProcessEnv },
+): string {
+  const { status, stderr } = spawnSync(node, [...args, '-e', script], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+  assert.equal(status, 0, stderr);
+  return stderr;
 }
 
 /** The line of the user's code in the largest allocation. */
