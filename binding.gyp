@@ -141,6 +141,7 @@
             'memray_mocha_test_late',
             'memray_mocha_test_lazy',
             'memray_mocha_test_now',
+            'memray_mocha_test_slow',
             'memray_mocha_test_weak',
           ],
         },
@@ -177,6 +178,13 @@
           'target_name': 'memray_mocha_test_own_allocator',
           'sources': ['native/test/library/own_allocator.cc'],
           'cflags_cc!': ['-fvisibility=hidden'],
+        },
+        {
+          # Its slots are read-only as soon as it is relocated.
+          'target_name': 'memray_mocha_test_slow',
+          'sources': ['native/test/library/slow.cc'],
+          'cflags': ['<@(cflags_of_test_libraries)'],
+          'ldflags': ['-Wl,-z,now', '-Wl,-z,relro'],
         },
         {
           'target_name': 'memray_mocha_test_weak',

@@ -13,6 +13,7 @@
 #include <array>
 #include <climits>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -85,6 +86,11 @@ struct State {
   std::vector<uintptr_t> modules;  // where they are loaded
   uint64_t additions = 0;  // the dynamic linker's counts of modules loaded
   uint64_t removals = 0;   // and unloaded when it was last looked at
+
+  bool Knows(const dl_phdr_info& module) const {
+    return std::find(modules.begin(), modules.end(), module.dlpi_addr) !=
+           modules.end();
+  }
 };
 
 /// Something whose address lies in this module, which is never patched.
@@ -289,6 +295,36 @@ void Patch(const dl_phdr_info& module) {
     __atomic_store_n(slot, function, __ATOMIC_RELEASE);
 }
 
+/// A module that is listed. It may still be on its way: another thread is in
+/// dlopen, and the dynamic linker writes the module's slots. What is put into
+/// them then is lost, and to make the pages read-only ends the process.
+class ModuleToPatch {
+ public:
+  explicit ModuleToPatch(const dl_phdr_info& module)
+      : address_(module.dlpi_addr), name_(module.dlpi_name) {}
+  ~ModuleToPatch() {
+    if (handle_) ::dlclose(handle_);
+  }
+  ModuleToPatch(ModuleToPatch&& other) noexcept
+      : address_(other.address_),
+        name_(std::move(other.name_)),
+        handle_(std::exchange(other.handle_, nullptr)) {}
+  ModuleToPatch& operator=(ModuleToPatch&&) = delete;
+
+  /// Waits until it is complete, by the lock that dlopen holds, and keeps it
+  /// loaded.
+  void Await() { handle_ = ::dlopen(name_.c_str(), RTLD_LAZY | RTLD_NOLOAD); }
+
+  bool Is(const dl_phdr_info& module) const {
+    return handle_ && address_ == module.dlpi_addr;
+  }
+
+ private:
+  const uintptr_t address_;
+  std::string name_;  // the program's is empty, for dlopen, too
+  void* handle_ = nullptr;
+};
+
 }  // namespace
 
 void Install() {
@@ -298,6 +334,8 @@ void Install() {
   CalledFunction(kHooks[0]);
   hook_switches.TurnOn();
   State& state = GetState();
+  std::vector<ModuleToPatch> modules;
+  uint64_t additions = 0, removals = 0;
   // Taken with the dynamic linker's lock, and not before: a program that opens
   // a library in a callback of dl_iterate_phdr has that already.
   std::unique_lock lock(state.mutex, std::defer_lock);
@@ -305,22 +343,35 @@ void Install() {
     if (!lock.owns_lock()) {
       lock.lock();
       // The same on every call of one iteration.
-      const uint64_t additions = module.dlpi_adds, removals = module.dlpi_subs;
+      additions = module.dlpi_adds;
+      removals = module.dlpi_subs;
       if (additions == state.additions && removals == state.removals)
         return true;
       // After a dlclose an address we know may be another module's: look at all
       // anew.
       if (removals != state.removals) state.modules.clear();
+    }
+    if (!IsOfDynamicLinker(module) && !Contains(module, &state_marker) &&
+        !state.Knows(module)) {
+      modules.emplace_back(module);
+    }
+    return false;
+  });
+  lock.unlock();
+  for (ModuleToPatch& module : modules) module.Await();
+  ForEachModule([&](const dl_phdr_info& module) {
+    if (!lock.owns_lock()) {
+      lock.lock();
       state.additions = additions;
       state.removals = removals;
     }
-    if (IsOfDynamicLinker(module) || Contains(module, &state_marker))
-      return false;
-    std::vector<uintptr_t>& known = state.modules;
-    if (std::find(known.begin(), known.end(), module.dlpi_addr) ==
-        known.end()) {
+    const auto is_this = [&](const ModuleToPatch& other) {
+      return other.Is(module);
+    };
+    if (std::any_of(modules.begin(), modules.end(), is_this) &&
+        !state.Knows(module)) {
       Patch(module);
-      known.push_back(module.dlpi_addr);
+      state.modules.push_back(module.dlpi_addr);
     }
     return false;
   });

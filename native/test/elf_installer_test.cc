@@ -1,9 +1,11 @@
 #include <elf.h>
 #include <link.h>
 
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "interposition/installer.h"
 #include "test/library/test_library.h"
@@ -202,6 +204,29 @@ TEST("Installer: libraries come and go 200 times") {
     EXPECT(SeesMalloc(late, "call_malloc_late"));
   }
   EXPECT(SeesMalloc(opener));
+}
+
+bool IsListed(const std::string& path) {
+  return ::dl_iterate_phdr(
+      [](dl_phdr_info* module, size_t, void* path) {
+        return static_cast<int>(*static_cast<const std::string*>(path) ==
+                                module->dlpi_name);
+      },
+      const_cast<std::string*>(&path));
+}
+
+TEST("Installer: a library that another thread loads is seen when it is") {
+  const std::string path = TestLibrary::PathOf("memray_mocha_test_slow");
+  void* opened = nullptr;
+  std::thread thread([&] { opened = ::dlopen(path.c_str(), RTLD_NOW); });
+  while (!IsListed(path)) std::this_thread::yield();
+  // By then it waits for its slow function.
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  installer::Install();
+  thread.join();
+  const TestLibrary slow(opened);
+  EXPECT_EQUAL(slow.Call<int>("call_resolved"), 1);
+  EXPECT(SeesMalloc(slow, "call_malloc_slow"));
 }
 
 TEST("Installer: a listener is told when libraries come and go") {
