@@ -11,7 +11,7 @@ export interface LeakedObject {
   /** With its elements, properties, strings and memory outside the heap; without other objects. */
   sizeBytes: number;
   /**
-   * The shortest way to it from a variable or a global, without weak references:
+   * The shortest way to it from a variable or a global that the test did not make, without weak references:
    * `["cache (test/a.test.js)", "Map[]", "Session.listeners"]`. Of a long way, the end.
    */
   retainers: readonly string[];
@@ -288,7 +288,10 @@ class Search {
       const edge = this.#viaEdge(state);
       if (edge.type === 'context') {
         const file = this.#nodes.file(this.#functionAround(before));
-        return [`${edge.name}${file ? ` (${this.#owners.displayPath(file)})` : ''}`, ...steps];
+        steps.unshift(`${edge.name}${file ? ` (${this.#owners.displayPath(file)})` : ''}`);
+        // One that a call made in the test would be gone with it, were it not held in turn.
+        if (!this.#nodes.isNew(parent)) return steps;
+        continue;
       }
       if (this.#nodes.isGlobal(parent)) return [`(global).${edge.name}`, ...steps];
       if (before === this.#stateOf(parent, BY.harness)) return steps;
