@@ -111,6 +111,7 @@ export class Tracker {
 
   readonly #options: Omit<TrackingOptions, 'programFlags'>;
   #measuresJsHeap = false;
+  #confirmingMs = 0;
 
   /**
    * @param options - see {@link TrackerOptions}
@@ -166,6 +167,11 @@ export class Tracker {
     return this.#measuresJsHeap;
   }
 
+  /** How long the program has waited for its peak to be confirmed, by collecting garbage, until `stop()`. */
+  get confirmingMs(): number {
+    return this.#confirmingMs;
+  }
+
   /**
    * Has the peak confirmed, by collecting garbage, where all that is allocated reaches this many
    * bytes, and nowhere below: what is at stake with a limit. 0 lifts it.
@@ -217,6 +223,7 @@ export class Tracker {
   stop(): CaptureReader {
     const addon = this.#findAddon();
     Tracker.#active = undefined;
+    this.#confirmingMs = addon.confirmingMs();
     const capture = addon.stopTracking((scriptId, places) =>
       Tracker.#sourceMaps.findOriginals(scriptId, places),
     );
