@@ -74,7 +74,7 @@ export function judgeLeakedObjects(
           'List of leaked objects:',
           ...listItems(groupObjects(reported), options, formatGroup),
           '',
-          'Drop what holds them, or ignore a known cache with a filter.',
+          'Drop what holds them, or ignore a known cache with `filterFn`.',
         ].join('\n');
   return {
     violation: { kind: 'limitLeakedObjects', limitBytes: 0, actualBytes, message, stack: [] },

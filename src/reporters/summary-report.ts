@@ -78,7 +78,7 @@ function describeCaptures(
   if (binPath === null) return [];
   const { length } = results.filter((result) => result.capture !== null);
   return [
-    `Created ${length} binary ${length === 1 ? 'dump' : 'dumps'} at ${binPath} with prefix ${binPrefix}`,
+    `Created ${length} ${length === 1 ? 'capture' : 'captures'} at ${binPath} with prefix ${binPrefix}`,
   ];
 }
 

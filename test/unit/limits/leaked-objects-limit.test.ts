@@ -43,7 +43,7 @@ describe('a limit of leaked objects', () => {
         '    - 1 Function tick (8.0B) held by:',
         '        Timeout._onTimeout',
         '',
-        'Drop what holds them, or ignore a known cache with a filter.',
+        'Drop what holds them, or ignore a known cache with `filterFn`.',
       ].join('\n'),
       stack: [],
     });
