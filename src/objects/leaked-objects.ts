@@ -8,6 +8,8 @@ export interface LeakedObject {
   constructorName: string;
   /** Of a function; empty when it has none. */
   functionName?: string;
+  /** Of a function: where it was written, if that is known. */
+  filename?: string;
   /** With its elements, properties, strings and memory outside the heap; without other objects. */
   sizeBytes: number;
   /**
@@ -108,9 +110,15 @@ class Search {
     }
     return this.#leaked.map((node) => ({
       ...this.#nodes.nameObject(node),
+      ...this.#nameFile(node),
       sizeBytes: sizes.get(node)!,
       retainers: this.#listRetainers(node),
     }));
+  }
+
+  #nameFile(node: number): { filename?: string } {
+    const file = this.#snapshot.type(node) === 'closure' ? this.#nodes.file(node) : undefined;
+    return file ? { filename: this.#owners.displayPath(file) } : {};
   }
 
   #stateOf(node: number, holder = this.#holders[node]!): number {

@@ -35,7 +35,7 @@ const find = (file: string) =>
 describe('leaked objects', () => {
   it('are new, of the user, and have what leads to them', () => {
     assert.deepEqual(find('/a.test.js'), [
-      { constructorName: 'Function', functionName: 'onTick', sizeBytes: 21 + 23, retainers: ['kept (a.test.js)', 'Array[0]'] }, // prettier-ignore
+      { constructorName: 'Function', functionName: 'onTick', filename: 'a.test.js', sizeBytes: 21 + 23, retainers: ['kept (a.test.js)', 'Array[0]'] }, // prettier-ignore
       { constructorName: 'Object', sizeBytes: 20 + 22, retainers: ['(global).cache', 'Map[]'] },
     ]);
   });
@@ -114,7 +114,7 @@ describe('leaked objects', () => {
       { is: 'object:system / Context', edges: [['context', 'timer', 9]] },
     ];
     assert.deepEqual(findLeakedObjects(write([...nodes, ...ticking]), LAST_OLD_ID, owners), [
-      { constructorName: 'Function', functionName: 'tick', sizeBytes: 20 + 21, retainers: ['Timeout._onTimeout'] }, // prettier-ignore
+      { constructorName: 'Function', functionName: 'tick', filename: 'a.js', sizeBytes: 20 + 21, retainers: ['Timeout._onTimeout'] }, // prettier-ignore
       { constructorName: 'Timeout', sizeBytes: 19, retainers: ['Timeout._onTimeout', 'tick()', 'timer (a.js)'] }, // prettier-ignore
     ]);
   });
