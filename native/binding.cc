@@ -3,6 +3,8 @@
 
 #include <napi.h>
 
+#include <chrono>
+
 #include "capture/sink.h"
 #include "environment.h"
 #include "interposition/installer.h"
@@ -61,6 +63,15 @@ void Mark(const Napi::CallbackInfo& info) {
   if (EnvironmentOf(info).is_tracking()) Tracker::Get().Mark();
 }
 
+/// confirmingMs() -> milliseconds
+Napi::Value ConfirmingMs(const Napi::CallbackInfo& info) {
+  using Milliseconds = std::chrono::duration<double, std::milli>;
+  const Milliseconds time = EnvironmentOf(info).is_tracking()
+                                ? Tracker::Get().ConfirmingTime()
+                                : Milliseconds::zero();
+  return Napi::Number::New(info.Env(), time.count());
+}
+
 Napi::Value CaptureSize(const Napi::CallbackInfo& info) {
   const CaptureHandle& capture = CaptureOf(info);
   return Napi::Number::New(
@@ -104,6 +115,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       Napi::Function::New(env, Call<&Environment::DescribeScript>);
   exports["setSampleInterval"] = Napi::Function::New(env, SetSampleInterval);
   exports["setMemoryLimit"] = Napi::Function::New(env, SetMemoryLimit);
+  exports["confirmingMs"] = Napi::Function::New(env, ConfirmingMs);
   exports["mark"] = Napi::Function::New(env, Mark);
   exports["captureSize"] = Napi::Function::New(env, CaptureSize);
   exports["readCapture"] = Napi::Function::New(env, ReadCapture);

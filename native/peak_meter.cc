@@ -134,6 +134,7 @@ void PeakMeter::RaiseLimit() {
 
 /// @param js_bytes before V8 collected, if it just did.
 void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
+  const auto begin = Recording::Clock::now();
   is_looking_ = true;
   is_left_ = false;
   uint64_t raw;
@@ -176,6 +177,7 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
     }
   }
   is_looking_ = false;
+  looking_time_ += Recording::Clock::now() - begin;
 }
 
 void PeakMeter::NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes) {

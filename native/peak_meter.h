@@ -2,6 +2,7 @@
 #define NATIVE_PEAK_METER_H_
 
 #include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
@@ -59,6 +60,8 @@ class PeakMeter final : public heap::CollectionListener {
   uint64_t JsBytes();
 
   void Look();
+  /// How long the program has waited for that.
+  std::chrono::nanoseconds looking_time() const { return looking_time_; }
   /// The same, where all that is held is written right after: at a mark, and
   /// when tracking ends.
   void LookForTheLastTime();
@@ -155,6 +158,7 @@ class PeakMeter final : public heap::CollectionListener {
   uint64_t workers_bytes_ = 0;  // the total that is due for the next one
 
   bool is_looking_ = false;
+  std::chrono::nanoseconds looking_time_{};
   /// Whether the latest look left to the next one what was held.
   bool is_left_ = false;
   /// What was allocated since then, and waits.

@@ -164,6 +164,10 @@ void Tracker::Mark() {
   recording_->WriteLive(records::HeapKind::kMark, 0);
 }
 
+std::chrono::nanoseconds Tracker::ConfirmingTime() const {
+  return meter_ ? meter_->looking_time() : std::chrono::nanoseconds::zero();
+}
+
 std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
   if (IsInChild()) {
     auto capture = std::make_unique<SpillingSink>("");

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -66,6 +67,10 @@ class Tracker final : public AllocationListener, public BlockProvider {
   /// Whether the one that is tracking does so, as it was told to: it cannot
   /// where the program samples its objects itself. Only for who started it.
   bool measures_js_heap() const { return meter_ != nullptr; }
+
+  /// How long the program has waited, since Start(), for its peak to be looked
+  /// at and confirmed. Only for who started it.
+  std::chrono::nanoseconds ConfirmingTime() const;
 
   /// Samples JS heap objects more closely from here on, when `interval_bytes`
   /// is less than it was.

@@ -139,6 +139,14 @@ export function createInvalidOptionError(
   );
 }
 
+/** What Mocha takes for the value of an option that stands before it. */
+export function createSwallowedArgumentError(flag: string, argument: string): MemrayMochaError {
+  return startUpError(
+    'ERR_MEMRAY_INVALID_OPTION',
+    `Mocha takes ${describeValue(argument)} for the value of ${flag}, which stands before it. Write \`${flag}=<value>\`, or a switch behind the files.`,
+  );
+}
+
 /** An option nobody knows, with the known one that is nearest. */
 export function createUnknownOptionError(source: string, nearest: string): MemrayMochaError {
   return startUpError(

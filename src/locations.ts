@@ -1,13 +1,6 @@
 import type { AllocationRecord } from './capture/capture-reader';
 import type { Frame } from './call-stack';
-import {
-  displayPath,
-  isUsersOwn,
-  shortenName,
-  toPrintable,
-  visibleFrames,
-  type StackView,
-} from './stack-trace';
+import { displayPath, isUsersOwn, visibleFrames, type StackView } from './stack-trace';
 import type { LocationResult } from './test-result';
 
 /** Sums rows per line of one function, the first that is shown of a call stack; largest first. */
@@ -42,9 +35,4 @@ function findSum(
   const sum = sums.get(key) ?? { functionName, filename, lineNumber, bytes: 0, count: 0 };
   sums.set(key, sum);
   return sum;
-}
-
-/** A location in a text: `parseRow:src/catalogue.ts:41`. */
-export function formatLocation({ functionName, filename, lineNumber }: LocationResult): string {
-  return `${shortenName(functionName)}:${toPrintable(filename)}:${lineNumber}`;
 }

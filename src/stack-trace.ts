@@ -1,7 +1,6 @@
 import { sep } from 'node:path';
 import url from 'node:url';
 import { types } from 'node:util';
-import { max } from './builtins';
 import type { CallStack, Frame } from './call-stack';
 
 // Tests may replace these.
@@ -20,11 +19,14 @@ export interface StackView {
 const OWN_FOLDER = __dirname + sep;
 /** The same in a stack that Mocha has shortened: by the folder that it was started in. */
 const OWN_FOLDER_FROM_CWD = `(${displayPath(__dirname, process.cwd())}${sep}`;
+const UNKNOWN = '<unknown>';
 const MAX_NAME_LENGTH = 80;
 /** As long as a tracker's texts may be. */
 const MAX_PARSED_LENGTH = 4096;
 const CPP_NAME = /::|\(/;
 const TEMPLATE_ARGUMENTS = /<[^<>]*>/;
+/** By these it is not told what memory is for: V8, Node's allocator of ArrayBuffers, and containers get it for others. */
+const ALLOCATOR_NAME = /^(?:v8::|std::|operator new|node::NodeArrayBufferAllocator::|<unknown>$)/;
 const RETURN_TYPE = /^.* (?=[\w~{}]+::)/;
 const PARAMETERS = /(?<!operator)\(.*$/;
 /** What terminals act upon, and what begins another line, which may be a command to who reads the output. */
@@ -42,13 +44,20 @@ function isJavaScriptFrame({ kind }: Frame): boolean {
 
 /**
  * The frames worth showing, most recent first: from the user's first frame on, if there is one,
- * and without what called the test body.
+ * and without what called the test body. Where no JavaScript called, from what asked V8 for memory.
  */
 export function visibleFrames(stack: CallStack, view: StackView): Frame[] {
   const frames = withoutHarness(stack.frames);
   if (view.native) return frames;
-  const first = frames.findIndex(isUserFrame);
-  return frames.slice(max(first >= 0 ? first : frames.findIndex(isJavaScriptFrame), 0));
+  for (const isWorthShowing of [isUserFrame, isJavaScriptFrame, isNoAllocator]) {
+    const first = frames.findIndex(isWorthShowing);
+    if (first >= 0) return frames.slice(first);
+  }
+  return frames;
+}
+
+function isNoAllocator({ functionName }: Frame): boolean {
+  return !ALLOCATOR_NAME.test(functionName);
 }
 
 /**
@@ -67,7 +76,17 @@ export function isOfHarnessOnly(frames: Frame[]): boolean {
 
 /** One frame in a text: `parseRow:src/catalogue.ts:41`. */
 export function formatFrame(frame: Frame, cwd: string): string {
-  return `${shortenName(frame.functionName)}:${toPrintable(displayPath(frame.filename, cwd))}:${frame.lineNumber}`;
+  const { functionName, filename, lineNumber } = frame;
+  return formatPlace({ functionName, filename: displayPath(filename, cwd), lineNumber });
+}
+
+/** As much of `parseRow:src/catalogue.ts:41` as is known: native code has no lines, and what V8 makes for itself no file. */
+export function formatPlace(
+  { functionName, filename, lineNumber }: Pick<Frame, 'functionName' | 'filename' | 'lineNumber'>,
+  separator = ':',
+): string {
+  const file = filename === '' || filename === UNKNOWN ? '' : separator + toPrintable(filename);
+  return `${shortenName(functionName)}${file}${lineNumber > 0 ? `:${lineNumber}` : ''}`;
 }
 
 /** A name or path without what only a program could mean by it: captures may be somebody else's. */
@@ -145,7 +164,7 @@ export function displayPath(filename: string, cwd: string): string {
   // Not by functions of node:path, which tests may replace: their calls would be counted, too.
   const folder = cwd.endsWith(sep) ? cwd : cwd + sep;
   if (path.startsWith(folder)) return path.slice(folder.length);
-  return path || '<unknown>';
+  return path || UNKNOWN;
 }
 
 /** Where the user's outermost call ends, counted from the most recent; 0 without any. */

@@ -61,12 +61,14 @@ export function judgeIncrease(
   if (actualBytes <= allowedBytes) return undefined;
   const [previous, actual] = [previousBytes, actualBytes].map(formatMemorySize);
   const inBytes = previous === actual ? ` (${previousBytes} and ${actualBytes} bytes)` : '';
+  const allowed = formatMemorySize(allowedBytes);
+  const tolerance = allowed === previous || allowed === actual ? '' : ` (allowed: ${allowed})`;
   return createVerdict(
     {
       kind: 'increase',
       limitBytes: allowedBytes,
       actualBytes,
-      summary: `Test previously used ${previous} but now uses ${actual}${inBytes}`,
+      summary: `Test previously used ${previous} but now uses ${actual}${inBytes}${tolerance}`,
       title: 'List of allocations:',
       sums: sumAllocations(rows, options),
       remedy: `Allocate less, or accept it: \`npx mocha --memray-update-baseline\` (MEMRAY_UPDATE_BASELINE=1) writes the new peak to ${baseline}.`,

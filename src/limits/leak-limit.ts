@@ -107,8 +107,10 @@ export function judgeLeaks(
       title: 'List of leaked allocations:',
       sums: limit.repeat > 1 ? leaks.map((sum) => noteGrowth(sum, limit.repeat)) : leaks,
       remedy:
-        `Release what these lines keep, raise the limit${limit.isFromOption ? ' (the option `limit-leaks`)' : ''}, or ignore a known cache with a filter.` +
-        (limit.repeat > 1 ? ' What does not grow may be left by `warmup` runs.' : ''),
+        `Release what these lines allocated, raise the limit${limit.isFromOption ? ' (the option `limit-leaks`)' : ''}, or ignore a known cache with \`filterFn\`.` +
+        (limit.repeat > 1
+          ? ' What does not grow may be a cache: have more `warmup` runs fill it.'
+          : ''),
     },
     { ...options, stacks: max(options.stacks, MIN_STACKS) },
   );

@@ -74,7 +74,7 @@ export function judgeLeakedObjects(
           'List of leaked objects:',
           ...listItems(groupObjects(reported), options, formatGroup),
           '',
-          'Drop what holds them, or ignore a known cache with a filter.',
+          'Drop what holds them, or ignore a known cache with `filterFn`.',
         ].join('\n');
   return {
     violation: { kind: 'limitLeakedObjects', limitBytes: 0, actualBytes, message, stack: [] },
@@ -92,8 +92,9 @@ function formatGroup({ name, count, sizeBytes, retainers }: Group): string[] {
 /** By name and way, whatever the indexes; what holds others comes before them. */
 function groupObjects(objects: LeakedObject[]): Group[] {
   const groups = new Map<string, Group>();
-  for (const { constructorName, functionName = '', sizeBytes, retainers } of objects) {
-    const name = `${constructorName} ${functionName}`.trimEnd();
+  for (const { constructorName, functionName, filename, sizeBytes, retainers } of objects) {
+    const place = filename && `of ${filename}`;
+    const name = [constructorName, functionName, place].filter(Boolean).join(' ');
     const key = [name, ...retainers].join('\n').replace(/\[\d+\]/g, '[]');
     const group = groups.get(key) ?? { name, count: 0, sizeBytes: 0, retainers };
     group.count++;

@@ -16,6 +16,8 @@ import type { Violation } from '../test-result';
 const SHORT_LIST = 10;
 const MORE_FRAMES = 10;
 const INDENT = '    ';
+/** The one frame of what a worker has on its JS heap. */
+const WORKER_HEAP = 'V8: JS heap of a worker';
 
 /** What shapes the texts of a verdict. */
 export interface TextOptions {
@@ -95,6 +97,7 @@ export function createVerdict(
           ...listItems(sums, options, (sum) => formatSum(sum, options)),
           '',
           remedy,
+          ...explainWorker(sums),
           ...hint(kind, sums, options),
         ].join('\n');
   const largest = sums[0]?.stack.frames ?? [];
@@ -130,6 +133,14 @@ function formatSum({ bytes, stack, note = '' }: CallStackSum, options: TextOptio
   ];
 }
 
+/** What there is to do where the largest sum has no line to mend. */
+function explainWorker([largest]: CallStackSum[]): string[] {
+  if (largest?.stack.frames[0]?.functionName !== WORKER_HEAP) return [];
+  return [
+    "Of a worker's heap the lines are not known. To see them, test its code on the main thread.",
+  ];
+}
+
 /** Where to see more than the message shows. */
 function hint(
   kind: Violation['kind'],
@@ -142,7 +153,11 @@ function hint(
   }
   const isCut = sums.some(({ stack }) => visibleFrames(stack, options).length > options.stacks);
   const more = isCut ? [`MEMRAY_STACKS=${options.stacks + MORE_FRAMES} shows more frames.`] : [];
-  return [[...more, 'MEMRAY_BIN_PATH=<folder> keeps the capture.'].join(' ')];
+  const lines = [
+    ...more,
+    'MEMRAY_BIN_PATH=captures keeps a capture of each test for `npx memray-mocha tree`.',
+  ];
+  return [lines.join(' ')];
 }
 
 function quoteForShell(path: string): string {

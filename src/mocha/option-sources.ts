@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { createSwallowedArgumentError } from '../errors';
 import { findConfigReader, type MochaConfigReader } from './mocha-module';
 import type { OptionSources } from './options';
 
@@ -14,6 +15,8 @@ export function readSources(
 ): OptionSources {
   // Mocha takes more arguments from this variable, weaker than its own.
   const more = splitArguments(environment.MOCHA_OPTIONS ?? '');
+  checkSwitches(more);
+  checkSwitches(argv);
   const values = { ...parseValues(more), ...parseValues(argv) };
   const rc = reader.loadRc({ config: values.config as string | false }) ?? {};
   const pkg = reader.loadPkgRc({ package: values.package as string | false }) ?? {};
@@ -47,6 +50,15 @@ export function readArguments([, script = '', ...args]: string[]): string[] {
     const value = args[index + 1];
     const hasValue = /^--memray[^=]*$/.test(arg) && value !== undefined && !value.startsWith('--');
     return hasValue ? `${arg}=${value}` : arg;
+  });
+}
+
+/** Mocha takes what follows an option it does not know for its value, and runs all files when one was meant. */
+function checkSwitches(args: string[]): void {
+  args.forEach((arg, index) => {
+    const next = args[index + 1];
+    if (next === undefined || next.startsWith('-') || !/^--memray(-[^=]*)?$/.test(arg)) return;
+    throw createSwallowedArgumentError(arg, next);
   });
 }
 

@@ -36,7 +36,13 @@ export interface TrackerClass {
     options?: TrackerOptions,
   ): Pick<
     Tracker,
-    'start' | 'mark' | 'stop' | 'setMemoryLimit' | 'setSampleInterval' | 'measuresJsHeap'
+    | 'start'
+    | 'mark'
+    | 'stop'
+    | 'setMemoryLimit'
+    | 'setSampleInterval'
+    | 'measuresJsHeap'
+    | 'confirmingMs'
   >;
   collectGarbage(isThorough?: boolean): void;
 }
@@ -87,6 +93,7 @@ export class TrackedTest {
   /** Of the body, the one under way; without a name when it is not repeated. */
   #run: Pick<Run, 'number' | 'name'> = { number: 1, name: '' };
   #result: TestResult | undefined;
+  #confirmingMs = 0;
   /** The limits the body was held to, and what it used of the one of memory. */
   #kept: { limits: Limits; peakBytes: number } | undefined;
 
@@ -107,7 +114,8 @@ export class TrackedTest {
     if (this.#run.name) nameRun(error, this.#run.name);
     if (!this.#result) return;
     this.#noteOutcome(this.#result);
-    explainTimeout(error, this.#result, () => this.#createTracker());
+    const result = { ...this.#result, confirmingMs: this.#confirmingMs };
+    explainTimeout(error, result, () => this.#createTracker());
   }
 
   /**
@@ -326,6 +334,7 @@ export class TrackedTest {
   #analyze(tracker: InstanceType<TrackerClass>, judged = NO_LIMITS): void {
     // First of all: what else fails must not leave the tracker running, so that no other can.
     const reader = tracker.stop();
+    this.#confirmingMs = tracker.confirmingMs;
     const measure = (limits: Limits): void => this.#measure(reader, limits, tracker.measuresJsHeap);
     try {
       if (hasLimit(judged)) tellOwnFailure(judged, measure);

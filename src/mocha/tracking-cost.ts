@@ -7,6 +7,8 @@ const now = process.hrtime.bigint.bind(process.hrtime);
 
 /** A share of the timeout that is worth a word. */
 const CONSIDERABLE = 0.1;
+/** Less is what any test may wait for on a machine that is busy. */
+const MIN_CONFIRMING_MS = 50;
 /** Recording one allocation hardly takes longer: what few allocations take needs no measurement. */
 const MAX_COST_MS = 0.1;
 const SAMPLE_SIZE = 500;
@@ -28,23 +30,46 @@ interface TimeoutError extends Error {
   timeout: number;
 }
 
-/** Says in a timeout's error how much of the time went into recording, if that is considerable. */
+/** What a test that timed out has done, and what it waited for. */
+type TimedOut = Pick<TestResult, 'allocations' | 'topAllocations' | 'durationMs'> & {
+  confirmingMs: number;
+};
+
+/** Says in a timeout's error how much of the time was ours, if that is considerable. */
 export function explainTimeout(
   error: unknown,
-  { allocations: { count }, topAllocations, durationMs }: TestResult,
+  test: TimedOut,
   createTracker: () => InstanceType<TrackerClass>,
 ): void {
   if (!isTimeout(error)) return;
-  const considerableMs = error.timeout * CONSIDERABLE;
-  if (count * MAX_COST_MS < considerableMs) return;
-  const depth = topAllocations[0]?.stack.length ?? 0;
-  const costMs = Math.min(count * measureCost(createTracker(), depth), durationMs);
-  if (costMs < considerableMs) return;
+  const costs = [
+    {
+      ms: estimateRecordingMs(test, error.timeout * CONSIDERABLE, createTracker),
+      what: `record ${test.allocations.count} allocations`,
+    },
+    {
+      ms: test.confirmingMs >= MIN_CONFIRMING_MS ? test.confirmingMs : 0,
+      what: 'collect garbage and confirm the peak',
+    },
+  ]
+    .filter(({ ms }) => ms >= error.timeout * CONSIDERABLE)
+    .map(({ ms, what }) => `about ${Math.round(ms)}ms of it to ${what}`);
+  if (costs.length === 0) return;
   const { message } = error;
   const stack: unknown = error.stack;
-  error.message = `${message} memray-mocha took about ${Math.round(costMs)}ms of it to record ${count} allocations: raise the timeout, or run without it (MEMRAY=off).`;
+  error.message = `${message} memray-mocha took ${costs.join(' and ')}: raise the timeout, or run without it (MEMRAY=off).`;
   // Not where a test's Error.prepareStackTrace makes something else of it.
   if (typeof stack === 'string') error.stack = stack.replace(message, () => error.message);
+}
+
+function estimateRecordingMs(
+  { allocations: { count }, topAllocations, durationMs }: TimedOut,
+  considerableMs: number,
+  createTracker: () => InstanceType<TrackerClass>,
+): number {
+  if (count * MAX_COST_MS < considerableMs) return 0;
+  const depth = topAllocations[0]?.stack.length ?? 0;
+  return Math.min(count * measureCost(createTracker(), depth), durationMs);
 }
 
 function isTimeout(error: unknown): error is TimeoutError {

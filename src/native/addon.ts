@@ -46,6 +46,8 @@ export interface Addon {
   setSampleInterval(intervalBytes: number): void;
   /** Has the peak confirmed where it reaches `firstBytes`, and in steps up to the limit; 0 lifts it. */
   setMemoryLimit(limitBytes: number, firstBytes: number): void;
+  /** How long the program has waited, since tracking began, for garbage to be collected and its peak confirmed. */
+  confirmingMs(): number;
   /** Has a reader tell what is live now from what becomes live later; the last one counts. */
   mark(): void;
   /** @param findOriginals gives what the places of a script were made of, by its source map */

@@ -115,6 +115,7 @@ export class Tracker {
   #measuresJsHeap = false;
   /** What `stop()` is to give when the end of the process has stopped this tracker. */
   #captureAtExit: CaptureReader | undefined;
+  #confirmingMs = 0;
 
   /**
    * @param options - see {@link TrackerOptions}
@@ -170,6 +171,11 @@ export class Tracker {
   /** Whether V8's heap is measured, since `start()`: not where the program samples it itself. */
   get measuresJsHeap(): boolean {
     return this.#measuresJsHeap;
+  }
+
+  /** How long the program has waited for its peak to be confirmed, by collecting garbage, until `stop()`. */
+  get confirmingMs(): number {
+    return this.#confirmingMs;
   }
 
   /**
@@ -242,6 +248,7 @@ export class Tracker {
     const addon = this.#findAddon();
     Tracker.#active = undefined;
     process.off('exit', this.#stopAtExit);
+    this.#confirmingMs = addon.confirmingMs();
     const capture = addon.stopTracking((scriptId, places) =>
       Tracker.#sourceMaps.findOriginals(scriptId, places),
     );

@@ -8,10 +8,12 @@ export interface LeakedObject {
   constructorName: string;
   /** Of a function; empty when it has none. */
   functionName?: string;
+  /** Of a function: where it was written, if that is known. */
+  filename?: string;
   /** With its elements, properties, strings and memory outside the heap; without other objects. */
   sizeBytes: number;
   /**
-   * The shortest way to it from a variable or a global, without weak references:
+   * The shortest way to it from a variable or a global that the test did not make, without weak references:
    * `["cache (test/a.test.js)", "Map[]", "Session.listeners"]`. Of a long way, the end.
    */
   retainers: readonly string[];
@@ -108,9 +110,15 @@ class Search {
     }
     return this.#leaked.map((node) => ({
       ...this.#nodes.nameObject(node),
+      ...this.#nameFile(node),
       sizeBytes: sizes.get(node)!,
       retainers: this.#listRetainers(node),
     }));
+  }
+
+  #nameFile(node: number): { filename?: string } {
+    const file = this.#snapshot.type(node) === 'closure' ? this.#nodes.file(node) : undefined;
+    return file ? { filename: this.#owners.displayPath(file) } : {};
   }
 
   #stateOf(node: number, holder = this.#holders[node]!): number {
@@ -288,7 +296,10 @@ class Search {
       const edge = this.#viaEdge(state);
       if (edge.type === 'context') {
         const file = this.#nodes.file(this.#functionAround(before));
-        return [`${edge.name}${file ? ` (${this.#owners.displayPath(file)})` : ''}`, ...steps];
+        steps.unshift(`${edge.name}${file ? ` (${this.#owners.displayPath(file)})` : ''}`);
+        // One that a call made in the test would be gone with it, were it not held in turn.
+        if (!this.#nodes.isNew(parent)) return steps;
+        continue;
       }
       if (this.#nodes.isGlobal(parent)) return [`(global).${edge.name}`, ...steps];
       if (before === this.#stateOf(parent, BY.harness)) return steps;

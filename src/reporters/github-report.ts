@@ -1,8 +1,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import type { Frame } from '../call-stack';
-import { formatLocation } from '../locations';
 import { formatMemorySize } from '../memory-size';
-import { formatStackLine } from '../stack-trace';
+import { formatPlace, formatStackLine } from '../stack-trace';
 import type { TestResult, Violation } from '../test-result';
 import { describePeak, lastAttempts, rankByPeak } from './summary-report';
 
@@ -97,7 +96,7 @@ function findTitle({ file, titlePath }: TestResult, { cwd, readSource }: Annotat
 function formatRow({ id, peak, allocations, topLocations }: TestResult): string {
   const locations = topLocations
     .slice(0, 1)
-    .map((each) => `${escapeMarkdown(formatLocation(each))} (${formatMemorySize(each.bytes)})`);
+    .map((each) => `${escapeMarkdown(formatPlace(each))} (${formatMemorySize(each.bytes)})`);
   const cells = [
     escapeMarkdown(id),
     `${formatMemorySize(peak.bytes)} (${describePeak(peak)})`,

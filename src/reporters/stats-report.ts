@@ -1,7 +1,7 @@
 import type { AllocationRecord, CaptureStatistics } from '../capture/capture-reader';
-import { formatLocation, sumByLocation } from '../locations';
+import { sumByLocation } from '../locations';
 import { formatMemorySize } from '../memory-size';
-import type { StackView } from '../stack-trace';
+import { formatPlace, type StackView } from '../stack-trace';
 import type { LocationResult } from '../test-result';
 import { mergeBuckets } from './histogram';
 
@@ -50,15 +50,15 @@ export function formatStats(stats: Stats): string {
     ),
     ...section(
       `🥇 Top ${topAtPeak.length} largest locations at the peak:`,
-      topAtPeak.map((each) => `- ${formatLocation(each)} -> ${formatMemorySize(each.bytes)}`),
+      topAtPeak.map((each) => `- ${formatPlace(each)} -> ${formatMemorySize(each.bytes)}`),
     ),
     ...section(
       `🥇 Top ${topBySize.length} largest allocating locations (native, by size):`,
-      topBySize.map((each) => `- ${formatLocation(each)} -> ${formatMemorySize(each.bytes)}`),
+      topBySize.map((each) => `- ${formatPlace(each)} -> ${formatMemorySize(each.bytes)}`),
     ),
     ...section(
       `🥇 Top ${topByCount.length} largest allocating locations (native, by number of allocations):`,
-      topByCount.map((each) => `- ${formatLocation(each)} -> ${each.count}`),
+      topByCount.map((each) => `- ${formatPlace(each)} -> ${each.count}`),
     ),
   ].join('\n');
 }

@@ -1,6 +1,6 @@
 import kleur from 'kleur';
-import { formatLocation } from '../locations';
 import { formatMemorySize } from '../memory-size';
+import { formatPlace } from '../stack-trace';
 import type { TestResult } from '../test-result';
 import { drawHistogram } from './histogram';
 
@@ -54,7 +54,7 @@ function reportTest(result: TestResult): string {
     `\t 📊 Histogram of native allocation sizes: |${drawHistogram(allocations.sizeHistogram)}|`,
     '\t 🥇 Biggest allocating functions:',
     ...topLocations.map(
-      (location) => `\t\t- ${formatLocation(location)} -> ${formatMemorySize(location.bytes)}`,
+      (location) => `\t\t- ${formatPlace(location)} -> ${formatMemorySize(location.bytes)}`,
     ),
     '\n',
   ].join('\n');
@@ -78,7 +78,7 @@ function describeCaptures(
   if (binPath === null) return [];
   const { length } = results.filter((result) => result.capture !== null);
   return [
-    `Created ${length} binary ${length === 1 ? 'dump' : 'dumps'} at ${binPath} with prefix ${binPrefix}`,
+    `Created ${length} ${length === 1 ? 'capture' : 'captures'} at ${binPath} with prefix ${binPrefix}`,
   ];
 }
 

@@ -1,12 +1,6 @@
 import type { AllocationRecord } from '../capture/capture-reader';
 import { formatMemorySize } from '../memory-size';
-import {
-  displayPath,
-  shortenName,
-  toPrintable,
-  visibleFrames,
-  type StackView,
-} from '../stack-trace';
+import { displayPath, formatPlace, visibleFrames, type StackView } from '../stack-trace';
 
 const NO_COLUMN = /[\p{Mn}\p{Me}\p{Cf}]/gu;
 const TWO_COLUMNS =
@@ -60,7 +54,7 @@ export function formatTable(table: TableRow[], totalBytes: number): string {
   const percent = (bytes: number): string =>
     `${(totalBytes > 0 ? (bytes / totalBytes) * 100 : 0).toFixed(2)}%`;
   const cells = table.map((row) => [
-    `${shortenName(row.functionName)} at ${toPrintable(row.filename)}`,
+    formatPlace({ ...row, lineNumber: 0 }, ' at '),
     formatMemorySize(row.totalBytes),
     percent(row.totalBytes),
     formatMemorySize(row.ownBytes),

@@ -1,13 +1,7 @@
 import type { Frame } from '../call-stack';
 import type { AllocationRecord } from '../capture/capture-reader';
 import { formatMemorySize } from '../memory-size';
-import {
-  displayPath,
-  shortenName,
-  toPrintable,
-  visibleFrames,
-  type StackView,
-} from '../stack-trace';
+import { displayPath, formatPlace, visibleFrames, type StackView } from '../stack-trace';
 
 /** One call, with the calls it made. */
 export interface TreeNode {
@@ -84,8 +78,8 @@ function formatNode(node: TreeNode, total: number): string {
   const { functionName, filename, lineNumber, bytes, children } = node;
   const icon = children.length > 0 ? '📂' : '📄';
   const percent = total > 0 ? ((bytes / total) * 100).toFixed(2) : '0.00';
-  const place = filename && `  ${toPrintable(filename)}:${lineNumber}`;
-  return `${icon} ${formatMemorySize(bytes)} (${percent} %) ${shortenName(functionName)}${place}`;
+  const name = formatPlace({ functionName, filename, lineNumber }, '  ');
+  return `${icon} ${formatMemorySize(bytes)} (${percent} %) ${name}`;
 }
 
 function findBranch(

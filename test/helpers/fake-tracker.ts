@@ -62,6 +62,7 @@ export function createFakeTracker(
   };
   class Tracker {
     readonly measuresJsHeap = true;
+    readonly confirmingMs = 0;
 
     constructor(given: TrackerOptions = {}) {
       options.push(given);

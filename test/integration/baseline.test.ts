@@ -48,7 +48,10 @@ describe('fail-on-increase', function () {
       project.write('a.test.js', limited(10_240));
       const { code, stdout, result } = project.measure(on);
       assert.equal(code, 1);
-      assert.match(stdout, /Test previously used 1\.\dKiB but now uses 10\.\dKiB\n/);
+      assert.match(
+        stdout,
+        /Test previously used 1\.\dKiB but now uses 10\.\dKiB \(allowed: 5\.\dKiB\)\n/,
+      );
       assert.match(stdout, /allocated here:\n {8}allocate:a\.test\.js:1\n/);
       assert.match(
         stdout,

@@ -850,11 +850,28 @@ describe('analysis', function () {
       const { stdout, result } = project.measure();
       const { durationMs, allocations } = result('allocates often');
       const [, costMs, count] =
-        /Error: Timeout of 5ms exceeded\..* memray-mocha took about (\d+)ms of it to record (\d+) allocations: raise the timeout/.exec(
+        /Error: Timeout of 5ms exceeded\..* memray-mocha took about (\d+)ms of it to record (\d+) allocations.*: raise the timeout/.exec(
           stdout,
         )!;
       assert.equal(Number(count), allocations.count);
       assert.ok(Number(costMs) > 0 && Number(costMs) <= durationMs, `${costMs} ${durationMs}`);
+    });
+  });
+
+  it('says how long it took when a test times out because its peak is confirmed', function () {
+    const source = `
+      it('keeps much', function () {
+        this.timeout(20);
+        this.limitMemory('baseline');
+        const kept = [];
+        for (let i = 0; i < 1_000_000; i++) kept.push({ i });
+      });`;
+    withProject(source, (project) => {
+      const { stdout } = project.measure();
+      assert.match(
+        stdout,
+        /Timeout of 20ms exceeded\..* memray-mocha took .*about \d+ms of it to collect garbage and confirm the peak: raise the timeout/,
+      );
     });
   });
 

@@ -184,7 +184,7 @@ describe('captures', function () {
       assert.equal(Buffer.byteLength(long), 255);
       assert.match(long, /^H-magic-a\.test\.js-x+-[0-9a-f]{16}\.bin$/);
       assert.ok(
-        stdout.includes(`Created 8 binary dumps at ${join(project.folder, 'd')} with prefix H\n`),
+        stdout.includes(`Created 8 captures at ${join(project.folder, 'd')} with prefix H\n`),
       );
     });
   });
@@ -202,7 +202,7 @@ describe('captures', function () {
         readdirSync(join(project.folder, 'd')).sort(),
         ['-(2)', '-(3)', '-(4)', ''].map((twin) => `H-test-a-b.test.js-twin${twin}.bin`),
       );
-      assert.match(stdout, /Created 4 binary dumps/);
+      assert.match(stdout, /Created 4 captures/);
       assert.equal(new Set(tests.map(({ capture }) => capture)).size, 4);
       for (const { capture, peak } of tests) {
         assert.equal(readStats(project, capture!).peakBytes, peak.bytes);

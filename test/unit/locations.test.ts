@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Frame } from '../../dist/call-stack';
-import { formatLocation, sumByLocation } from '../../dist/locations';
+import { sumByLocation } from '../../dist/locations';
+import { formatPlace } from '../../dist/stack-trace';
 import { row } from '../helpers/rows';
 
 const view = { cwd: '/app', native: false };
@@ -14,7 +15,7 @@ describe('sumByLocation', function () {
     ];
     const sums = sumByLocation(rows, view);
     assert.deepEqual(
-      sums.map((each) => [formatLocation(each), each.bytes, each.count]),
+      sums.map((each) => [formatPlace(each), each.bytes, each.count]),
       [
         ['f:a.js:1', 170, 5],
         ['g:a.js:2', 150, 1],
@@ -33,7 +34,7 @@ describe('sumByLocation', function () {
       stack,
     }));
     assert.deepEqual(
-      sumByLocation(rows.slice(0, 2), view).map((each) => [formatLocation(each), each.bytes]),
+      sumByLocation(rows.slice(0, 2), view).map((each) => [formatPlace(each), each.bytes]),
       [['f:a.js:1', 200]],
     );
     assert.throws(() => sumByLocation(rows, view), /frames were made/);
@@ -41,6 +42,6 @@ describe('sumByLocation', function () {
 
   it('names the module where nothing else is known', function () {
     const [sum] = sumByLocation([row(5, ['<unknown>::0'], { nativeCaller: 'addon.node' })], view);
-    assert.equal(formatLocation(sum!), '<unknown>:addon.node:0');
+    assert.equal(formatPlace(sum!), '<unknown>:addon.node');
   });
 });

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import {
   displayPath,
   formatFrame,
+  formatPlace,
   formatStackLine,
   isOfHarnessOnly,
   shortenName,
@@ -55,6 +56,20 @@ describe('visibleFrames', function () {
     const native = callStack('native malloc:/usr/lib/libc.so:0', 'native work:/app/addon.node:0');
     assert.deepEqual(names(visibleFrames(native, { cwd, native: false })), ['malloc', 'work']);
   });
+
+  it('begins at what asked V8 for memory where there is no JavaScript', function () {
+    const allocators = ['node::NodeArrayBufferAllocator::Allocate', 'v8::internal::Heap::Allocate'];
+    const view = { cwd, native: false };
+    const shown = (frames: string[]) => {
+      const stack = frames.map((name) => ({
+        ...frame('native f:/bin/node:0'),
+        functionName: name,
+      }));
+      return names(visibleFrames({ frames: stack }, view));
+    };
+    assert.deepEqual(shown([...allocators, 'node::Buffer::Copy', 'uv_run']), ['node::Buffer::Copy', 'uv_run']); // prettier-ignore
+    assert.deepEqual(shown([...allocators, '<unknown>']), [...allocators, '<unknown>']);
+  });
 });
 
 describe('withoutHarness', function () {
@@ -95,6 +110,12 @@ describe('formatting frames', function () {
 
   it('prints function, file and line', function () {
     assert.equal(formatFrame(frame('parseRow:/app/src/a.js:41'), cwd), 'parseRow:src/a.js:41');
+  });
+
+  it('prints no file and no line where these are not known', function () {
+    assert.equal(formatFrame(frame('native f:/bin/node:0'), cwd), 'f:/bin/node');
+    const ofV8 = { functionName: 'V8: compiled code', filename: '', lineNumber: 0 };
+    assert.equal(formatPlace(ofV8), 'V8: compiled code');
   });
 
   const cppNames: [string, string][] = [

@@ -62,13 +62,13 @@ describe('judgeIncrease', function () {
     assert.equal(
       message,
       [
-        'Test previously used 1.0KiB but now uses 10.0KiB',
+        'Test previously used 1.0KiB but now uses 10.0KiB (allowed: 5.0KiB)',
         'List of allocations:',
         '    - 10.0KiB allocated here:',
         '        allocate:a.test.js:2',
         '',
         'Allocate less, or accept it: `npx mocha --memray-update-baseline` (MEMRAY_UPDATE_BASELINE=1) writes the new peak to .memray-mocha/baseline.json.',
-        'MEMRAY_BIN_PATH=<folder> keeps the capture.',
+        'MEMRAY_BIN_PATH=captures keeps a capture of each test for `npx memray-mocha tree`.',
       ].join('\n'),
     );
     assert.deepEqual(stackLines, ['    at allocate (/src/a.test.js:2:7)']);

@@ -3,7 +3,7 @@ import { inspect } from 'node:util';
 import type { CallStack } from '../../../dist/call-stack';
 import { createLeakLimit, judgeLeaks } from '../../../dist/limits/leak-limit';
 import type { TextOptions } from '../../../dist/limits/verdict';
-import { row } from '../../helpers/rows';
+import { callStack, row } from '../../helpers/rows';
 
 const options: TextOptions = {
   cwd: '/src/demo',
@@ -90,8 +90,8 @@ describe('judgeLeaks', function () {
         '        f:/x.js:3',
         '        ...',
         '',
-        'Release what these lines keep, raise the limit, or ignore a known cache with a filter.',
-        'MEMRAY_STACKS=15 shows more frames. MEMRAY_BIN_PATH=<folder> keeps the capture.',
+        'Release what these lines allocated, raise the limit, or ignore a known cache with `filterFn`.',
+        'MEMRAY_STACKS=15 shows more frames. MEMRAY_BIN_PATH=captures keeps a capture of each test for `npx memray-mocha tree`.',
       ].join('\n'),
     );
     assert.equal(verdict.violation.actualBytes, 1.9 * mebibyte);
@@ -112,7 +112,21 @@ describe('judgeLeaks', function () {
       '    - 1.5MiB allocated here, not growing since run 2:',
       '        cache:a.js:1',
     ]);
-    assert.match(violation.message, /\n\nRelease .* may be left by `warmup` runs\.\n/);
+    assert.match(
+      violation.message,
+      /\n\nRelease .* may be a cache: have more `warmup` runs fill it\.\n/,
+    );
+  });
+
+  it('says why there is no line of what a worker has on its heap', function () {
+    const [frame] = callStack('native heap::0').frames;
+    const stack = { frames: [{ ...frame!, functionName: 'V8: JS heap of a worker' }] };
+    const rows = [{ ...row(2 * mebibyte, []), stack }];
+    const { violation } = judgeLeaks(createLeakLimit('1 MB'), rows, options)!;
+    assert.match(
+      violation.message,
+      /here:\n +V8: JS heap of a worker\n\nRelease .*\nOf a worker's heap the lines are not known\. To see them, test its code on the main thread\.\n/,
+    );
   });
 
   it('takes two call stacks for one where only what called the body differs', function () {

@@ -13,6 +13,7 @@ const listener = (index: number): LeakedObject => ({
 const tick: LeakedObject = {
   constructorName: 'Function',
   functionName: 'tick',
+  filename: 'src/tick.js',
   sizeBytes: 8,
   retainers: ['Timeout._onTimeout'],
 };
@@ -40,10 +41,10 @@ describe('a limit of leaked objects', () => {
         'List of leaked objects:',
         '    - 2 Listener (208.0B in all) held by:',
         '        (global).bus -> Array[0]',
-        '    - 1 Function tick (8.0B) held by:',
+        '    - 1 Function tick of src/tick.js (8.0B) held by:',
         '        Timeout._onTimeout',
         '',
-        'Drop what holds them, or ignore a known cache with a filter.',
+        'Drop what holds them, or ignore a known cache with `filterFn`.',
       ].join('\n'),
       stack: [],
     });

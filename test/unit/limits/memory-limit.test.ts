@@ -102,7 +102,7 @@ describe('judgeMemory', function () {
         '        ...',
         '',
         'Allocate less at once, or raise the limit.',
-        'MEMRAY_STACKS=11 shows more frames. MEMRAY_BIN_PATH=<folder> keeps the capture.',
+        'MEMRAY_STACKS=11 shows more frames. MEMRAY_BIN_PATH=captures keeps a capture of each test for `npx memray-mocha tree`.',
       ].join('\n'),
     );
     assert.deepEqual(verdict.stackLines, [

@@ -41,6 +41,17 @@ describe('readSources', function () {
     });
   });
 
+  it('refuses a switch before a file, which Mocha would take for its value and not run', function () {
+    const refusal = {
+      code: 'ERR_MEMRAY_INVALID_OPTION',
+      message:
+        "Mocha takes 'a.test.js' (string) for the value of --memray-update-baseline, which stands before it. Write `--memray-update-baseline=<value>`, or a switch behind the files.",
+    };
+    const args = ['--memray-update-baseline', 'a.test.js'];
+    assert.throws(() => read(args), refusal);
+    assert.throws(() => read([], { env: { MOCHA_OPTIONS: args.join(' ') } }), refusal);
+  });
+
   it('takes weaker ones out of MOCHA_OPTIONS', function () {
     const env = { MOCHA_OPTIONS: '--memray-stacks=3  --memray-verbosity=2 --reporter dot' };
     const { commandLine } = read(['--memray-stacks=5'], { env });

@@ -9,20 +9,33 @@ const timeout = () =>
     code: 'ERR_MOCHA_TIMEOUT',
     timeout: 100,
   });
-const allocating = (count: number) =>
-  createResult('a', 1, { durationMs: 100, allocations: { count, bytes: 1, sizeHistogram: [] } });
+const allocating = (count: number, confirmingMs = 0) => ({
+  ...createResult('a', 1, { durationMs: 100, allocations: { count, bytes: 1, sizeHistogram: [] } }),
+  confirmingMs,
+});
 
 describe('explainTimeout', function () {
-  for (const [what, error, count] of [
+  for (const [what, error, count, confirmingMs = 0] of [
     ['another error', new Error('mine'), 1e6],
     ['a timeout after few allocations', timeout(), 50],
+    ['a timeout after a short wait for garbage', timeout(), 50, 49],
   ] as const) {
     it(`leaves ${what} alone, and measures nothing`, function () {
       const { message, stack } = error;
-      explainTimeout(error, allocating(count), () => assert.fail('it measured'));
+      explainTimeout(error, allocating(count, confirmingMs), () => assert.fail('it measured'));
       assert.deepEqual([error.message, error.stack], [message, stack]);
     });
   }
+
+  it('says what went into confirming the peak, by itself', function () {
+    const error = timeout();
+    explainTimeout(error, allocating(50, 70.2), () => assert.fail('it measured'));
+    assert.equal(
+      error.message,
+      'Timeout of 100ms exceeded. memray-mocha took about 70ms of it to collect garbage and confirm the peak: raise the timeout, or run without it (MEMRAY=off).',
+    );
+    assert.match(String(error.stack), /took about 70ms/);
+  });
 
   it('says nothing where nothing can be measured', function () {
     const error = timeout();

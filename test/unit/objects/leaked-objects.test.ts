@@ -35,7 +35,7 @@ const find = (file: string) =>
 describe('leaked objects', () => {
   it('are new, of the user, and have what leads to them', () => {
     assert.deepEqual(find('/a.test.js'), [
-      { constructorName: 'Function', functionName: 'onTick', sizeBytes: 21 + 23, retainers: ['kept (a.test.js)', 'Array[0]'] }, // prettier-ignore
+      { constructorName: 'Function', functionName: 'onTick', filename: 'a.test.js', sizeBytes: 21 + 23, retainers: ['kept (a.test.js)', 'Array[0]'] }, // prettier-ignore
       { constructorName: 'Object', sizeBytes: 20 + 22, retainers: ['(global).cache', 'Map[]'] },
     ]);
   });
@@ -114,9 +114,22 @@ describe('leaked objects', () => {
       { is: 'object:system / Context', edges: [['context', 'timer', 9]] },
     ];
     assert.deepEqual(findLeakedObjects(write([...nodes, ...ticking]), LAST_OLD_ID, owners), [
-      { constructorName: 'Function', functionName: 'tick', sizeBytes: 20 + 21, retainers: ['Timeout._onTimeout'] }, // prettier-ignore
-      { constructorName: 'Timeout', sizeBytes: 19, retainers: ['timer (a.js)'] },
+      { constructorName: 'Function', functionName: 'tick', filename: 'a.js', sizeBytes: 20 + 21, retainers: ['Timeout._onTimeout'] }, // prettier-ignore
+      { constructorName: 'Timeout', sizeBytes: 19, retainers: ['Timeout._onTimeout', 'tick()', 'timer (a.js)'] }, // prettier-ignore
     ]);
+  });
+
+  it('have the way on to what holds a variable of a call that the test made', () => {
+    const nodes = old('/a.js');
+    nodes[2] = { is: 'object:Map' };
+    nodes[7] = { is: 'object:Array', edges: [['element', 0, 9]] };
+    const subscribed: NodeText[] = [
+      { is: 'closure:onChange', edges: [['internal', 'context', 10]], script: 1 },
+      { is: 'object:system / Context', edges: [['context', 'this', 11]] },
+      { is: 'object:Widget' },
+    ];
+    const leaked = findLeakedObjects(write([...nodes, ...subscribed]), LAST_OLD_ID, owners);
+    assert.deepEqual(leaked.at(-1)!.retainers, ['kept (a.js)', 'Array[0]', 'onChange()', 'this (a.js)']); // prettier-ignore
   });
 
   it('may be of a class named as what import() gives, which has no prototype', () => {

@@ -112,10 +112,7 @@ describe('reportSummary', function () {
 
   it('says where captures were kept', function () {
     const results = [createResult('a', 1, { capture: 'b/x.bin' }), createResult('b', 1)];
-    assert.match(
-      report(results, { binPath: '/b' }),
-      /\nCreated 1 binary dump at \/b with prefix p\n$/,
-    );
+    assert.match(report(results, { binPath: '/b' }), /\nCreated 1 capture at \/b with prefix p\n$/);
   });
 
   it('says what could not be measured', function () {
