@@ -84,10 +84,13 @@ for (const { node, mocha } of chosen) {
       assert.match(output, /MEMRAY REPORT/);
     });
 
-    it('reads the stack itself where V8 logs what it does, too', async function () {
-      const args = ['--perf-basic-prof', `--perf-basic-prof-path=${folder}`];
-      assert.equal(runScript(folder, await nodeBinary(node), growHeap, { args }), '');
-    });
+    // Before, V8 had no state for that.
+    if (node >= 24) {
+      it('reads the stack itself where V8 logs what it does, too', async function () {
+        const args = ['--perf-basic-prof', `--perf-basic-prof-path=${folder}`];
+        assert.equal(runScript(folder, await nodeBinary(node), growHeap, { args }), '');
+      });
+    }
 
     it('finds out how V8 lays out frames where malloc gives memory that is not zero', async function () {
       const env = { MALLOC_PERTURB_: '165' };
@@ -123,20 +126,20 @@ function runFixture(folder: string, node: string, mocha: string) {
   return { output, results };
 }
 
-/** Runs a script in the project, and returns what it is warned of. */
+/** Runs a script in the project, and returns all that it prints. */
 function runScript(
   folder: string,
   node: string,
   script: string,
   { args = [] as string[], env = {} as NodeJS.ProcessEnv },
 ): string {
-  const { status, stderr } = spawnSync(node, [...args, '-e', script], {
+  const { status, stdout, stderr } = spawnSync(node, [...args, '-e', script], {
     cwd: folder,
     encoding: 'utf8',
     env: { ...process.env, ...env },
   });
   assert.equal(status, 0, stderr);
-  return stderr;
+  return stdout + stderr;
 }
 
 /** The line of the user's code in the largest allocation. */
