@@ -25,12 +25,20 @@ Registry& GetRegistry() {
   return registry;
 }
 
+/// What leads from WebAssembly to an import is V8's own code: a builtin until
+/// it is compiled for imports that are called often.
+bool IsImportCode(std::string_view name) {
+  return name.starts_with("JS:wasm-to-js-<anonymous>-") ||
+         name.starts_with("JS:wasm-to-js:");
+}
+
 Code::Kind KindOf(const v8::JitCodeEvent& event, std::string_view name) {
   switch (event.code_type) {
     case v8::JitCodeEvent::BYTE_CODE:
       return Code::Kind::kBytecode;
     case v8::JitCodeEvent::WASM_CODE:
-      return Code::Kind::kWebAssembly;
+      return IsImportCode(name) ? Code::Kind::kMachineCode
+                                : Code::Kind::kWebAssembly;
     default:
       break;
   }
