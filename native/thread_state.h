@@ -22,7 +22,7 @@ namespace memray_mocha {
 /// most.
 struct ThreadState {
   /// The state of this thread. Freed when the thread ends, made again if it
-  /// allocates even after that.
+  /// allocates even after that, and freed then when another one ends.
   static ThreadState& Get() {
     if (!of_this_thread_) [[unlikely]]
       return Make();
@@ -201,6 +201,10 @@ struct ThreadState {
   [[gnu::tls_model(
       "initial-exec")]] static inline constinit thread_local ThreadState*
       of_this_thread_ = nullptr;
+  /// Whether this thread's state was deleted once.
+  [[gnu::tls_model(
+      "initial-exec")]] static inline constinit thread_local bool has_ended_ =
+      false;
 };
 
 }  // namespace memray_mocha

@@ -29,6 +29,22 @@ describe('a program', function () {
     }
   });
 
+  it('whose threads free memory when all else of them has ended keeps nothing of them', function () {
+    const source = `${setting}
+      it('ends threads', function () {
+        this.timeout(60_000);
+        addon.endThreads(50);
+        const before = process.memoryUsage.rss();
+        addon.endThreads(500);
+        const grown = process.memoryUsage.rss() - before;
+        assert.ok(grown < 10e6, String(grown));
+      });
+      // In the same stacks, and nothing of them is recorded.
+      after(() => addon.endThreads(50));`;
+    const { code, stdout } = withProject(source, (project) => project.run());
+    assert.equal(code, 0, stdout);
+  });
+
   it('that starts a tracker in a worker while another thread has one gets the same error as on one thread', function () {
     const source = `
       const { Worker, isMainThread, parentPort } = require('node:worker_threads');
