@@ -34,22 +34,15 @@ class LateStates {
 
   /// @param state of this thread.
   void Add(ThreadState* state) {
-    std::lock_guard lock(mutex_);
-    states_.push_back({static_cast<pid_t>(syscall(SYS_gettid)), state});
+    Add({static_cast<pid_t>(syscall(SYS_gettid)), state});
   }
-  /// For one that has an end after all.
-  void Remove(const ThreadState* state) {
-    std::lock_guard lock(mutex_);
-    std::erase_if(states_,
-                  [state](const Late& late) { return late.state == state; });
-  }
+  void AddGone(ThreadState* state) { Add({kNoThread, state}); }
+
   /// @return one whose thread is gone, to be deleted; nullptr when there is
   /// none.
   ThreadState* TakeGone() {
     std::lock_guard lock(mutex_);
-    const auto gone =
-        std::find_if(states_.begin(), states_.end(),
-                     [](const Late& late) { return !IsThread(late.thread); });
+    const auto gone = std::find_if(states_.begin(), states_.end(), IsGone);
     if (gone == states_.end()) return nullptr;
     ThreadState* state = gone->state;
     states_.erase(gone);
@@ -57,13 +50,20 @@ class LateStates {
   }
 
  private:
+  static constexpr pid_t kNoThread = -1;
   struct Late {
     pid_t thread;
     ThreadState* state;
   };
 
-  static bool IsThread(pid_t thread) {
-    return syscall(SYS_tgkill, getpid(), thread, 0) == 0 || errno != ESRCH;
+  void Add(const Late& late) {
+    std::lock_guard lock(mutex_);
+    states_.push_back(late);
+  }
+  static bool IsGone(const Late& late) {
+    return late.thread == kNoThread ||
+           (syscall(SYS_tgkill, getpid(), late.thread, 0) != 0 &&
+            errno == ESRCH);
   }
 
   std::mutex mutex_;
@@ -86,24 +86,28 @@ ThreadState& ThreadState::Make() {
     pthread_key_create(&made, Delete);
     return made;
   }();
-  of_this_thread_ = new ThreadState;
-  pthread_setspecific(key, of_this_thread_);
-  if (has_ended_) LateStates::OfProcess().Add(of_this_thread_);
-  return *of_this_thread_;
+  auto* state = new ThreadState;
+  // What a thread gives a key after the key's destructors is left to the next
+  // thread that gets its stack.
+  if (void* left = pthread_getspecific(key))
+    LateStates::OfProcess().AddGone(static_cast<ThreadState*>(left));
+  if (has_ended_)
+    LateStates::OfProcess().Add(state);
+  else
+    pthread_setspecific(key, state);
+  of_this_thread_ = state;
+  return *state;
 }
 
 // A C++ thread_local with a destructor would be gone while other destructors of
 // the thread still allocate; a key's destructor only forgets the pointer.
 void ThreadState::Delete(void* state) {
   const RecursionGuard guard;
-  auto* thread = static_cast<ThreadState*>(state);
-  // Another thread may have had the lock when this child was forked.
-  const bool is_child = !hook_switches.is_on;
-  if (has_ended_ && !is_child) LateStates::OfProcess().Remove(thread);
-  End(thread);
+  End(static_cast<ThreadState*>(state));
   of_this_thread_ = nullptr;
   has_ended_ = true;
-  if (is_child) return;
+  // In a forked child another thread may have had the lock.
+  if (!hook_switches.is_on) return;
   while (ThreadState* gone = LateStates::OfProcess().TakeGone()) End(gone);
 }
 

@@ -138,13 +138,13 @@ void CodeMap::ForgetScript(int id) {
 }
 
 const ScriptInfo& CodeMap::GetScript(int id) const {
-  static const ScriptInfo forgotten{"", false};
+  static const ScriptInfo& forgotten = *new ScriptInfo{"", false};
   const auto found = scripts_.find(id);
   return found == scripts_.end() ? forgotten : found->second;
 }
 
 const PositionTable& CodeMap::GetPositions(uintptr_t address) const {
-  static const PositionTable none;
+  static const PositionTable& none = *new PositionTable;
   const auto found = next_positions_.find(address);
   return found == next_positions_.end() ? none : found->second;
 }

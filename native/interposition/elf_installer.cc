@@ -6,6 +6,7 @@
 
 #include <dlfcn.h>
 #include <elf.h>
+#include <gnu/libc-version.h>
 #include <link.h>
 #include <sys/mman.h>
 
@@ -119,11 +120,17 @@ void ForEachModule(Visit visit) {
       &visit);
 }
 
+/// Whether this is the C library, of which strdup(), getline() and others call
+/// the allocator for the program, by slots: a program may have another one.
+bool IsCLibrary(const dl_phdr_info& module) {
+  return Contains(module, reinterpret_cast<const void*>(gnu_get_libc_version));
+}
+
 /// The parts of a module's dynamic section that say what its slots are.
 class DynamicSection {
  public:
   explicit DynamicSection(const dl_phdr_info& module)
-      : base_(module.dlpi_addr) {
+      : base_(module.dlpi_addr), is_c_library_(IsCLibrary(module)) {
     for (int i = 0; i < module.dlpi_phnum; ++i) {
       if (module.dlpi_phdr[i].p_type != PT_DYNAMIC) continue;
       Read(reinterpret_cast<const ElfW(Dyn)*>(base_ +
@@ -146,7 +153,7 @@ class DynamicSection {
         }
         const ElfW(Sym)& symbol = symbols_[ELF64_R_SYM(entry.r_info)];
         // A module that has an allocator of its own (jemalloc) calls itself.
-        if (symbol.st_shndx != SHN_UNDEF) continue;
+        if (symbol.st_shndx != SHN_UNDEF && !is_c_library_) continue;
         const Hook* hook = FindHook(strings_ + symbol.st_name);
         if (!hook) continue;
         visit(reinterpret_cast<void**>(base_ + entry.r_offset), *hook,
@@ -194,6 +201,7 @@ class DynamicSection {
   }
 
   const uintptr_t base_;
+  const bool is_c_library_;
   const ElfW(Sym) * symbols_ = nullptr;
   const char* strings_ = nullptr;
   Relocations relocations_{};

@@ -220,9 +220,13 @@ void* reallocarray(void* address, size_t count, size_t size) {
   size_t total;
   if (__builtin_mul_overflow(count, size, &total))
     return ::reallocarray(address, count, size);  // fails, and frees nothing
-  return NotifyReallocation(
-      address, total, Allocator::kReallocarray, __builtin_return_address(0),
-      [=] { return ::reallocarray(address, count, size); });
+  // glibc's calls realloc, whose hook must not report the block again.
+  return NotifyReallocation(address, total, Allocator::kReallocarray,
+                            __builtin_return_address(0), [=] {
+                              return AllocateQuietly([=] {
+                                return ::reallocarray(address, count, size);
+                              });
+                            });
 }
 
 void free(void* address) {

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -106,6 +107,20 @@ TEST("Hooks: aligned operator new is seen once, as libstdc++ allocates it") {
     EXPECT_EQUAL(events,
                  (Events{Allocation(address, 128, Allocator::kAlignedAlloc)}));
     FreeQuietly(address);
+  }
+}
+
+TEST("Hooks: what the C library does with blocks of the program is seen") {
+  ExpectAllocation("call_strdup", 9, Allocator::kMalloc, "a string");
+  FOR_EACH_LIBRARY(library) {
+    void* block = ::malloc(8);
+    const auto [events, line] =
+        RecordCall(library, "call_getline", block, size_t{8},
+                   "a line that is longer than eight characters");
+    EXPECT(line);
+    EXPECT(std::find(events.begin(), events.end(), Deallocation(block)) !=
+           events.end());
+    FreeQuietly(line);
   }
 }
 

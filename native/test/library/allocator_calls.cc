@@ -3,7 +3,9 @@
 
 #include <dlfcn.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include <new>
@@ -60,6 +62,16 @@ EXPORT bool call_new_that_throws(size_t size) {
   } catch (const std::bad_alloc&) {
     return true;
   }
+}
+
+EXPORT void* call_strdup(const char* text) { return strdup(text); }
+/// @return the line, in place of a block that is too small for it.
+EXPORT void* call_getline(void* block, size_t size, const char* text) {
+  FILE* file = fmemopen(const_cast<char*>(text), strlen(text), "r");
+  auto* line = static_cast<char*>(block);
+  if (getline(&line, &size, file) < 0) return nullptr;
+  fclose(file);
+  return line;
 }
 
 EXPORT void* call_mmap(void* hint, size_t size, int protection, int flags) {
