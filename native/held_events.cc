@@ -17,6 +17,16 @@ void HeldEvents::Begin(uint64_t native_bytes) {
   peak_.reset();
 }
 
+void HeldEvents::DoubtWorkers() {
+  if (confirmed_count_ > 0) return;
+  for (Event& event : events()) {
+    if (!event.is_of_worker) continue;
+    event.is_garbage = has_garbage_ = true;
+  }
+  garbage_count_ = 0;
+  peak_.reset();
+}
+
 void HeldEvents::ConfirmWorkers() {
   // What ended up to here goes by what was confirmed before.
   FindGarbage();

@@ -31,7 +31,8 @@ class HeldEvents {
     bool is_garbage = false;
     /// Of an end: that what it ends is held, too.
     bool ends_held = false;
-    /// Of an end: that another thread made what it ends than the program's.
+    /// Of an end that a collector made: that another thread had made what it
+    /// ends than the program's.
     bool is_of_worker = false;
     uint32_t thread = 0;
     uint32_t stack = 0;
@@ -77,6 +78,9 @@ class HeldEvents {
   /// The largest total so far, garbage included.
   uint64_t raw_peak_bytes() const { return raw_peak_bytes_; }
 
+  /// What collectors have ended of workers' was garbage, unless something is
+  /// confirmed.
+  void DoubtWorkers();
   /// What workers have now is live, and no garbage before it is freed.
   void ConfirmWorkers();
   /// From here on no native memory is garbage.

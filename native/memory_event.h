@@ -30,6 +30,8 @@ struct MemoryEvent {
   Allocator allocator{};
   /// Of an end: whether a garbage collector made it.
   bool by_collector = false;
+  /// And on a helper thread of V8's.
+  bool by_helper = false;
   /// Of a beginning: its call stack in the capture.
   uint32_t stack = 0;
   /// Of an object, that of its Sample.

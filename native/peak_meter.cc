@@ -123,6 +123,10 @@ void PeakMeter::SetLimit(uint64_t first_bytes, uint64_t last_bytes) {
   limit_bytes_ = first_bytes;
   last_limit_bytes_ = last_bytes;
   RaiseLimit();
+  // From the beginning, what reached it is to be found out.
+  if (IsLimitOpen() && recording_->raw_peak_bytes() + js_bytes_ >= limit_bytes_)
+    recording_->DoubtWorkersSoFar();
+  recording_->DoubtWorkers(IsAtLimit());
 }
 
 /// What was confirmed need not be again, but what is a step more.
@@ -172,7 +176,7 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
     if (!is_left_) {
       recording_->ReleaseEvents();
       recording_->EndStretch();
-      recording_->DoubtWorkers(false);
+      recording_->DoubtWorkers(is_workers_turn_ || IsAtLimit());
       waiting_bytes_ = 0;
     }
   }
@@ -353,8 +357,8 @@ void PeakMeter::EndWorkersTurn() {
   // must be seen by the next look, even if it is garbage by then.
   const uint64_t bytes = TotalNow().bytes();
   workers_bytes_ = bytes + Step(bytes);
-  recording_->DoubtWorkers(false);
-  if (bytes >= limit_bytes_) recording_->ConfirmWorkers();
+  if (IsAtLimit()) recording_->ConfirmWorkers();
+  recording_->DoubtWorkers(IsAtLimit());
   is_workers_turn_ = false;
 }
 

@@ -77,6 +77,7 @@ class PeakMeter final : public heap::CollectionListener {
   /// is written as if it had been freed at once.
   uint64_t raw_peak_bytes() const { return raw_peak_bytes_; }
 
+  bool has_limit() const { return limit_bytes_ != 0; }
   const heap::ProgramFlags& program_flags() const { return program_flags_; }
 
   // Of a worker's thread, with the lock held:
@@ -120,6 +121,9 @@ class PeakMeter final : public heap::CollectionListener {
   /// Garbage included. With the lock held.
   CollectionSchedule::Total TotalNow() const {
     return {recording_->native_bytes(), js_bytes_};
+  }
+  bool IsAtLimit() const {
+    return limit_bytes_ != 0 && TotalNow().bytes() >= limit_bytes_;
   }
   void RaiseLimit();
   void LookAt(Moment moment, uint64_t js_bytes);

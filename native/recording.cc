@@ -109,14 +109,13 @@ void Recording::Deallocate(const MemoryEvent& event, uint32_t thread) {
   if (block.address == 0) return;  // from before, or not the program's
   // Both helper threads and the main thread free the memory of dead
   // ArrayBuffers, the latter at times that V8 does not tell of.
-  if (event.by_collector && thread != kFirstThread &&
-      block.bytes >= kMinBufferBytes)
+  if (event.by_helper && block.bytes >= kMinBufferBytes)
     buffer_freer_ = event.caller;
   const bool by_collector = event.by_collector || event.caller == buffer_freer_;
   Put({.kind = EventKind::kDeallocation,
        .is_garbage =
            by_collector && (!block.is_of_other_thread || doubts_workers_),
-       .is_of_worker = block.is_of_other_thread,
+       .is_of_worker = by_collector && block.is_of_other_thread,
        .address = event.address,
        .added_bytes = -static_cast<int64_t>(block.bytes)});
 }
@@ -142,7 +141,7 @@ void Recording::Unmap(const MemoryEvent& event, uint32_t thread) {
   Put({.kind = EventKind::kUnmapping,
        .is_garbage =
            event.by_collector && (thread == kFirstThread || doubts_workers_),
-       .is_of_worker = thread != kFirstThread,
+       .is_of_worker = event.by_collector && thread != kFirstThread,
        .address = event.address,
        .size_bytes = event.size_bytes,
        .added_bytes = -static_cast<int64_t>(ended_bytes)});

@@ -50,6 +50,8 @@ class Recording {
   /// the thread's that started the tracker is, and not for live until then:
   /// where somebody is about to find out.
   void DoubtWorkers(bool doubts) { doubts_workers_ = doubts; }
+  /// The same of what is held.
+  void DoubtWorkersSoFar() { held_.DoubtWorkers(); }
   /// Takes note that all that workers have now is live, while events are held.
   void ConfirmWorkers() { held_.ConfirmWorkers(); }
 

@@ -174,7 +174,10 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
     capture->SetError("Could not record what a forked child allocated.");
     return capture;
   }
+  std::optional<worker_isolates::Standstill> workers;
   if (meter_) {
+    // What they reach after the last look, nobody can tell from garbage.
+    if (meter_->has_limit()) workers.emplace(meter_->program_flags()).Await();
     meter_->LookForTheLastTime();
     meter_->UpdateLive();
   }
@@ -193,6 +196,7 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
       recording->WriteLive(records::HeapKind::kEnd, meter->raw_peak_bytes());
     }
   }
+  workers.reset();
   if (meter) {
     // It follows V8's collections, and what V8 allocates from here on is ours.
     meter.reset();
@@ -320,6 +324,7 @@ void Tracker::OnDeallocation(uintptr_t address, uintptr_t caller) {
   const bool by_collector = settings_.sampler && IsCollector(thread);
   Push(&thread, {.kind = EventKind::kDeallocation,
                  .by_collector = by_collector,
+                 .by_helper = thread.is_v8_helper,
                  .address = address,
                  .caller = caller});
 }

@@ -160,6 +160,9 @@ Registry& GetRegistry() {
   return registry;
 }
 
+/// Whether this thread has the others stand still.
+[[gnu::tls_model("initial-exec")]] thread_local bool is_on_this_thread = false;
+
 /// The isolate of this thread ends.
 void OnEnd(void*) {
   heap::OnEnd();
@@ -200,8 +203,9 @@ void EndThread() {
     worker.mapped().last_request->End();
 }
 
-Standstill::Standstill(const heap::ProgramFlags& program_flags)
-    : lock_(GetRegistry().standstill, kMaxStandstill) {
+Standstill::Standstill(const heap::ProgramFlags& program_flags) {
+  if (is_on_this_thread) return;
+  lock_ = std::unique_lock(GetRegistry().standstill, kMaxStandstill);
   if (lock_) Begin(program_flags);
 }
 
@@ -213,6 +217,7 @@ Standstill::Standstill(const heap::ProgramFlags& program_flags,
 
 void Standstill::Begin(const heap::ProgramFlags& program_flags) {
   const RecursionGuard guard;
+  is_on_this_thread = true;
   round_ = std::make_shared<Round>(program_flags);
   Registry& registry = GetRegistry();
   std::lock_guard lock(registry.mutex);
@@ -236,6 +241,7 @@ Standstill::~Standstill() {
   }
   round_->End();
   round_.reset();
+  is_on_this_thread = false;
 }
 
 }  // namespace memray_mocha::worker_isolates

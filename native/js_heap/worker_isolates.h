@@ -43,7 +43,7 @@ class Standstill {
   class Round;
 
   /// There is one at a time: waits until another thread's is over, up to a
-  /// second.
+  /// second. Does nothing within one of this thread, which goes on.
   explicit Standstill(const heap::ProgramFlags& program_flags);
   /// Does not wait.
   Standstill(const heap::ProgramFlags& program_flags, std::try_to_lock_t);

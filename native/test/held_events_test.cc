@@ -176,6 +176,21 @@ TEST("held events: what was confirmed last goes by what was before") {
   EXPECT_EQUAL(WriteAll(events, peak.position), "+16 +32 | -16 +48 -48 -32 ");
 }
 
+TEST("held events: what is doubted was garbage, if a collector ended it") {
+  HeldEvents events;
+  events.Begin(0);
+  for (const bool by_collector : {true, false}) {
+    events.Add(Allocation(16, 1000));
+    events.Add(Allocation(32, 500));
+    events.Add(by_collector ? OfWorker(Free(16, 1000, false))
+                            : Free(16, 1000, false));
+    events.Add(Free(32, 500, false));
+    EXPECT_EQUAL(events.FindPeak(0).bytes(), 1500u);
+    events.DoubtWorkers();
+    EXPECT_EQUAL(events.FindPeak(0).bytes(), by_collector ? 1000u : 1500u);
+  }
+}
+
 TEST("held events: mappings that were confirmed are live until they end") {
   HeldEvents events;
   events.Begin(4096);
