@@ -108,10 +108,8 @@ class Task final : public v8::Task {
  public:
   explicit Task(std::shared_ptr<Request> request)
       : request_(std::move(request)) {}
-  /// Also when the worker ends before it has run.
   ~Task() override {
     const RecursionGuard guard;
-    request_->End();
     request_.reset();
   }
   void Run() override { request_->Serve(); }
@@ -136,7 +134,7 @@ struct Worker {
   /// It takes its memory down as it ends, and is waited for as well.
   void Ask(const std::shared_ptr<Standstill::Round>& round) {
     // One that has not got to the last one is not waited for again.
-    if (last_request && !last_request->is_ended()) return;
+    if (tasks && last_request && !last_request->is_ended()) return;
     last_request = std::make_shared<Request>(round);
     if (!tasks) return;
     tasks->PostTask(std::make_unique<Task>(last_request));
