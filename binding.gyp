@@ -27,6 +27,7 @@
     # What includes <napi.h>, <node.h> or <v8.h>.
     'addon_sources': [
       'native/binding.cc',
+      'native/buffer_calibration.cc',
       'native/call_stack/code_layout.cc',
       'native/call_stack/frame_layout.cc',
       'native/call_stack/helper_threads.cc',

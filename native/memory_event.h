@@ -30,17 +30,11 @@ struct MemoryEvent {
   Allocator allocator{};
   /// Of an end: whether a garbage collector made it.
   bool by_collector = false;
-  /// And on a helper thread of V8's.
-  bool by_helper = false;
   /// Of a beginning: its call stack in the capture.
   uint32_t stack = 0;
   /// Of an object, that of its Sample.
   uintptr_t address;
-  union {
-    size_t size_bytes = 0;
-    /// Of a deallocation: where it was called from.
-    uintptr_t caller;
-  };
+  size_t size_bytes = 0;
   /// Tells the order of the events of all threads: see EventQueue.
   uint64_t turn = 0;
 };

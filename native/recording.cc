@@ -23,9 +23,6 @@ std::unique_ptr<Sink> MakeSink(const TrackingOptions& options) {
 
 constexpr uint32_t kFirstThread = 1;
 
-/// So large is nothing else that V8's helper threads free of the program's.
-constexpr uint64_t kMinBufferBytes = 4096;
-
 CaptureHeader MakeHeader(const TrackingOptions& options) {
   uint16_t flags = 0;
   if (options.native) flags |= records::kFlagNative;
@@ -107,15 +104,10 @@ void Recording::Deallocate(const MemoryEvent& event, uint32_t thread) {
   if (!sampler_) return writer_.WriteDeallocation(event.address);
   const LiveBlocks::Block block = live_.Erase(event.address);
   if (block.address == 0) return;  // from before, or not the program's
-  // Both helper threads and the main thread free the memory of dead
-  // ArrayBuffers, the latter at times that V8 does not tell of.
-  if (event.by_helper && block.bytes >= kMinBufferBytes)
-    buffer_freer_ = event.caller;
-  const bool by_collector = event.by_collector || event.caller == buffer_freer_;
   Put({.kind = EventKind::kDeallocation,
        .is_garbage =
-           by_collector && (!block.is_of_other_thread || doubts_workers_),
-       .is_of_worker = by_collector && block.is_of_other_thread,
+           event.by_collector && (!block.is_of_other_thread || doubts_workers_),
+       .is_of_worker = event.by_collector && block.is_of_other_thread,
        .address = event.address,
        .added_bytes = -static_cast<int64_t>(block.bytes)});
 }

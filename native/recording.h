@@ -196,9 +196,6 @@ class Recording {
   bool is_out_of_memory_ = false;
 
   bool doubts_workers_ = false;
-  /// Where V8 frees the memory of ArrayBuffers, in every recording; 0 while
-  /// that is not known. Under the lock.
-  static inline uintptr_t buffer_freer_ = 0;
   LiveBlocks live_;
   std::map<uintptr_t, uintptr_t> mappings_;  // begin to end
   uint64_t mapped_bytes_ = 0;

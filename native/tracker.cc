@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "buffer_calibration.h"
 #include "call_stack/unwind_rule.h"
 #include "capture/sink.h"
 #include "event_queue.h"
@@ -38,12 +39,6 @@ constexpr uint64_t kJsTickBytes = uint64_t{4} << 10;
 constexpr size_t kMaxQueuedBytes = size_t{64} << 10;
 constexpr size_t kMaxQueuedAtLimitBytes = size_t{16} << 10;
 
-/// Whether this thread works for the garbage collector, its array-buffer
-/// sweeper included, as far as it frees anything of the program's.
-bool IsCollector(const ThreadState& thread) {
-  return heap::IsCollecting() || thread.is_v8_helper;
-}
-
 }  // namespace
 
 /// A forked child shares neither the tracker's lock nor its file: it goes
@@ -71,9 +66,12 @@ std::optional<std::string> Tracker::Start(const TrackingOptions& options) {
   if (is_sampler_taken) notices::sampler_taken.Raise();
   const bool measures_js_heap =
       options.js_sample_interval_bytes != 0 && !is_sampler_taken;
-  // By way of the hooks, so before the guard.
-  const SamplerSites* sampler =
-      measures_js_heap ? &FindSamplerSites() : nullptr;
+  const SamplerSites* sampler = nullptr;
+  if (measures_js_heap) {
+    // By way of the hooks, so before the guard.
+    sampler = &FindSamplerSites();
+    settings_.buffer_freer = FindBufferFreer(options.program_flags);
+  }
   const RecursionGuard guard;
   ThreadState::ReadSymbols();
   UnwindRule::ForgetAll();
@@ -321,12 +319,13 @@ void Tracker::EndThread(ThreadState* thread) {
 
 void Tracker::OnDeallocation(uintptr_t address, uintptr_t caller) {
   ThreadState& thread = ThreadState::Get();
-  const bool by_collector = settings_.sampler && IsCollector(thread);
+  // Its array-buffer sweeper included.
+  const bool by_collector =
+      settings_.sampler && (heap::IsCollecting() || thread.is_v8_helper ||
+                            caller == settings_.buffer_freer);
   Push(&thread, {.kind = EventKind::kDeallocation,
                  .by_collector = by_collector,
-                 .by_helper = thread.is_v8_helper,
-                 .address = address,
-                 .caller = caller});
+                 .address = address});
 }
 
 void Tracker::OnUnmapping(uintptr_t address, size_t size_bytes) {

@@ -142,6 +142,8 @@ class Tracker final : public AllocationListener, public BlockProvider {
     uint64_t js_sample_interval_bytes = 0;
     /// Where V8's sampler calls operator new, while it samples.
     std::atomic<const SamplerSites*> sampler{nullptr};
+    /// Where V8 frees the memory of dead ArrayBuffers.
+    std::atomic<uintptr_t> buffer_freer{0};
   } settings_;
   // For Start, which has to look before it locks out all others.
   std::mutex start_mutex_;

@@ -161,6 +161,14 @@ void Collect(Collection kind, const ProgramFlags& program_flags) {
   if (is_untold) EndCollection();
 }
 
+uintptr_t DropArrayBuffer() {
+  constexpr size_t kSizeBytes = 64;
+  v8::Isolate* const isolate = v8::Isolate::GetCurrent();
+  const v8::HandleScope scope(isolate);
+  return reinterpret_cast<uintptr_t>(
+      v8::ArrayBuffer::New(isolate, kSizeBytes)->Data());
+}
+
 size_t UsedBytes() {
   v8::HeapStatistics statistics;
   v8::Isolate::GetCurrent()->GetHeapStatistics(&statistics);

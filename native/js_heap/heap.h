@@ -26,6 +26,10 @@ struct ProgramFlags {
 /// memory of dead ArrayBuffers is free, too. Only where JavaScript could run.
 void Collect(Collection kind, const ProgramFlags& program_flags);
 
+/// Makes an ArrayBuffer in this thread's isolate that is garbage at once.
+/// @return where its native memory is.
+uintptr_t DropArrayBuffer();
+
 /// @return the bytes of this thread's isolate's heap that objects use, dead
 /// ones that were not collected included. Only where JavaScript could run: in a
 /// hook V8's numbers are nonsense.

@@ -22,7 +22,7 @@ MemoryEvent AllocationAt(uintptr_t address, size_t size_bytes = 1) {
 }
 
 MemoryEvent DeallocationAt(uintptr_t address) {
-  return {.kind = EventKind::kDeallocation, .address = address, .caller = 0};
+  return {.kind = EventKind::kDeallocation, .address = address};
 }
 
 void PrepareNothing(const MemoryEvent&) {}
