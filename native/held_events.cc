@@ -11,24 +11,26 @@ namespace memray_mocha {
 
 void HeldEvents::Begin(uint64_t native_bytes) {
   begin_bytes_ = bytes_ = raw_peak_bytes_ = native_bytes;
-  count_ = confirmed_count_ = 0;
+  count_ = doubted_count_ = confirmed_count_ = 0;
   has_garbage_ = false;
   garbage_count_ = 0;
   peak_.reset();
 }
 
+/// Once for each event: FindGarbage finds some of it to have been live.
 void HeldEvents::DoubtWorkers() {
-  if (confirmed_count_ > 0) return;
-  for (Event& event : events()) {
+  for (Event& event : events().subspan(doubted_count_)) {
     if (!event.is_of_worker) continue;
     event.is_garbage = has_garbage_ = true;
+    garbage_count_ = 0;
+    peak_.reset();
   }
-  garbage_count_ = 0;
-  peak_.reset();
+  doubted_count_ = count_;
 }
 
 void HeldEvents::ConfirmWorkers() {
   // What ended up to here goes by what was confirmed before.
+  DoubtWorkers();
   FindGarbage();
   confirmed_count_ = count_;
 }
@@ -43,7 +45,8 @@ void HeldEvents::ForgetGarbage() {
   peak_.reset();
 }
 
-HeldEvents::Peak HeldEvents::FindPeak(uint64_t js_bytes) {
+HeldEvents::Peak HeldEvents::FindPeak(uint64_t js_bytes, uint64_t limit_bytes) {
+  if (raw_peak_bytes_ + js_bytes >= limit_bytes) DoubtWorkers();
   if (peak_ && peak_for_js_bytes_ == js_bytes) return *peak_;
   peak_for_js_bytes_ = js_bytes;
   uint64_t live = begin_bytes_ - FindGarbage();

@@ -32,7 +32,7 @@ class HeldEvents {
     /// Of an end: that what it ends is held, too.
     bool ends_held = false;
     /// Of an end that a collector made: that another thread had made what it
-    /// ends than the program's.
+    /// ends than the program's. Then it is garbage only where that is doubted.
     bool is_of_worker = false;
     uint32_t thread = 0;
     uint32_t stack = 0;
@@ -78,17 +78,17 @@ class HeldEvents {
   /// The largest total so far, garbage included.
   uint64_t raw_peak_bytes() const { return raw_peak_bytes_; }
 
-  /// What collectors have ended of workers' was garbage, unless something is
-  /// confirmed.
-  void DoubtWorkers();
   /// What workers have now is live, and no garbage before it is freed.
   void ConfirmWorkers();
   /// From here on no native memory is garbage.
   void ForgetGarbage();
+  /// What a worker's collector frees was live until then, so far as anybody can
+  /// tell: there is nothing that collects in all workers at each peak. But
+  /// where that would reach the limit, only what was confirmed is live.
   /// @param js_bytes what the JS heap holds now. When it is 0, objects are not
   /// looked at; else it is for the thread that samples them.
   /// @return the largest total of what was certainly live.
-  Peak FindPeak(uint64_t js_bytes);
+  Peak FindPeak(uint64_t js_bytes, uint64_t limit_bytes);
 
   /// Calls `visit(const Sample&)` for what came to the JS heap after that
   /// position and is live.
@@ -132,6 +132,7 @@ class HeldEvents {
     return *reinterpret_cast<const Sample*>(object.address);
   }
   void Grow();
+  void DoubtWorkers();
   uint64_t FindGarbage();
   uint64_t FindGarbageMappings();
 
@@ -144,7 +145,9 @@ class HeldEvents {
   size_t capacity_ = 0;  // its size, which takes a division to tell
   size_t count_ = 0;
   bool has_garbage_ = false;
-  /// How many events there were when ConfirmWorkers was called last.
+  /// How many events there were when workers were doubted last, and when
+  /// ConfirmWorkers was called.
+  size_t doubted_count_ = 0;
   size_t confirmed_count_ = 0;
   /// What FindGarbage found, when there were so many events.
   uint64_t garbage_bytes_ = 0;

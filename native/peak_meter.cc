@@ -123,17 +123,15 @@ void PeakMeter::SetLimit(uint64_t first_bytes, uint64_t last_bytes) {
   limit_bytes_ = first_bytes;
   last_limit_bytes_ = last_bytes;
   RaiseLimit();
-  // From the beginning, what reached it is to be found out.
-  if (IsLimitOpen() && recording_->raw_peak_bytes() + js_bytes_ >= limit_bytes_)
-    recording_->DoubtWorkersSoFar();
-  recording_->DoubtWorkers(IsAtLimit());
 }
 
 /// What was confirmed need not be again, but what is a step more.
 void PeakMeter::RaiseLimit() {
-  if (confirmed_bytes_ < limit_bytes_) return;
-  limit_bytes_ =
-      std::min(confirmed_bytes_ + Step(confirmed_bytes_), last_limit_bytes_);
+  if (confirmed_bytes_ >= limit_bytes_) {
+    limit_bytes_ =
+        std::min(confirmed_bytes_ + Step(confirmed_bytes_), last_limit_bytes_);
+  }
+  recording_->SetLimit(limit_bytes_ == 0 ? UINT64_MAX : limit_bytes_);
 }
 
 /// @param js_bytes before V8 collected, if it just did.
@@ -176,7 +174,6 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
     if (!is_left_) {
       recording_->ReleaseEvents();
       recording_->EndStretch();
-      recording_->DoubtWorkers(is_workers_turn_ || IsAtLimit());
       waiting_bytes_ = 0;
     }
   }
@@ -338,7 +335,6 @@ void PeakMeter::CollectAll(worker_isolates::Standstill* workers) {
   {
     const RecursionGuard guard;
     std::lock_guard lock(*lock_);
-    recording_->DoubtWorkers(true);
     code.scripts().Release(recording_->FindScripts(code.id()));
   }
   heap::Collect(heap::Collection::kFull, program_flags_);
@@ -358,7 +354,6 @@ void PeakMeter::EndWorkersTurn() {
   const uint64_t bytes = TotalNow().bytes();
   workers_bytes_ = bytes + Step(bytes);
   if (IsAtLimit()) recording_->ConfirmWorkers();
-  recording_->DoubtWorkers(IsAtLimit());
   is_workers_turn_ = false;
 }
 

@@ -88,9 +88,7 @@ class PeakMeter final : public heap::CollectionListener {
     const bool is_due =
         limit_bytes_ != 0 &&
         TotalNow().bytes() >= std::max(limit_bytes_, workers_bytes_);
-    if (!is_due || std::exchange(is_workers_turn_, true)) return false;
-    recording_->DoubtWorkers(true);
-    return true;
+    return is_due && !std::exchange(is_workers_turn_, true);
   }
   /// To be called when all of them have.
   void EndWorkersTurn();
@@ -106,9 +104,7 @@ class PeakMeter final : public heap::CollectionListener {
     const uint64_t raw = recording_->native_bytes() + native_bytes + js_bytes_;
     if (raw >= Threshold()) recording_->HoldEvents();
     is_due_ |= unseen_bytes_ >= kTickBytes;
-    if (limit_bytes_ == 0 || raw < limit_bytes_) return;
-    recording_->DoubtWorkers(true);
-    is_due_ |= IsLimitOpen();
+    is_due_ |= IsLimitOpen() && raw >= limit_bytes_;
   }
   bool IsLimitOpen() const {
     return limit_bytes_ != 0 && confirmed_bytes_ < limit_bytes_;

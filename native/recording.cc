@@ -105,8 +105,7 @@ void Recording::Deallocate(const MemoryEvent& event, uint32_t thread) {
   const LiveBlocks::Block block = live_.Erase(event.address);
   if (block.address == 0) return;  // from before, or not the program's
   Put({.kind = EventKind::kDeallocation,
-       .is_garbage =
-           event.by_collector && (!block.is_of_other_thread || doubts_workers_),
+       .is_garbage = event.by_collector && !block.is_of_other_thread,
        .is_of_worker = event.by_collector && block.is_of_other_thread,
        .address = event.address,
        .added_bytes = -static_cast<int64_t>(block.bytes)});
@@ -131,8 +130,7 @@ void Recording::Unmap(const MemoryEvent& event, uint32_t thread) {
       EndMapping(event.address, event.address + event.size_bytes);
   if (sampler_ && ended_bytes == 0) return;  // as of a block
   Put({.kind = EventKind::kUnmapping,
-       .is_garbage =
-           event.by_collector && (thread == kFirstThread || doubts_workers_),
+       .is_garbage = event.by_collector && thread == kFirstThread,
        .is_of_worker = event.by_collector && thread != kFirstThread,
        .address = event.address,
        .size_bytes = event.size_bytes,
@@ -225,7 +223,7 @@ uint64_t Recording::raw_peak_bytes() const {
 }
 
 HeldEvents::Peak Recording::FindPeak(uint64_t js_bytes) {
-  return is_holding_ ? held_.FindPeak(js_bytes)
+  return is_holding_ ? held_.FindPeak(js_bytes, limit_bytes_)
                      : HeldEvents::Peak{0, native_bytes(), js_bytes};
 }
 
@@ -235,7 +233,7 @@ void Recording::ForgetGarbage() {
 
 void Recording::TellPeak(records::HeapKind kind, uint64_t js_bytes) {
   HoldEvents();
-  const HeldEvents::Peak peak = held_.FindPeak(js_bytes);
+  const HeldEvents::Peak peak = held_.FindPeak(js_bytes, limit_bytes_);
   held_.WriteAll(
       peak.position, [this](const HeldEvents::Event& event) { Write(event); },
       [&] {

@@ -46,12 +46,8 @@ class Recording {
         event.kind == EventKind::kDeallocation)
       live_.Prefetch(event.address);
   }
-  /// Whether what the collector frees of a worker's is taken for garbage, as
-  /// the thread's that started the tracker is, and not for live until then:
-  /// where somebody is about to find out.
-  void DoubtWorkers(bool doubts) { doubts_workers_ = doubts; }
-  /// The same of what is held.
-  void DoubtWorkersSoFar() { held_.DoubtWorkers(); }
+  /// Takes note of what a peak must not reach by workers' garbage.
+  void SetLimit(uint64_t limit_bytes) { limit_bytes_ = limit_bytes; }
   /// Takes note that all that workers have now is live, while events are held.
   void ConfirmWorkers() { held_.ConfirmWorkers(); }
 
@@ -195,7 +191,7 @@ class Recording {
   /// Nothing is asked of what may be half done then.
   bool is_out_of_memory_ = false;
 
-  bool doubts_workers_ = false;
+  uint64_t limit_bytes_ = UINT64_MAX;
   LiveBlocks live_;
   std::map<uintptr_t, uintptr_t> mappings_;  // begin to end
   uint64_t mapped_bytes_ = 0;
