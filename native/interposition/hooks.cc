@@ -113,14 +113,22 @@ template <typename Reallocate>
   return NotifyAllocation(result, size, allocator, caller);
 }
 
-/// libstdc++'s operator new calls malloc, whose hook must not report the block
-/// again.
+/// For what calls another allocator by its slot, whose hook must not report the
+/// block again.
 template <typename Allocate>
 [[gnu::always_inline]] inline void* AllocateQuietly(Allocate allocate) {
   if (allocation_listener.load(std::memory_order_relaxed) == nullptr) [[likely]]
     return allocate();
   RecursionGuard guard;
   return allocate();
+}
+
+/// libstdc++'s operator new calls malloc or aligned_alloc.
+template <typename Allocate>
+[[gnu::always_inline]] inline void* NotifyNew(size_t size, const void* caller,
+                                              Allocate allocate) {
+  return NotifyAllocation(AllocateQuietly(allocate), size,
+                          Allocator::kOperatorNew, caller);
 }
 
 /// @return a block in place of the allocator's; nullptr for none.
@@ -278,25 +286,47 @@ void* pvalloc(size_t size) {
 
 void* _Znwm(size_t size) {
   if (void* block = Provide(size, __builtin_return_address(0))) return block;
-  return NotifyAllocation(AllocateQuietly([=] { return ::_Znwm(size); }), size,
-                          Allocator::kOperatorNew, __builtin_return_address(0));
+  return NotifyNew(size, __builtin_return_address(0),
+                   [=] { return ::_Znwm(size); });
 }
 
 void* _Znam(size_t size) {
-  return NotifyAllocation(AllocateQuietly([=] { return ::_Znam(size); }), size,
-                          Allocator::kOperatorNew, __builtin_return_address(0));
+  return NotifyNew(size, __builtin_return_address(0),
+                   [=] { return ::_Znam(size); });
 }
 
 void* _ZnwmRKSt9nothrow_t(size_t size, const void* tag) {
-  return NotifyAllocation(
-      AllocateQuietly([=] { return ::_ZnwmRKSt9nothrow_t(size, tag); }), size,
-      Allocator::kOperatorNew, __builtin_return_address(0));
+  return NotifyNew(size, __builtin_return_address(0),
+                   [=] { return ::_ZnwmRKSt9nothrow_t(size, tag); });
 }
 
 void* _ZnamRKSt9nothrow_t(size_t size, const void* tag) {
-  return NotifyAllocation(
-      AllocateQuietly([=] { return ::_ZnamRKSt9nothrow_t(size, tag); }), size,
-      Allocator::kOperatorNew, __builtin_return_address(0));
+  return NotifyNew(size, __builtin_return_address(0),
+                   [=] { return ::_ZnamRKSt9nothrow_t(size, tag); });
+}
+
+void* _ZnwmSt11align_val_t(size_t size, size_t alignment) {
+  return NotifyNew(size, __builtin_return_address(0),
+                   [=] { return ::_ZnwmSt11align_val_t(size, alignment); });
+}
+
+void* _ZnamSt11align_val_t(size_t size, size_t alignment) {
+  return NotifyNew(size, __builtin_return_address(0),
+                   [=] { return ::_ZnamSt11align_val_t(size, alignment); });
+}
+
+void* _ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
+                                         const void* tag) {
+  return NotifyNew(size, __builtin_return_address(0), [=] {
+    return ::_ZnwmSt11align_val_tRKSt9nothrow_t(size, alignment, tag);
+  });
+}
+
+void* _ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
+                                         const void* tag) {
+  return NotifyNew(size, __builtin_return_address(0), [=] {
+    return ::_ZnamSt11align_val_tRKSt9nothrow_t(size, alignment, tag);
+  });
 }
 
 void* mmap(void* hint, size_t size, int protection, int flags, int file,

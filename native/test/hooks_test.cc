@@ -92,21 +92,17 @@ TEST(
   }
 }
 
-TEST("Hooks: operator new is seen once, not again as malloc") {
+TEST("Hooks: operator new is seen once, not again as what it calls") {
   using enum Allocator;
+  const size_t size = 100, alignment = 64;
   ExpectAllocation("call_new", 24, kOperatorNew, size_t{24});
   ExpectAllocation("call_new_array", 24, kOperatorNew, size_t{24});
   ExpectAllocation("call_new_nothrow", 24, kOperatorNew, size_t{24});
   ExpectAllocation("call_new_array_nothrow", 24, kOperatorNew, size_t{24});
-}
-
-TEST("Hooks: aligned operator new is seen once, as libstdc++ allocates it") {
-  FOR_EACH_LIBRARY(library) {
-    const auto [events, address] =
-        RecordCall(library, "call_new_aligned", size_t{128}, size_t{64});
-    EXPECT_EQUAL(events,
-                 (Events{Allocation(address, 128, Allocator::kAlignedAlloc)}));
-    FreeQuietly(address);
+  for (const char* function :
+       {"call_new_aligned", "call_new_array_aligned",
+        "call_new_aligned_nothrow", "call_new_array_aligned_nothrow"}) {
+    ExpectAllocation(function, size, kOperatorNew, size, alignment);
   }
 }
 
@@ -130,6 +126,13 @@ TEST("Hooks: operator delete is seen once") {
     const Events events =
         Record([&] { library->Call<void>("call_delete", address); });
     EXPECT_EQUAL(events, (Events{Deallocation(address)}));
+    const size_t alignment = 64;
+    address = library->Call<void*>("call_new_aligned", size_t{100}, alignment);
+    EXPECT_EQUAL(Record([&] {
+                   library->Call<void>("call_delete_aligned", address,
+                                       alignment);
+                 }),
+                 (Events{Deallocation(address)}));
   }
 }
 

@@ -55,7 +55,19 @@ EXPORT void* call_new_array_nothrow(size_t size) {
 EXPORT void* call_new_aligned(size_t size, size_t alignment) {
   return ::operator new(size, std::align_val_t(alignment));
 }
+EXPORT void* call_new_array_aligned(size_t size, size_t alignment) {
+  return ::operator new[](size, std::align_val_t(alignment));
+}
+EXPORT void* call_new_aligned_nothrow(size_t size, size_t alignment) {
+  return ::operator new(size, std::align_val_t(alignment), std::nothrow);
+}
+EXPORT void* call_new_array_aligned_nothrow(size_t size, size_t alignment) {
+  return ::operator new[](size, std::align_val_t(alignment), std::nothrow);
+}
 EXPORT void call_delete(void* address) { ::operator delete(address); }
+EXPORT void call_delete_aligned(void* address, size_t alignment) {
+  ::operator delete(address, std::align_val_t(alignment));
+}
 EXPORT bool call_new_that_throws(size_t size) {
   try {
     return ::operator new(size) == nullptr;
