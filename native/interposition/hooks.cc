@@ -171,6 +171,26 @@ bool IsPageOfV8Heap(const void* hint, int flags, const void* caller) {
          installer::IsInV8Module(caller);
 }
 
+/// Pages are reserved or accessible from here on, whatever they were.
+void NotifyPages(const Reservations::Range& range, bool is_reserved,
+                 Allocator allocator, const void* caller) {
+  RunUnseen([=] {
+    if (is_reserved) {
+      ReservationLedger().Add(range);
+    } else {
+      ReservationLedger().Remove(range);
+    }
+  });
+  Notify([=](AllocationListener* listener) {
+    if (is_reserved) {
+      listener->OnUnmapping(range.begin, range.size_bytes());
+    } else {
+      listener->OnMapping(range.begin, range.size_bytes(), allocator,
+                          Value(caller));
+    }
+  });
+}
+
 void* NotifyMapping(void* result, const void* hint, size_t size, int protection,
                     int flags, const void* caller) {
   if (result == MAP_FAILED || !IsOfProgram()) return result;
@@ -178,22 +198,8 @@ void* NotifyMapping(void* result, const void* hint, size_t size, int protection,
     Notify([](AllocationListener* listener) { listener->OnHeapPage(); });
     return result;
   }
-  const Reservations::Range range = RangeOf(result, size);
-  RunUnseen([=] {
-    if (protection == PROT_NONE) {
-      ReservationLedger().Add(range);
-    } else {
-      ReservationLedger().Remove(range);
-    }
-  });
-  Notify([=](AllocationListener* listener) {
-    if (protection == PROT_NONE) {
-      listener->OnUnmapping(range.begin, range.size_bytes());
-    } else {
-      listener->OnMapping(range.begin, range.size_bytes(), Allocator::kMmap,
-                          Value(caller));
-    }
-  });
+  NotifyPages(RangeOf(result, size), protection == PROT_NONE, Allocator::kMmap,
+              caller);
   return result;
 }
 
@@ -364,22 +370,9 @@ void* mremap(void* address, size_t old_size, size_t new_size, int flags,
   if (!is_reserved) NotifyUnmapping(address, old_size);
   void* result = remap();
   if (result == MAP_FAILED && errno == EFAULT) return result;
-  const Reservations::Range range = result == MAP_FAILED
-                                        ? RangeOf(address, old_size)
-                                        : RangeOf(result, new_size);
-  RunUnseen([=] {
-    if (is_reserved) {
-      ReservationLedger().Add(range);
-    } else {
-      ReservationLedger().Remove(range);
-    }
-  });
-  if (is_reserved) return result;
-  const void* caller = __builtin_return_address(0);
-  Notify([=](AllocationListener* listener) {
-    listener->OnMapping(range.begin, range.size_bytes(), Allocator::kMremap,
-                        Value(caller));
-  });
+  NotifyPages(result == MAP_FAILED ? RangeOf(address, old_size)
+                                   : RangeOf(result, new_size),
+              is_reserved, Allocator::kMremap, __builtin_return_address(0));
   return result;
 }
 

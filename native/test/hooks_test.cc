@@ -529,13 +529,27 @@ TEST("Hooks: mremap of what is reserved makes nothing accessible") {
                                              kPage, 64 * kPage, MREMAP_MAYMOVE);
     char* const after = static_cast<char*>(result);
     EXPECT(result != MAP_FAILED);
-    EXPECT_EQUAL(events, Nothing());
+    EXPECT(!AddsMemory(events));
     EXPECT_EQUAL(Record([&] {
                    library->Call<int>("call_mprotect", after, 2 * kPage,
                                       kReadWrite);
                  }),
                  (Events{Mapping(after, 2 * kPage, Allocator::kMprotect)}));
     library->Call<int>("call_munmap", after, 64 * kPage);
+  }
+}
+
+TEST("Hooks: mremap of what is reserved ends the pages that it is put upon") {
+  FOR_EACH_LIBRARY(library) {
+    void* reserved = library->Call<void*>("call_mmap", (void*)nullptr, kPage,
+                                          PROT_NONE, kPrivate);
+    void* pages = library->Call<void*>("call_mmap", (void*)nullptr, kPage,
+                                       kReadWrite, kPrivate);
+    const auto [events, result] =
+        RecordCall(library, "call_mremap_to", reserved, kPage, pages);
+    EXPECT(result == pages);
+    EXPECT_EQUAL(events, (Events{Unmapping(pages, kPage)}));
+    library->Call<int>("call_munmap", pages, kPage);
   }
 }
 

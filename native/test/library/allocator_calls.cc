@@ -99,6 +99,10 @@ EXPORT void* call_mremap(void* address, size_t old_size, size_t new_size,
                          int flags) {
   return mremap(address, old_size, new_size, flags);
 }
+EXPORT void* call_mremap_to(void* address, size_t size, void* new_address) {
+  return mremap(address, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+                new_address);
+}
 EXPORT int call_mprotect(void* address, size_t size, int protection) {
   return mprotect(address, size, protection);
 }
