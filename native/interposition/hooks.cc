@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <mutex>
 #include <new>
+#include <string>
 
 #include "interposition/block_provider.h"
 #include "interposition/hook_switches.h"
@@ -399,8 +400,10 @@ int mprotect(void* address, size_t size, int protection) {
 }
 
 void* dlopen(const char* filename, int flags) {
-  void* library =
-      installer::OpenLibrary(filename, flags, __builtin_return_address(0));
+  const void* caller = __builtin_return_address(0);
+  std::string path;
+  RunUnseen([&] { path = installer::FindLibrary(filename, flags, caller); });
+  void* library = ::dlopen(path.empty() ? filename : path.c_str(), flags);
   if (library && IsOfProgram()) {
     RunUnseen([] { installer::Install(); });
     Notify([](AllocationListener* listener) { listener->OnLibrary(); });
