@@ -157,9 +157,13 @@ Reservations& ReservationLedger() {
   return ledger;
 }
 
+constexpr size_t kPage = 4096;
+
+/// Else munmap and mremap fail. The program has its memory still: a leak.
+bool IsOfPage(const void* address) { return Value(address) % kPage == 0; }
+
 Reservations::Range RangeOf(const void* address, size_t size) {
   const uintptr_t begin = Value(address);
-  constexpr size_t kPage = 4096;
   return {begin, begin + ((size + kPage - 1) & ~(kPage - 1))};
 }
 
@@ -205,7 +209,7 @@ void* NotifyMapping(void* result, const void* hint, size_t size, int protection,
 }
 
 void NotifyUnmapping(void* address, size_t size) {
-  if (!IsOfProgram()) return;
+  if (!IsOfProgram() || !IsOfPage(address)) return;
   const Reservations::Range range = RangeOf(address, size);
   RunUnseen([=] { ReservationLedger().Remove(range); });
   Notify([=](AllocationListener* listener) {
@@ -362,7 +366,7 @@ void* mremap(void* address, size_t old_size, size_t new_size, int flags,
   const auto remap = [=] {
     return ::mremap(address, old_size, new_size, flags, new_address);
   };
-  if (!IsOfProgram()) return remap();
+  if (!IsOfProgram() || !IsOfPage(address)) return remap();
   bool is_reserved = false;
   RunUnseen([&] {
     is_reserved =

@@ -405,6 +405,24 @@ TEST("Hooks: a part of a mapping can be unmapped") {
   }
 }
 
+TEST("Hooks: munmap and mremap of what is not a page's address end nothing") {
+  FOR_EACH_LIBRARY(library) {
+    char* pages = library->Call<char*>("call_mmap", (void*)nullptr, 2 * kPage,
+                                       kReadWrite, kPrivate);
+    void* inside = pages + 16;
+    EXPECT_EQUAL(Record([&] {
+                   EXPECT_EQUAL(
+                       library->Call<int>("call_munmap", inside, kPage), -1);
+                 }),
+                 Nothing());
+    const auto [events, result] = RecordCall(library, "call_mremap", inside,
+                                             kPage, 2 * kPage, MREMAP_MAYMOVE);
+    EXPECT(result == MAP_FAILED);
+    EXPECT_EQUAL(events, Nothing());
+    library->Call<int>("call_munmap", (void*)pages, 2 * kPage);
+  }
+}
+
 /// @return whether any event makes memory live.
 bool AddsMemory(const Events& events) {
   for (const Event& event : events) {
