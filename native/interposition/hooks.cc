@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <mutex>
 #include <new>
+#include <string>
 
 #include "interposition/block_provider.h"
 #include "interposition/hook_switches.h"
@@ -113,14 +114,22 @@ template <typename Reallocate>
   return NotifyAllocation(result, size, allocator, caller);
 }
 
-/// libstdc++'s operator new calls malloc, whose hook must not report the block
-/// again.
+/// For what calls another allocator by its slot, whose hook must not report the
+/// block again.
 template <typename Allocate>
 [[gnu::always_inline]] inline void* AllocateQuietly(Allocate allocate) {
   if (allocation_listener.load(std::memory_order_relaxed) == nullptr) [[likely]]
     return allocate();
   RecursionGuard guard;
   return allocate();
+}
+
+/// libstdc++'s operator new calls malloc or aligned_alloc.
+template <typename Allocate>
+[[gnu::always_inline]] inline void* NotifyNew(size_t size, const void* caller,
+                                              Allocate allocate) {
+  return NotifyAllocation(AllocateQuietly(allocate), size,
+                          Allocator::kOperatorNew, caller);
 }
 
 /// @return a block in place of the allocator's; nullptr for none.
@@ -148,9 +157,13 @@ Reservations& ReservationLedger() {
   return ledger;
 }
 
+constexpr size_t kPage = 4096;
+
+/// Else munmap and mremap fail. The program has its memory still: a leak.
+bool IsOfPage(const void* address) { return Value(address) % kPage == 0; }
+
 Reservations::Range RangeOf(const void* address, size_t size) {
   const uintptr_t begin = Value(address);
-  constexpr size_t kPage = 4096;
   return {begin, begin + ((size + kPage - 1) & ~(kPage - 1))};
 }
 
@@ -163,6 +176,26 @@ bool IsPageOfV8Heap(const void* hint, int flags, const void* caller) {
          installer::IsInV8Module(caller);
 }
 
+/// Pages are reserved or accessible from here on, whatever they were.
+void NotifyPages(const Reservations::Range& range, bool is_reserved,
+                 Allocator allocator, const void* caller) {
+  RunUnseen([=] {
+    if (is_reserved) {
+      ReservationLedger().Add(range);
+    } else {
+      ReservationLedger().Remove(range);
+    }
+  });
+  Notify([=](AllocationListener* listener) {
+    if (is_reserved) {
+      listener->OnUnmapping(range.begin, range.size_bytes());
+    } else {
+      listener->OnMapping(range.begin, range.size_bytes(), allocator,
+                          Value(caller));
+    }
+  });
+}
+
 void* NotifyMapping(void* result, const void* hint, size_t size, int protection,
                     int flags, const void* caller) {
   if (result == MAP_FAILED || !IsOfProgram()) return result;
@@ -170,27 +203,13 @@ void* NotifyMapping(void* result, const void* hint, size_t size, int protection,
     Notify([](AllocationListener* listener) { listener->OnHeapPage(); });
     return result;
   }
-  const Reservations::Range range = RangeOf(result, size);
-  RunUnseen([=] {
-    if (protection == PROT_NONE) {
-      ReservationLedger().Add(range);
-    } else {
-      ReservationLedger().Remove(range);
-    }
-  });
-  Notify([=](AllocationListener* listener) {
-    if (protection == PROT_NONE) {
-      listener->OnUnmapping(range.begin, range.size_bytes());
-    } else {
-      listener->OnMapping(range.begin, range.size_bytes(), Allocator::kMmap,
-                          Value(caller));
-    }
-  });
+  NotifyPages(RangeOf(result, size), protection == PROT_NONE, Allocator::kMmap,
+              caller);
   return result;
 }
 
 void NotifyUnmapping(void* address, size_t size) {
-  if (!IsOfProgram()) return;
+  if (!IsOfProgram() || !IsOfPage(address)) return;
   const Reservations::Range range = RangeOf(address, size);
   RunUnseen([=] { ReservationLedger().Remove(range); });
   Notify([=](AllocationListener* listener) {
@@ -278,25 +297,47 @@ void* pvalloc(size_t size) {
 
 void* _Znwm(size_t size) {
   if (void* block = Provide(size, __builtin_return_address(0))) return block;
-  return NotifyAllocation(AllocateQuietly([=] { return ::_Znwm(size); }), size,
-                          Allocator::kOperatorNew, __builtin_return_address(0));
+  return NotifyNew(size, __builtin_return_address(0),
+                   [=] { return ::_Znwm(size); });
 }
 
 void* _Znam(size_t size) {
-  return NotifyAllocation(AllocateQuietly([=] { return ::_Znam(size); }), size,
-                          Allocator::kOperatorNew, __builtin_return_address(0));
+  return NotifyNew(size, __builtin_return_address(0),
+                   [=] { return ::_Znam(size); });
 }
 
 void* _ZnwmRKSt9nothrow_t(size_t size, const void* tag) {
-  return NotifyAllocation(
-      AllocateQuietly([=] { return ::_ZnwmRKSt9nothrow_t(size, tag); }), size,
-      Allocator::kOperatorNew, __builtin_return_address(0));
+  return NotifyNew(size, __builtin_return_address(0),
+                   [=] { return ::_ZnwmRKSt9nothrow_t(size, tag); });
 }
 
 void* _ZnamRKSt9nothrow_t(size_t size, const void* tag) {
-  return NotifyAllocation(
-      AllocateQuietly([=] { return ::_ZnamRKSt9nothrow_t(size, tag); }), size,
-      Allocator::kOperatorNew, __builtin_return_address(0));
+  return NotifyNew(size, __builtin_return_address(0),
+                   [=] { return ::_ZnamRKSt9nothrow_t(size, tag); });
+}
+
+void* _ZnwmSt11align_val_t(size_t size, size_t alignment) {
+  return NotifyNew(size, __builtin_return_address(0),
+                   [=] { return ::_ZnwmSt11align_val_t(size, alignment); });
+}
+
+void* _ZnamSt11align_val_t(size_t size, size_t alignment) {
+  return NotifyNew(size, __builtin_return_address(0),
+                   [=] { return ::_ZnamSt11align_val_t(size, alignment); });
+}
+
+void* _ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
+                                         const void* tag) {
+  return NotifyNew(size, __builtin_return_address(0), [=] {
+    return ::_ZnwmSt11align_val_tRKSt9nothrow_t(size, alignment, tag);
+  });
+}
+
+void* _ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
+                                         const void* tag) {
+  return NotifyNew(size, __builtin_return_address(0), [=] {
+    return ::_ZnamSt11align_val_tRKSt9nothrow_t(size, alignment, tag);
+  });
 }
 
 void* mmap(void* hint, size_t size, int protection, int flags, int file,
@@ -325,7 +366,7 @@ void* mremap(void* address, size_t old_size, size_t new_size, int flags,
   const auto remap = [=] {
     return ::mremap(address, old_size, new_size, flags, new_address);
   };
-  if (!IsOfProgram()) return remap();
+  if (!IsOfProgram() || !IsOfPage(address)) return remap();
   bool is_reserved = false;
   RunUnseen([&] {
     is_reserved =
@@ -334,22 +375,9 @@ void* mremap(void* address, size_t old_size, size_t new_size, int flags,
   if (!is_reserved) NotifyUnmapping(address, old_size);
   void* result = remap();
   if (result == MAP_FAILED && errno == EFAULT) return result;
-  const Reservations::Range range = result == MAP_FAILED
-                                        ? RangeOf(address, old_size)
-                                        : RangeOf(result, new_size);
-  RunUnseen([=] {
-    if (is_reserved) {
-      ReservationLedger().Add(range);
-    } else {
-      ReservationLedger().Remove(range);
-    }
-  });
-  if (is_reserved) return result;
-  const void* caller = __builtin_return_address(0);
-  Notify([=](AllocationListener* listener) {
-    listener->OnMapping(range.begin, range.size_bytes(), Allocator::kMremap,
-                        Value(caller));
-  });
+  NotifyPages(result == MAP_FAILED ? RangeOf(address, old_size)
+                                   : RangeOf(result, new_size),
+              is_reserved, Allocator::kMremap, __builtin_return_address(0));
   return result;
 }
 
@@ -376,8 +404,10 @@ int mprotect(void* address, size_t size, int protection) {
 }
 
 void* dlopen(const char* filename, int flags) {
-  void* library =
-      installer::OpenLibrary(filename, flags, __builtin_return_address(0));
+  const void* caller = __builtin_return_address(0);
+  std::string path;
+  RunUnseen([&] { path = installer::FindLibrary(filename, flags, caller); });
+  void* library = ::dlopen(path.empty() ? filename : path.c_str(), flags);
   if (library && IsOfProgram()) {
     RunUnseen([] { installer::Install(); });
     Notify([](AllocationListener* listener) { listener->OnLibrary(); });

@@ -13,14 +13,21 @@ extern "C" {
 [[gnu::weak]] void free_sized(void* address, size_t size);
 [[gnu::weak]] void free_aligned_sized(void* address, size_t alignment,
                                       size_t size);
-// operator new and new[], plain and nothrow, by their mangled names, which are
-// what relocations know them by. The matching operator delete reaches free
-// through libstdc++'s own slots; operator new would, too, but then every C++
-// allocation's immediate caller would be libstdc++.
+// operator new and new[], plain, aligned and nothrow, by their mangled names,
+// which are what relocations know them by. The matching operator delete reaches
+// free through libstdc++'s own slots; operator new would reach malloc and
+// aligned_alloc, too, but then every C++ allocation's immediate caller would be
+// libstdc++, which rounds the size of aligned ones up.
 void* _Znwm(size_t size);
 void* _Znam(size_t size);
 void* _ZnwmRKSt9nothrow_t(size_t size, const void* tag);
 void* _ZnamRKSt9nothrow_t(size_t size, const void* tag);
+void* _ZnwmSt11align_val_t(size_t size, size_t alignment);
+void* _ZnamSt11align_val_t(size_t size, size_t alignment);
+void* _ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
+                                         const void* tag);
+void* _ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment,
+                                         const void* tag);
 }
 
 /// The intercepted functions that give or take a block of the allocator.
@@ -41,7 +48,13 @@ void* _ZnamRKSt9nothrow_t(size_t size, const void* tag);
   V(void*, _Znwm, (size_t size))                                              \
   V(void*, _Znam, (size_t size))                                              \
   V(void*, _ZnwmRKSt9nothrow_t, (size_t size, const void* tag))               \
-  V(void*, _ZnamRKSt9nothrow_t, (size_t size, const void* tag))
+  V(void*, _ZnamRKSt9nothrow_t, (size_t size, const void* tag))               \
+  V(void*, _ZnwmSt11align_val_t, (size_t size, size_t alignment))             \
+  V(void*, _ZnamSt11align_val_t, (size_t size, size_t alignment))             \
+  V(void*, _ZnwmSt11align_val_tRKSt9nothrow_t,                                \
+    (size_t size, size_t alignment, const void* tag))                         \
+  V(void*, _ZnamSt11align_val_tRKSt9nothrow_t,                                \
+    (size_t size, size_t alignment, const void* tag))
 
 /// The others.
 #define MEMRAY_MOCHA_OTHER_HOOKS(V)                                \

@@ -4,21 +4,25 @@
 #include <link.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
 
 #include "interposition/installer.h"
-#include "recursion_guard.h"
 
 namespace memray_mocha::installer {
 namespace {
 
-/// The directories that dlopen searches when the module of `caller` calls it.
-std::vector<std::string> SearchDirectories(const void* caller) {
+/// Something whose address lies in this module.
+const char marker = 0;
+
+/// The directories that dlopen searches when the module that has `address`
+/// calls it.
+std::vector<std::string> SearchDirectories(const void* address) {
   Dl_info info;
   link_map* map = nullptr;
-  if (!dladdr1(caller, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP))
+  if (!dladdr1(address, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP))
     return {};
   Dl_serinfo size;
   if (dlinfo(map, RTLD_DI_SERINFOSIZE, &size) != 0) return {};
@@ -34,13 +38,10 @@ std::vector<std::string> SearchDirectories(const void* caller) {
   return directories;
 }
 
-/// To glibc the caller of dlopen is this module, so what the real caller's
-/// RUNPATH says has to be looked up here.
-/// @return the path of the library; empty when dlopen finds it as well alone:
-/// it is a path, the program itself, or loaded already.
-std::string ResolveForCaller(const char* filename, int flags,
-                             const void* caller) {
-  const RecursionGuard guard;
+}  // namespace
+
+std::string FindLibrary(const char* filename, int flags, const void* caller) {
+  // The program itself, or a path.
   if (!filename || std::strchr(filename, '/')) return "";
   if (void* loaded = ::dlopen(filename, flags | RTLD_NOLOAD)) {
     ::dlclose(loaded);
@@ -48,16 +49,14 @@ std::string ResolveForCaller(const char* filename, int flags,
   }
   for (const std::string& directory : SearchDirectories(caller)) {
     const std::string path = directory + "/" + filename;
-    if (::access(path.c_str(), R_OK) == 0) return path;
+    if (::access(path.c_str(), R_OK) != 0) continue;
+    // What this module's own search comes to is left to dlopen, which knows of
+    // more: ld.so.cache, and subdirectories for some processors (glibc-hwcaps).
+    const auto own = SearchDirectories(&marker);
+    return std::find(own.begin(), own.end(), directory) == own.end() ? path
+                                                                     : "";
   }
   return "";
-}
-
-}  // namespace
-
-void* OpenLibrary(const char* filename, int flags, const void* caller) {
-  const std::string path = ResolveForCaller(filename, flags, caller);
-  return ::dlopen(path.empty() ? filename : path.c_str(), flags);
 }
 
 }  // namespace memray_mocha::installer

@@ -92,21 +92,17 @@ TEST(
   }
 }
 
-TEST("Hooks: operator new is seen once, not again as malloc") {
+TEST("Hooks: operator new is seen once, not again as what it calls") {
   using enum Allocator;
+  const size_t size = 100, alignment = 64;
   ExpectAllocation("call_new", 24, kOperatorNew, size_t{24});
   ExpectAllocation("call_new_array", 24, kOperatorNew, size_t{24});
   ExpectAllocation("call_new_nothrow", 24, kOperatorNew, size_t{24});
   ExpectAllocation("call_new_array_nothrow", 24, kOperatorNew, size_t{24});
-}
-
-TEST("Hooks: aligned operator new is seen once, as libstdc++ allocates it") {
-  FOR_EACH_LIBRARY(library) {
-    const auto [events, address] =
-        RecordCall(library, "call_new_aligned", size_t{128}, size_t{64});
-    EXPECT_EQUAL(events,
-                 (Events{Allocation(address, 128, Allocator::kAlignedAlloc)}));
-    FreeQuietly(address);
+  for (const char* function :
+       {"call_new_aligned", "call_new_array_aligned",
+        "call_new_aligned_nothrow", "call_new_array_aligned_nothrow"}) {
+    ExpectAllocation(function, size, kOperatorNew, size, alignment);
   }
 }
 
@@ -130,6 +126,13 @@ TEST("Hooks: operator delete is seen once") {
     const Events events =
         Record([&] { library->Call<void>("call_delete", address); });
     EXPECT_EQUAL(events, (Events{Deallocation(address)}));
+    const size_t alignment = 64;
+    address = library->Call<void*>("call_new_aligned", size_t{100}, alignment);
+    EXPECT_EQUAL(Record([&] {
+                   library->Call<void>("call_delete_aligned", address,
+                                       alignment);
+                 }),
+                 (Events{Deallocation(address)}));
   }
 }
 
@@ -402,6 +405,24 @@ TEST("Hooks: a part of a mapping can be unmapped") {
   }
 }
 
+TEST("Hooks: munmap and mremap of what is not a page's address end nothing") {
+  FOR_EACH_LIBRARY(library) {
+    char* pages = library->Call<char*>("call_mmap", (void*)nullptr, 2 * kPage,
+                                       kReadWrite, kPrivate);
+    void* inside = pages + 16;
+    EXPECT_EQUAL(Record([&] {
+                   EXPECT_EQUAL(
+                       library->Call<int>("call_munmap", inside, kPage), -1);
+                 }),
+                 Nothing());
+    const auto [events, result] = RecordCall(library, "call_mremap", inside,
+                                             kPage, 2 * kPage, MREMAP_MAYMOVE);
+    EXPECT(result == MAP_FAILED);
+    EXPECT_EQUAL(events, Nothing());
+    library->Call<int>("call_munmap", (void*)pages, 2 * kPage);
+  }
+}
+
 /// @return whether any event makes memory live.
 bool AddsMemory(const Events& events) {
   for (const Event& event : events) {
@@ -526,13 +547,27 @@ TEST("Hooks: mremap of what is reserved makes nothing accessible") {
                                              kPage, 64 * kPage, MREMAP_MAYMOVE);
     char* const after = static_cast<char*>(result);
     EXPECT(result != MAP_FAILED);
-    EXPECT_EQUAL(events, Nothing());
+    EXPECT(!AddsMemory(events));
     EXPECT_EQUAL(Record([&] {
                    library->Call<int>("call_mprotect", after, 2 * kPage,
                                       kReadWrite);
                  }),
                  (Events{Mapping(after, 2 * kPage, Allocator::kMprotect)}));
     library->Call<int>("call_munmap", after, 64 * kPage);
+  }
+}
+
+TEST("Hooks: mremap of what is reserved ends the pages that it is put upon") {
+  FOR_EACH_LIBRARY(library) {
+    void* reserved = library->Call<void*>("call_mmap", (void*)nullptr, kPage,
+                                          PROT_NONE, kPrivate);
+    void* pages = library->Call<void*>("call_mmap", (void*)nullptr, kPage,
+                                       kReadWrite, kPrivate);
+    const auto [events, result] =
+        RecordCall(library, "call_mremap_to", reserved, kPage, pages);
+    EXPECT(result == pages);
+    EXPECT_EQUAL(events, (Events{Unmapping(pages, kPage)}));
+    library->Call<int>("call_munmap", pages, kPage);
   }
 }
 

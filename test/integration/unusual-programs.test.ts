@@ -126,6 +126,26 @@ describe('a program', function () {
     });
   }
 
+  it('that opens a library by its name gets the one that it would without the plugin', function () {
+    const source = `
+      if (process.argv[2] === 'tracked')
+        require('node:assert/strict').ok(require(${JSON.stringify(index)}).Tracker.supported);
+      process.dlopen({ exports: {} }, 'named.node');
+      const maps = require('node:fs').readFileSync('/proc/self/maps', 'utf8');
+      console.log(/\\S*named\\.node/.exec(maps)[0]);`;
+    withProject({ 'a.js': source }, (project) => {
+      // Where the dynamic linker looks first, and nobody else knows of.
+      const folders = [project.folder, join(project.folder, 'glibc-hwcaps', 'x86-64-v2')];
+      for (const folder of folders) cpSync(fixtureAddon, join(folder, 'named.node'));
+      const open = (mode: string) =>
+        project.runNode(['a.js', mode], { LD_LIBRARY_PATH: project.folder });
+
+      const { stdout, stderr } = open('untracked');
+      assert.ok(stdout.includes(project.folder), stderr);
+      assert.equal(open('tracked').stdout, stdout);
+    });
+  });
+
   it('that has two copies of memray-mocha is measured by one, and told of both', function () {
     const source = `
       const { limitMemory, Tracker } = require('./copy');

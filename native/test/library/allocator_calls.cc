@@ -55,7 +55,19 @@ EXPORT void* call_new_array_nothrow(size_t size) {
 EXPORT void* call_new_aligned(size_t size, size_t alignment) {
   return ::operator new(size, std::align_val_t(alignment));
 }
+EXPORT void* call_new_array_aligned(size_t size, size_t alignment) {
+  return ::operator new[](size, std::align_val_t(alignment));
+}
+EXPORT void* call_new_aligned_nothrow(size_t size, size_t alignment) {
+  return ::operator new(size, std::align_val_t(alignment), std::nothrow);
+}
+EXPORT void* call_new_array_aligned_nothrow(size_t size, size_t alignment) {
+  return ::operator new[](size, std::align_val_t(alignment), std::nothrow);
+}
 EXPORT void call_delete(void* address) { ::operator delete(address); }
+EXPORT void call_delete_aligned(void* address, size_t alignment) {
+  ::operator delete(address, std::align_val_t(alignment));
+}
 EXPORT bool call_new_that_throws(size_t size) {
   try {
     return ::operator new(size) == nullptr;
@@ -86,6 +98,10 @@ EXPORT int call_munmap(void* address, size_t size) {
 EXPORT void* call_mremap(void* address, size_t old_size, size_t new_size,
                          int flags) {
   return mremap(address, old_size, new_size, flags);
+}
+EXPORT void* call_mremap_to(void* address, size_t size, void* new_address) {
+  return mremap(address, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
+                new_address);
 }
 EXPORT int call_mprotect(void* address, size_t size, int protection) {
   return mprotect(address, size, protection);
