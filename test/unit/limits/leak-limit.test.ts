@@ -171,6 +171,16 @@ describe('judgeLeaks', function () {
     assert.doesNotMatch(violation.message, /warmCache/);
   });
 
+  it('shows a call stack as it is, whatever the filter has done to it', function () {
+    const limit = createLeakLimit(1, ({ frames }) => {
+      for (const frame of frames) frame.functionName = 'changed';
+      return frames.splice(0).length > 0;
+    });
+    const { violation, stackLines } = judgeLeaks(limit, [row(5, remember)], options)!;
+    assert.match(violation.message, / remember:test_limits\.py:20\n/);
+    assert.deepEqual(stackLines[0], '    at remember (/src/demo/test_limits.py:20:7)');
+  });
+
   it('lets an error of the filter through', function () {
     const mine = new RangeError('mine');
     const limit = createLeakLimit(1, () => {
