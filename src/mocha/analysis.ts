@@ -44,14 +44,15 @@ export type Measurement = Pick<
 /** One capture, seen with the limits of its test. */
 export class Analysis {
   readonly measurement: Measurement;
-  /** The peak that the memory limit is about, as later runs are held to it; 0 without one. */
+  /** Of a test with a memory limit, what later runs of it are held to; 0 without one. */
   readonly notedPeakBytes: number = 0;
   readonly #limits: Limits;
   readonly #options: TextOptions;
-  /** The same, as it is. */
+  /** The peak that the memory limit is about: of all threads, or of the test's. */
   readonly #limitedPeakBytes: number = 0;
+  /** What was live then. */
   readonly #peakRows: AllocationRecord[] = [];
-  /** What of the peak was live for certain: only that may fail a limit. */
+  /** What of it was live for certain: only that may fail a limit. */
   readonly #certainPeakBytes: number = 0;
   readonly #leakRows: AllocationRecord[] = [];
 

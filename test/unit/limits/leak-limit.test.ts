@@ -53,6 +53,7 @@ describe('createLeakLimit', function () {
       ['1 MB', { filter: () => true }],
       /any of `filterFn`, `currentThreadOnly`, `exact`, `repeat`, `warmup`, got 'filter' \(string\)/,
     ],
+    [['1 MB', { toString: 1 }], /any of `filterFn`, .*, got 'toString' \(string\)/],
     ...[0, -1, 1.5, NaN, Infinity].map((repeat): [unknown[], RegExp] => [
       ['1 MB', { repeat }],
       new RegExp(
