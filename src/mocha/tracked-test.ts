@@ -86,7 +86,7 @@ export class TrackedTest {
   #objects: InstanceType<Tracking['ObjectTracker']> | undefined;
   #native = false;
   #capture: string | null = null;
-  /** Of the body, the one under way; without a name when it is not repeated. */
+  /** Which run of the body is under way; without a name when it is not repeated. */
   #run: Pick<BodyRun, 'number' | 'name'> = { number: 1, name: '' };
   #result: TestResult | undefined;
   #confirmingMs = 0;
