@@ -62,7 +62,7 @@ export class Analysis {
     limits: Limits,
     options: TextOptions & { seesGarbage: boolean },
   ) {
-    const { native, cwd } = options;
+    const { native } = options;
     this.#limits = limits;
     this.#options = options;
     const rows = reader.highWaterMark({ native });
@@ -85,9 +85,12 @@ export class Analysis {
         (row) => !isOfHarnessOnly(row.stack.frames) && !isOfV8(row) && !isPoolInUse(row),
       );
     }
+    this.measurement = this.#measure(rows, reader.statistics());
+  }
+
+  #measure(rows: AllocationRecord[], statistics: CaptureStatistics): Measurement {
     const ofTest = rows.filter(isOfTest);
-    const statistics = reader.statistics();
-    this.measurement = {
+    return {
       peak: {
         bytes: statistics.peakBytes,
         jsHeapBytes: statistics.peakJsHeapBytes,
@@ -100,8 +103,8 @@ export class Analysis {
         bytes: statistics.allocationBytes,
         sizeHistogram: withoutTrailingZeros(statistics.sizeHistogram),
       },
-      topAllocations: ofTest.slice(0, KEPT_ROWS).map((row) => toResult(row, cwd)),
-      topLocations: sumByLocation(ofTest, options).slice(0, KEPT_LOCATIONS),
+      topAllocations: ofTest.slice(0, KEPT_ROWS).map((row) => toResult(row, this.#options.cwd)),
+      topLocations: sumByLocation(ofTest, this.#options).slice(0, KEPT_LOCATIONS),
       leaks: this.#listLeaks().slice(0, KEPT_ROWS),
     };
   }
