@@ -9,9 +9,9 @@ import tseslint from 'typescript-eslint';
 // Data flows one way: each entry names a part of src/, what it must not import, and why.
 const walls = [
   {
-    part: ['errors.ts', 'memory-size.ts', 'call-stack.ts', 'make-folder.ts'],
-    mustNotImport: ['**/*'],
-    because: 'A leaf imports nothing of ours, so that every part can use it.',
+    part: ['builtins.ts', 'errors.ts', 'memory-size.ts', 'call-stack.ts', 'make-folder.ts'],
+    mustNotImport: ['**/!(builtins|errors).ts'],
+    because: 'A leaf imports nothing of ours but leaves, so that every part can use it.',
   },
   {
     part: ['capture'],

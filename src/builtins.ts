@@ -4,5 +4,5 @@
  */
 export const { abs, ceil, floor, max, min, round } = Math;
 export const { isFinite: isFiniteNumber, isInteger, isSafeInteger } = Number;
-export const { assign, create, defineProperty, entries, fromEntries } = Object;
+export const { assign, create, defineProperty, entries, fromEntries, hasOwn } = Object;
 export const { from: arrayFrom } = Array;

@@ -1,4 +1,4 @@
-import { entries } from './builtins';
+import { entries, hasOwn } from './builtins';
 import { createInvalidArgumentError } from './errors';
 
 /** The options that there are, and the `typeof` of each. */
@@ -14,16 +14,12 @@ export function checkOptions<T extends object>(of: string, options: T, known: Kn
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw createInvalidArgumentError(`the options of ${of}`, 'an object', options);
   }
-  const names = Object.keys(known);
   for (const [name, value] of entries(options)) {
-    const type = known[name as keyof T] as string | undefined;
-    if (!type) {
-      throw createInvalidArgumentError(
-        `the options of ${of}`,
-        `any of ${names.map((each) => `\`${each}\``).join(', ')}`,
-        name,
-      );
+    if (!hasOwn(known, name)) {
+      const names = Object.keys(known).map((each) => `\`${each}\``);
+      throw createInvalidArgumentError(`the options of ${of}`, `any of ${names.join(', ')}`, name);
     }
+    const type = known[name as keyof T];
     if (value !== undefined && typeof value !== type) {
       throw createInvalidArgumentError(`the \`${name}\` option of ${of}`, `a ${type}`, value);
     }

@@ -1,7 +1,5 @@
 import { inspect } from 'node:util';
-
-// Tests may replace it.
-const { assign } = Object;
+import { assign } from './builtins';
 
 /** Every error this package makes has one of these codes, but for a capture that cannot be written; they never change. */
 export type ErrorCode =
@@ -81,6 +79,13 @@ export function createInvalidArgumentError(
 ): TypeError & { code: ErrorCode } {
   const message = `Expected ${name} to be ${expected}, got ${describeValue(got)}.${remedy && ` ${remedy}`}`;
   return assign(new TypeError(message), { code: 'ERR_MEMRAY_INVALID_ARGUMENT' } as const);
+}
+
+/** A limit that is no memory size. */
+export function createInvalidSizeError(got: unknown): TypeError & { code: ErrorCode } {
+  const shown = got === undefined ? 'nothing' : describeValue(got);
+  const message = `Expected a memory size such as "24 MB" (a number and B, KB, MB, GB, TB or PB, where K is 1024) or a number of bytes, got ${shown}.`;
+  return assign(new TypeError(message), { code: 'ERR_MEMRAY_INVALID_SIZE' } as const);
 }
 
 /** A limit called where it can no longer be honoured. */

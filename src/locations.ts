@@ -19,7 +19,7 @@ export function sumByLocation(rows: AllocationRecord[], view: StackView): Locati
   return [...sums.values()].sort((a, b) => b.bytes - a.bytes);
 }
 
-/** Nearly always that is the most recent one, and the others need not be made. */
+/** The frame that is shown of a call stack: nearly always the most recent one, and then no other is made. */
 function findShownFrame({ innermost, stack }: AllocationRecord, view: StackView) {
   return innermost && isUsersOwn(innermost) ? innermost : visibleFrames(stack, view)[0];
 }

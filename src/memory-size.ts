@@ -1,8 +1,5 @@
-import { inspect } from 'node:util';
-
-// Tests may replace these.
-const { abs } = Math;
-const { isFinite: isFiniteNumber } = Number;
+import { abs, isFiniteNumber } from './builtins';
+import { createInvalidSizeError } from './errors';
 
 const SIZE = /^\s*\+?(\d+\.?\d*|\.\d+)\s*(?:([KMGTP])I?)?B\s*$/i;
 const UNITS = ['', 'K', 'M', 'G', 'T', 'P'];
@@ -16,10 +13,14 @@ const PRINTED_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
  * @throws TypeError with code `ERR_MEMRAY_INVALID_SIZE` for anything else
  */
 export function parseMemorySize(limit: string | number): number {
-  if (typeof limit === 'number' && isFiniteNumber(limit) && limit >= 0) return limit;
-  const match = typeof limit === 'string' && SIZE.exec(limit);
-  if (!match) throw createInvalidSizeError(limit);
-  const [, quantity, unit = ''] = match;
+  const bytes = typeof limit === 'string' ? parseText(limit) : limit;
+  if (isFiniteNumber(bytes) && bytes >= 0) return bytes;
+  throw createInvalidSizeError(limit);
+}
+
+/** Gives NaN for what is no size. */
+function parseText(text: string): number {
+  const [, quantity, unit = ''] = SIZE.exec(text) ?? [];
   return Number(quantity) * 1024 ** UNITS.indexOf(unit.toUpperCase());
 }
 
@@ -32,15 +33,4 @@ export function formatMemorySize(bytes: number): string {
     unit += 1;
   }
   return `${size.toFixed(1)}${PRINTED_UNITS[unit]}`;
-}
-
-function createInvalidSizeError(got: unknown): TypeError {
-  const shown = got === undefined ? 'nothing' : `${inspect(got, { depth: 0 })} (${typeof got})`;
-  return Object.assign(
-    new TypeError(
-      'Expected a memory size such as "24 MB" (a number and B, KB, MB, GB, TB or PB, where K is 1024) ' +
-        `or a number of bytes, got ${shown}.`,
-    ),
-    { code: 'ERR_MEMRAY_INVALID_SIZE' },
-  );
 }

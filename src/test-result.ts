@@ -64,8 +64,8 @@ export interface TestResult {
     confirmed?: true;
   };
   /**
-   * All native memory ever allocated; objects of V8's heap are not counted one by one. `sizeHistogram[i]` counts allocations of 2^i bytes or more and less
-   * than 2^(i+1).
+   * All native memory ever allocated; objects of V8's heap are not counted one by one. `sizeHistogram[i]` counts
+   * allocations of 2^i bytes or more and less than 2^(i+1).
    */
   allocations: { count: number; bytes: number; sizeHistogram: number[] };
   violations: Violation[];

@@ -120,16 +120,20 @@ function parseMap(text: string, url: string | undefined): TraceMap {
   return new AnyMap(map, url);
 }
 
-/** Loaders name files by plain paths, in which `#` and `%` mean nothing. The sources' text is not needed. */
+/** Gives sources URLs where they need them, and drops their text, which is not needed. */
 function prepareMap(map: EncodedSourceMap | SectionedSourceMap): void {
   if ('sections' in map) {
     for (const section of map.sections) prepareMap(section.map as EncodedSourceMap);
     return;
   }
-  map.sources = map.sources.map((source) =>
-    source?.startsWith('/') ? pathToFileURL(source).href : source,
-  );
+  map.sources = map.sources.map((source) => source && toSourceUrl(source));
   delete map.sourcesContent;
+}
+
+/** Loaders name files by plain paths, in which `#` and `%` mean nothing; packages made on Windows, by its paths. */
+function toSourceUrl(source: string): string {
+  const path = /^[a-z]:[\\/]/i.test(source) ? `/${source.replaceAll('\\', '/')}` : source;
+  return path.startsWith('/') ? pathToFileURL(path).href : source;
 }
 
 function findOriginal(map: TraceMap, { line, column }: Place): OriginalPlace | undefined {
@@ -144,11 +148,15 @@ function findOriginal(map: TraceMap, { line, column }: Place): OriginalPlace | u
   };
 }
 
+/** Of a map that is not there, or that is on a server. */
+const NOT_HERE = ['ENOENT', 'ERR_INVALID_URL_SCHEME'];
+
 /**
- * Whether it is nothing that a user could mend: many packages name maps that they do not publish, and evaluated
- * code without a name may have one by a path that begins nowhere.
+ * Whether it is nothing that a user could mend: many packages name maps that they do not publish, or not with
+ * them, and evaluated code without a name may have one by a path that begins nowhere.
  */
 function isOutOfReach({ name }: ScriptDescription, error: unknown): boolean {
   if (name === '') return true;
-  return name.includes('/node_modules/') && (error as NodeJS.ErrnoException).code === 'ENOENT';
+  const { code = '' } = error as NodeJS.ErrnoException;
+  return name.includes('/node_modules/') && NOT_HERE.includes(code);
 }

@@ -1,5 +1,5 @@
 import type { ParseArgsConfig } from 'node:util';
-import type { CaptureReader } from '../capture/capture-reader';
+import type { AllocationRecord, CaptureReader } from '../capture/capture-reader';
 import { createUsageError } from '../errors';
 import { UNPRINTABLE, type StackView } from '../stack-trace';
 
@@ -22,10 +22,7 @@ export const LEAKS_HELP =
   'what was left at the end, instead of at the high-water mark; with garbage, unless leaks were limited';
 
 /** The rows a verb is about. */
-export function readRows(
-  reader: CaptureReader,
-  values: CommandValues,
-): ReturnType<CaptureReader['leaks']> {
+export function readRows(reader: CaptureReader, values: CommandValues): AllocationRecord[] {
   const options = { native: values.native === true };
   return values.leaks === true ? reader.leaks(options) : reader.highWaterMark(options);
 }

@@ -60,8 +60,8 @@ export function main(args = process.argv.slice(2), console: Console = CONSOLE): 
   } catch (error) {
     // Who reads no more, as `head`, has what it wants.
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return EXIT_OK;
-    const isUsage = (error as MemrayMochaError).code === 'ERR_MEMRAY_USAGE';
     if (!(error instanceof MemrayMochaError)) throw error;
+    const isUsage = error.code === 'ERR_MEMRAY_USAGE';
     const help = command ? `memray-mocha ${verb} --help` : 'memray-mocha --help';
     console.error(isUsage ? `${error.message} See ${help}.` : error.message);
     return isUsage ? EXIT_USAGE : EXIT_FAILED;
@@ -85,10 +85,11 @@ function runCommand(verb: string, command: Command, args: string[], console: Con
   const reader = new CaptureReader(file);
   try {
     const { cwd, complete } = reader.metadata;
-    if (!complete)
+    if (!complete) {
       console.error(
         `${file} was cut off, as its process died or its disk was full: it ends early.`,
       );
+    }
     const lines = command.run(reader, values, { cwd, native: values.native === true });
     for (const text of joinLines(lines)) console.log(text);
   } finally {

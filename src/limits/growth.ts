@@ -1,15 +1,15 @@
 import { floor, max, round } from '../builtins';
 import type { AllocationRecord } from '../capture/capture-reader';
 
-/** How what the runs of a body left became more, by the half of them behind the mark. */
+/** How what the runs of a body leave grows, by those behind the mark, which are the second half. */
 export interface Growth {
-  /** 0 where it became less. */
+  /** Of the runs behind the mark; 0 where what is left became less. */
   bytesPerRun: number;
   /** False for what is made once: a cache that one of the first runs filled. */
   grows: boolean;
 }
 
-/** Of what growth in every run would leave: less is for samples, and for caches filled late. */
+/** The least share, of what a leak in every run would come to, that is growth: below are errors of samples, and late caches. */
 const LEAST_GROWTH = 0.1;
 
 /** After how many runs what they left is marked. */

@@ -31,13 +31,18 @@ export function findUncertainty({ previousBytes }: IncreaseLimit, jsHeapBytes: n
  * What later runs are held to. Where a body drops native memory as it ends, the last step of its peak is not told from garbage:
  * it may be in the next run, which uses no more for that.
  *
- * @param rawBytes the peak with what was not found to be garbage
+ * @param recordedPeakBytes the peak with what was not found to be garbage
+ * @param jsHeapBytes what of the peak is on V8's heap
  */
-export function findNotedPeak(peakBytes: number, rawBytes: number, jsHeapBytes: number): number {
+export function findNotedPeak(
+  peakBytes: number,
+  recordedPeakBytes: number,
+  jsHeapBytes: number,
+): number {
   // The uncertainty of objects is larger, and counts where there are some again.
   if (jsHeapBytes > peakBytes / 2) return peakBytes;
   const stepBytes = max(NATIVE_STEP_BYTES, peakBytes * NATIVE_STEP_SHARE);
-  return max(peakBytes, min(rawBytes, floor(peakBytes + stepBytes)));
+  return max(peakBytes, min(recordedPeakBytes, floor(peakBytes + stepBytes)));
 }
 
 /** A peak of so much is an increase, whatever it consists of. */

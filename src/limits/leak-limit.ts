@@ -94,7 +94,7 @@ export function judgeLeaks(
   options: TextOptions,
 ): Verdict | undefined {
   const leaks = sumByCallStack(rows, options.native).filter(
-    ({ bytes, stack }) => bytes >= limit.bytes && limit.filterFn(stack),
+    ({ bytes, stack }) => bytes >= limit.bytes && limit.filterFn(copyStack(stack)),
   );
   const largest = leaks[0];
   if (!largest) return undefined;
@@ -114,6 +114,11 @@ export function judgeLeaks(
     },
     { ...options, stacks: max(options.stacks, MIN_STACKS) },
   );
+}
+
+/** For a filter, which may take it to pieces: the original is shown. */
+function copyStack({ frames }: CallStack): CallStack {
+  return { frames: frames.map((frame) => ({ ...frame })) };
 }
 
 function noteGrowth(sum: CallStackSum, repeat: number): CallStackSum {

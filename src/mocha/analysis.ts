@@ -44,14 +44,15 @@ export type Measurement = Pick<
 /** One capture, seen with the limits of its test. */
 export class Analysis {
   readonly measurement: Measurement;
-  /** The peak that the memory limit is about, as later runs are held to it; 0 without one. */
+  /** Of a test with a memory limit, what later runs of it are held to; 0 without one. */
   readonly notedPeakBytes: number = 0;
   readonly #limits: Limits;
   readonly #options: TextOptions;
-  /** The same, as it is. */
+  /** The peak that the memory limit is about: of all threads, or of the test's. */
   readonly #limitedPeakBytes: number = 0;
+  /** What was live then. */
   readonly #peakRows: AllocationRecord[] = [];
-  /** What of the peak was live for certain: only that may fail a limit. */
+  /** What of it was live for certain: only that may fail a limit. */
   readonly #certainPeakBytes: number = 0;
   readonly #leakRows: AllocationRecord[] = [];
 
@@ -61,7 +62,7 @@ export class Analysis {
     limits: Limits,
     options: TextOptions & { seesGarbage: boolean },
   ) {
-    const { native, cwd } = options;
+    const { native } = options;
     this.#limits = limits;
     this.#options = options;
     const rows = reader.highWaterMark({ native });
@@ -84,9 +85,12 @@ export class Analysis {
         (row) => !isOfHarnessOnly(row.stack.frames) && !isOfV8(row) && !isPoolInUse(row),
       );
     }
+    this.measurement = this.#measure(rows, reader.statistics());
+  }
+
+  #measure(rows: AllocationRecord[], statistics: CaptureStatistics): Measurement {
     const ofTest = rows.filter(isOfTest);
-    const statistics = reader.statistics();
-    this.measurement = {
+    return {
       peak: {
         bytes: statistics.peakBytes,
         jsHeapBytes: statistics.peakJsHeapBytes,
@@ -99,8 +103,8 @@ export class Analysis {
         bytes: statistics.allocationBytes,
         sizeHistogram: withoutTrailingZeros(statistics.sizeHistogram),
       },
-      topAllocations: ofTest.slice(0, KEPT_ROWS).map((row) => toResult(row, cwd)),
-      topLocations: sumByLocation(ofTest, options).slice(0, KEPT_LOCATIONS),
+      topAllocations: ofTest.slice(0, KEPT_ROWS).map((row) => toResult(row, this.#options.cwd)),
+      topLocations: sumByLocation(ofTest, this.#options).slice(0, KEPT_LOCATIONS),
       leaks: this.#listLeaks().slice(0, KEPT_ROWS),
     };
   }

@@ -17,7 +17,7 @@ import { identifyTest } from './test-id';
 /** Something for the baseline, as the process that runs the test finds it. */
 export type BaselineFinding = { peak: Peak } | { tests: KnownTests };
 
-/** Of less, garbage is not worth collecting: it cannot be more than that. */
+/** A smaller peak is noted as it is: the garbage in it, which cannot be more, is not worth collecting. */
 const NOTED_FROM_BYTES = 1024 ** 2;
 
 // Tests may change the environment.
@@ -30,7 +30,7 @@ export class BaselineKeeper {
   readonly #shownFile: string;
   readonly #send: (finding: BaselineFinding) => void;
   #root: Mocha.Suite | undefined;
-  /** Or why they cannot be read, which concerns a test that asks for them. */
+  /** Of the baseline; or why it cannot be read, which fails only tests that are to be held to it. */
   #peaks: Peaks | MemrayMochaError = new Map();
   #keys: Map<Mocha.Test, string> | undefined;
 

@@ -1,23 +1,16 @@
 import type Mocha from 'mocha';
+import { max, round } from '../builtins';
 import { defineOwn } from './own-property';
 
-// Tests may fake these.
+// Tests may fake it.
 const now = process.hrtime.bigint.bind(process.hrtime);
-const { max, round } = Math;
-
-interface TimedRunnable {
-  duration?: number | undefined;
-  timer?: unknown;
-  timeout(): number;
-  resetTimeout(): void;
-}
 
 /**
  * Keeps what this package does around a test body out of the test's duration and timeout, both of
  * which Mocha measures from outside.
  */
 export class BodyClock {
-  readonly #test: TimedRunnable;
+  readonly #test: Mocha.Test;
   readonly #startedAt = now();
   #ownMs = 0;
   #pausedAt: bigint | undefined;
@@ -52,7 +45,7 @@ export class BodyClock {
     if (this.#pausedAt === undefined) return;
     this.#ownMs += toMs(now() - this.#pausedAt);
     this.#pausedAt = undefined;
-    delete (this.#test as Partial<TimedRunnable>).resetTimeout;
+    delete (this.#test as Partial<Mocha.Test>).resetTimeout;
   }
 
   /** Whether Mocha has measured how long the test took, and gone on. */

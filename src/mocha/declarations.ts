@@ -1,4 +1,5 @@
 import type Mocha from 'mocha';
+import { hasOwn } from '../builtins';
 import type { IncreaseLimit } from '../limits/increase';
 import type { LeakLimit } from '../limits/leak-limit';
 import type { LeakedObjectsLimit } from '../limits/leaked-objects-limit';
@@ -33,9 +34,6 @@ export const NO_LIMITS: Limits = {
   leaks: undefined,
   leakedObjects: undefined,
 };
-
-// Tests may replace it.
-const { hasOwn } = Object;
 
 /** Holds for tests of which nothing else declares this kind. */
 let onRun: Declarations = {};

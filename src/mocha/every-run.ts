@@ -10,7 +10,7 @@ export interface RunListener {
 
 let isRunning = false;
 
-/** Whether the run is known that a reporter is made for: not if that is what made Mocha load this package. */
+/** Whether a run is under way in which we take part: not where its reporter was what had this package loaded. */
 export function isTakingPart(): boolean {
   return isRunning;
 }

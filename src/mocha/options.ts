@@ -112,8 +112,7 @@ export function resolveOptions(sources: OptionSources): Options {
     json: null,
   };
   for (const entry of [...sources.configuration].reverse()) {
-    const values = typeof entry === 'object' && entry !== null ? entry : { memray: entry };
-    merge(options, fromConfiguration(values as Record<string, unknown>), cwd);
+    merge(options, fromConfiguration(entry), cwd);
   }
   merge(options, fromEnvironment(sources.environment), cwd);
   merge(options, fromCommandLine(sources.commandLine), cwd);
@@ -141,8 +140,11 @@ function merge(options: Options, given: Given[], cwd: string): void {
   }
 }
 
-function fromConfiguration(values: Record<string, unknown>): Given[] {
-  return Object.entries(values)
+function fromConfiguration(entry: unknown): Given[] {
+  if (typeof entry !== 'object' || entry === null) {
+    return [{ name: 'memray', source: "`memray` in Mocha's configuration", value: entry }];
+  }
+  return Object.entries(entry as Record<string, unknown>)
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => {
       const name = NAMES.find((each) => each === toCamelCase(key));

@@ -19,14 +19,14 @@ const TELLING = new Set<ErrorCode>([
  * Runs the analysis of a test with limits. What it throws would read as an error of the test's, which has passed: it
  * is told as one of memray-mocha's, unless a filter of the user's has thrown it.
  *
- * @param analyze is given the limits to use, which note what their filters throw
+ * @param analyze is given the limits to use, whose filters note that they have thrown: that ends it
  */
 export function tellOwnFailure(limits: Limits, analyze: (limits: Limits) => void): void {
-  const ofFilters: unknown[] = [];
+  let isOfFilter = false;
   try {
-    analyze(watchFilters(limits, (error) => (ofFilters[0] = error)));
+    analyze(watchFilters(limits, () => (isOfFilter = true)));
   } catch (error) {
-    if (isTelling(error) || (ofFilters.length > 0 && ofFilters[0] === error)) throw error;
+    if (isOfFilter || isTelling(error)) throw error;
     throw createNotMeasuredError(error);
   }
 }
@@ -35,13 +35,13 @@ function isTelling(error: unknown): boolean {
   return error instanceof MemrayMochaError && TELLING.has(error.code);
 }
 
-function watchFilters(limits: Limits, note: (error: unknown) => void): Limits {
+function watchFilters(limits: Limits, noteFailure: () => void): Limits {
   const { leaks, leakedObjects } = limits;
   return {
     ...limits,
-    leaks: leaks && { ...leaks, filterFn: watchFilter('limitLeaks', leaks.filterFn, note) },
+    leaks: leaks && { ...leaks, filterFn: watchFilter('limitLeaks', leaks.filterFn, noteFailure) },
     leakedObjects: leakedObjects && {
-      filterFn: watchFilter('limitLeakedObjects', leakedObjects.filterFn, note),
+      filterFn: watchFilter('limitLeakedObjects', leakedObjects.filterFn, noteFailure),
     },
   };
 }
@@ -49,7 +49,7 @@ function watchFilters(limits: Limits, note: (error: unknown) => void): Limits {
 function watchFilter<Value>(
   of: string,
   filterFn: (value: Value) => boolean,
-  note: (error: unknown) => void,
+  noteFailure: () => void,
 ): (value: Value) => boolean {
   return (value) => {
     try {
@@ -58,7 +58,7 @@ function watchFilter<Value>(
       if (isThenable(answer)) throw createAsyncFilterError(of, answer);
       return Boolean(answer);
     } catch (error) {
-      note(error);
+      noteFailure();
       throw error;
     }
   };

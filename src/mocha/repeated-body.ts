@@ -2,7 +2,7 @@ import { runsBeforeMark } from '../limits/growth';
 import type { LeakLimit } from '../limits/leak-limit';
 
 /** One run of a body that is repeated. */
-export interface Run {
+export interface BodyRun {
   /** Among those that are measured; of warm-up runs 1. */
   number: number;
   /** What messages call it. */
@@ -18,7 +18,7 @@ export interface Run {
 export function* listRuns({
   repeat,
   warmup,
-}: Pick<LeakLimit, 'repeat' | 'warmup'>): Generator<Run> {
+}: Pick<LeakLimit, 'repeat' | 'warmup'>): Generator<BodyRun> {
   for (let run = 2; run <= warmup; run++) {
     yield { number: 1, name: `in warm-up run ${run} of ${warmup}`, before: undefined };
   }

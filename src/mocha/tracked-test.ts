@@ -1,8 +1,6 @@
 import type Mocha from 'mocha';
-import { floor, isFiniteNumber, max, min } from '../builtins';
 import type { CaptureReader } from '../capture/capture-reader';
 import { createLimitTooLateError, MemoryLimitError } from '../errors';
-import { findCertainIncrease } from '../limits/increase';
 import { judgeLeakedObjects } from '../limits/leaked-objects-limit';
 import type { Verdict } from '../limits/verdict';
 import type { ObjectTracker } from '../native/object-tracker';
@@ -12,7 +10,7 @@ import { findLeakedObjects, type LeakedObject } from '../objects/leaked-objects'
 import { displayPath, isHarnessFile } from '../stack-trace';
 import type { TestResult } from '../test-result';
 import { prepareCall } from './active-place';
-import { Analysis } from './analysis';
+import { Analysis, type Measurement } from './analysis';
 import type { BaselineKeeper } from './baseline-keeper';
 import { BodyClock } from './body-clock';
 import { markUntracked } from './context';
@@ -20,7 +18,15 @@ import { findLimits, NO_LIMITS, unwatchBody, watchBody, type Limits } from './de
 import type { Options } from './options';
 import { tellOwnFailure } from './own-failure';
 import { defineOwn } from './own-property';
-import { listRuns, nameRun, type Run } from './repeated-body';
+import {
+  findConfirmedTotals,
+  findSampleInterval,
+  hasLimit,
+  mayHaveLimit,
+  mayLimitLeaks,
+  mayLimitObjects,
+} from './precision';
+import { listRuns, nameRun, type BodyRun } from './repeated-body';
 import { identifyTest, type TestId } from './test-id';
 import { explainTimeout } from './tracking-cost';
 import { wrapBody, type Body, type BodyEnd, type BodyStyle, type RunAgain } from './wrapped-body';
@@ -60,18 +66,8 @@ export interface Tracking {
   noteUnmeasured(id: string, reason: unknown): void;
 }
 
-const MENTIONS_LIMIT = /\blimit(?:Memory|Leaks|LeakedObjects)\b/;
-const MENTIONS_LEAK_LIMIT = /\blimitLeaks\b/;
-const MENTIONS_OBJECTS_LIMIT = /\blimitLeakedObjects\b/;
-
 /** Of a body whose leak limit does not say more, or that has none. */
 const ONE_RUN = { repeat: 1, warmup: 0 };
-
-/** Until a body that mentions a leak limit says which. */
-const USUAL_LEAK_LIMIT_BYTES = 1024 * 1024;
-
-/** So many samples of what just reaches a limit make its standard error less than 2%. */
-const SAMPLES_AT_LIMIT = 4096;
 
 /**
  * One attempt at a test. Its body is replaced by one that is bracketed by a tracker, because a
@@ -90,11 +86,11 @@ export class TrackedTest {
   #objects: InstanceType<Tracking['ObjectTracker']> | undefined;
   #native = false;
   #capture: string | null = null;
-  /** Of the body, the one under way; without a name when it is not repeated. */
-  #run: Pick<Run, 'number' | 'name'> = { number: 1, name: '' };
+  /** Which run of the body is under way; without a name when it is not repeated. */
+  #run: Pick<BodyRun, 'number' | 'name'> = { number: 1, name: '' };
   #result: TestResult | undefined;
   #confirmingMs = 0;
-  /** The limits the body was held to, and what it used of the one of memory. */
+  /** Once the body has kept its limits: these, and the peak that later runs are held to. */
   #kept: { limits: Limits; peakBytes: number } | undefined;
 
   constructor(test: Mocha.Test, tracking: Tracking) {
@@ -163,7 +159,7 @@ export class TrackedTest {
   #begin(): BodyEnd | undefined {
     this.#restoreBody();
     const limits = this.#findLimits();
-    if (this.#tracking.options.memray !== 'all' && !this.#mayBeLimited(limits)) {
+    if (this.#tracking.options.memray !== 'all' && !mayHaveLimit(this.#test, limits)) {
       markUntracked(this.#test);
       return undefined;
     }
@@ -174,7 +170,7 @@ export class TrackedTest {
     try {
       this.#start(limits);
     } catch (error) {
-      if (this.#mayBeLimited(limits)) throw error;
+      if (mayHaveLimit(this.#test, limits)) throw error;
       this.#tracking.noteUnmeasured(this.#name.id, error);
     } finally {
       this.#clock.resume();
@@ -186,21 +182,13 @@ export class TrackedTest {
     };
   }
 
-  /** A limit declared in the body has to count from its start, so the body's text is asked too. */
-  #mayBeLimited(limits: Limits): boolean {
-    return hasLimit(limits) || MENTIONS_LIMIT.test(this.#test.body);
-  }
-
   #start(limits: Limits): void {
     const { options } = this.#tracking;
     this.#capture ??= this.#tracking.reserveCapture(this.#name!.id, currentRetry(this.#test));
-    this.#native =
-      options.native || limits.leaks !== undefined || MENTIONS_LEAK_LIMIT.test(this.#test.body);
+    this.#native = options.native || mayLimitLeaks(this.#test, limits);
     this.#forgetObjects();
     // Before the tracker: what V8 needs to know all objects by is not the test's.
-    if (limits.leakedObjects || MENTIONS_OBJECTS_LIMIT.test(this.#test.body)) {
-      this.#objects = new this.#tracking.ObjectTracker();
-    }
+    if (mayLimitObjects(this.#test, limits)) this.#objects = new this.#tracking.ObjectTracker();
     const tracker = this.#createTracker(this.#capture ?? '');
     tracker.start();
     this.#tracker = tracker;
@@ -215,18 +203,15 @@ export class TrackedTest {
 
   /** What is limited is measured more closely. */
   #applyLimits(limits: Limits): void {
-    const { leaks, leakedObjects } = limits;
-    if (leakedObjects && !this.#objects) {
+    if (limits.leakedObjects && !this.#objects) {
       throw createLimitTooLateError(
         'limitLeakedObjects',
         'by a function the test calls, when objects had been made already',
       );
     }
     this.#tracker?.setMemoryLimit(...findConfirmedTotals(limits));
-    if (leaks) this.#tracker?.setSampleInterval(leaks.exact ? 1 : sampleIntervalFor(leaks.bytes));
-    else if (MENTIONS_LEAK_LIMIT.test(this.#test.body)) {
-      this.#tracker?.setSampleInterval(sampleIntervalFor(USUAL_LEAK_LIMIT_BYTES));
-    }
+    const intervalBytes = findSampleInterval(this.#test, limits);
+    if (intervalBytes !== undefined) this.#tracker?.setSampleInterval(intervalBytes);
   }
 
   /** Waits for garbage only where leaks are limited: other tests end as they would without us. */
@@ -275,7 +260,7 @@ export class TrackedTest {
     }
   }
 
-  async #prepareRun({ before }: Run, limits: Limits): Promise<void> {
+  async #prepareRun({ before }: BodyRun, limits: Limits): Promise<void> {
     if (before === 'restart') {
       this.#tracker!.stop().close();
       this.#tracker = undefined;
@@ -349,16 +334,23 @@ export class TrackedTest {
     const { options, cwd } = this.#tracking;
     const capture = this.#capture && displayPath(this.#capture, cwd);
     const leaked = judged.leakedObjects && this.#findLeakedObjects();
-    const analysis = new Analysis(reader, judged, {
-      ...options,
-      cwd,
-      capture,
-      seesGarbage,
-    });
+    const analysis = new Analysis(reader, judged, { ...options, cwd, capture, seesGarbage });
+    const result = this.#createResult(analysis.measurement, capture);
+    this.#result = result;
+    showResult(this.#test, result);
+    const verdicts = analysis.judge();
+    const ofObjects = leaked && judgeLeakedObjects(judged.leakedObjects!, leaked, options);
+    if (ofObjects) verdicts.push(ofObjects);
+    result.violations = verdicts.map(({ violation }) => violation);
+    if (verdicts.length > 0) throw toError(verdicts);
+    this.#kept = { limits: judged, peakBytes: analysis.notedPeakBytes };
+  }
+
+  #createResult(measurement: Measurement, capture: string | null): TestResult {
     const { id, file, titlePath } = this.#name!;
-    const { peak, allocations, topAllocations, topLocations, leaks } = analysis.measurement;
+    const { peak, allocations, topAllocations, topLocations, leaks } = measurement;
     // Not spread: that would give each result a hidden class of its own, larger than itself.
-    const result: TestResult = {
+    return {
       id,
       file,
       titlePath,
@@ -374,14 +366,6 @@ export class TrackedTest {
       leaks,
       capture,
     };
-    this.#result = result;
-    showResult(this.#test, result);
-    const verdicts = analysis.judge();
-    const ofObjects = leaked && judgeLeakedObjects(judged.leakedObjects!, leaked, options);
-    if (ofObjects) verdicts.push(ofObjects);
-    result.violations = verdicts.map(({ violation }) => violation);
-    if (verdicts.length > 0) throw toError(verdicts);
-    this.#kept = { limits: judged, peakBytes: analysis.notedPeakBytes };
   }
 
   #forgetObjects(): void {
@@ -404,19 +388,6 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** @returns the total up to which the peak has to be confirmed, and that from which on; 0 for none */
-function findConfirmedTotals({ memory, increase, comparedFromBytes }: Limits): [number, number] {
-  if (!memory) return [0, 0];
-  const failsAtBytes = increase ? findCertainIncrease(increase) : Number.MAX_SAFE_INTEGER;
-  const limitBytes = isFiniteNumber(memory.bytes) ? memory.bytes : failsAtBytes;
-  return [limitBytes, min(limitBytes, comparedFromBytes ?? limitBytes)];
-}
-
-function sampleIntervalFor(limitBytes: number): number {
-  const intervalBytes = floor(limitBytes / SAMPLES_AT_LIMIT);
-  return min(max(1, intervalBytes), Number.MAX_SAFE_INTEGER);
-}
-
 /** Puts the result on the test, where reporters find it, also those in the parent of a worker. */
 function showResult(test: Mocha.Test, memray: TestResult): void {
   defineOwn(test, 'memray', { value: memray, configurable: true });
@@ -432,11 +403,6 @@ function serialize(this: Mocha.Test): object {
 function toError(verdicts: Verdict[]): MemoryLimitError {
   const message = verdicts.map(({ violation }) => violation.message).join('\n\n');
   return new MemoryLimitError(message, verdicts[0]!.stackLines);
-}
-
-function hasLimit(limits: Limits): boolean {
-  const { memory, leaks, leakedObjects } = limits;
-  return memory !== undefined || leaks !== undefined || leakedObjects !== undefined;
 }
 
 function currentRetry(test: Mocha.Test): number {

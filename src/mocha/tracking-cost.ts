@@ -1,4 +1,5 @@
 import { runInThisContext } from 'node:vm';
+import { arrayFrom, max, min, round } from '../builtins';
 import type { TestResult } from '../test-result';
 import type { TrackerClass } from './tracked-test';
 
@@ -53,7 +54,7 @@ export function explainTimeout(
     },
   ]
     .filter(({ ms }) => ms >= error.timeout * CONSIDERABLE)
-    .map(({ ms, what }) => `about ${Math.round(ms)}ms of it to ${what}`);
+    .map(({ ms, what }) => `about ${round(ms)}ms of it to ${what}`);
   if (costs.length === 0) return;
   const { message } = error;
   const stack: unknown = error.stack;
@@ -69,7 +70,7 @@ function estimateRecordingMs(
 ): number {
   if (count * MAX_COST_MS < considerableMs) return 0;
   const depth = topAllocations[0]?.stack.length ?? 0;
-  return Math.min(count * measureCost(createTracker(), depth), durationMs);
+  return min(count * measureCost(createTracker(), depth), durationMs);
 }
 
 function isTimeout(error: unknown): error is TimeoutError {
@@ -81,10 +82,10 @@ function measureCost(tracker: InstanceType<TrackerClass>, depth: number): number
   const allocate = runInThisContext(ALLOCATE, { filename: 'memray-sample' }) as Allocate;
   const timeOnce = (): number => {
     const start = now();
-    allocate(Math.min(depth, MAX_DEPTH), SAMPLE_SIZE);
+    allocate(min(depth, MAX_DEPTH), SAMPLE_SIZE);
     return Number(now() - start) / 1e6;
   };
-  const time = (): number => Math.min(...Array.from({ length: SAMPLES }, timeOnce));
+  const time = (): number => min(...arrayFrom({ length: SAMPLES }, timeOnce));
   // Untracked once more at the end: the first code to run is compiled least, and may take longer than tracked code does.
   const coldMs = time();
   try {
@@ -103,6 +104,6 @@ function measureCost(tracker: InstanceType<TrackerClass>, depth: number): number
     ({ allocationCount } = reader.statistics());
     reader.close();
   }
-  const untrackedMs = Math.min(coldMs, time());
-  return ((trackedMs - untrackedMs) * SAMPLES) / Math.max(1, allocationCount);
+  const untrackedMs = min(coldMs, time());
+  return ((trackedMs - untrackedMs) * SAMPLES) / max(1, allocationCount);
 }

@@ -1,8 +1,8 @@
 import type Mocha from 'mocha';
 import { stripOwnFrames } from '../stack-trace';
 
-// Tests may replace it.
-const { Promise } = globalThis;
+// Tests may replace these.
+const { Promise, setImmediate } = globalThis;
 
 /** Mocha's `done`. */
 type Done = (error?: unknown) => void;
@@ -120,18 +120,18 @@ function tellLast(mocha: Listener, end: BodyEnd, style: BodyStyle, runAgain: Run
   // What Mocha is told once more, which it reports, it hears after the first.
   return {
     succeed() {
-      if (ended) return void ended.then(mocha.succeed, mocha.succeed);
+      if (ended) return tellAfter(ended, mocha.succeed, mocha.succeed);
       try {
         ended = conclude(end, style, runAgain);
       } catch (fault) {
         return mocha.fail(fault);
       }
-      if (ended) ended.then(mocha.succeed, mocha.fail);
+      if (ended) tellAfter(ended, mocha.succeed, mocha.fail);
       else mocha.succeed();
     },
     fail(reason) {
       const tell = (): void => mocha.fail(reason);
-      if (ended) return void ended.then(tell, tell);
+      if (ended) return tellAfter(ended, tell, tell);
       try {
         end.failed();
       } finally {
@@ -140,6 +140,22 @@ function tellLast(mocha: Listener, end: BodyEnd, style: BodyStyle, runAgain: Run
       }
     },
   };
+}
+
+/**
+ * Tells Mocha how something ended. What that throws, as its `done` does of a symbol, a promise would swallow, and the
+ * run would end there, as if it had passed: Mocha has to hear of it as of what nobody caught.
+ */
+function tellAfter(
+  ended: Promise<void>,
+  succeed: () => void,
+  fail: (reason: unknown) => void,
+): void {
+  ended.then(succeed, fail).catch((error: unknown) => {
+    setImmediate(() => {
+      throw error;
+    });
+  });
 }
 
 /** Not an async function: what a body returns may not be kept. */

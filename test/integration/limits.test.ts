@@ -335,6 +335,20 @@ describe('limitLeaks', function () {
     );
   });
 
+  it('goes on where Mocha stumbles over what the filter throws', function () {
+    const { stdout, code, result } = measure(`${kept}
+      it('asks', function (done) {
+        this.limitLeaks(1000, () => { throw Symbol('no error'); });
+        kept.push(Buffer.alloc(1e6));
+        done();
+      });
+      it('is next', function () {});`);
+    assert.equal(code, 1);
+    assert.equal(result('asks').state, 'failed');
+    assert.equal(result('is next').state, 'passed');
+    assert.match(stdout, /Uncaught TypeError: Cannot convert a Symbol value to a string/);
+  });
+
   it('sees leaks of promises and timers', function () {
     const { result } = measure(`${kept}
       const wait = () => new Promise((resolve) => setTimeout(resolve, 1));

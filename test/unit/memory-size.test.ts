@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { inspect } from 'node:util';
 import { formatMemorySize, parseMemorySize } from '../../dist/memory-size';
 
 describe('parseMemorySize', function () {
@@ -43,15 +44,18 @@ describe('parseMemorySize', function () {
     ['-1 MB', /got '-1 MB' \(string\)/],
     ['1 iB', /got '1 iB' \(string\)/],
     ['MB', /got 'MB' \(string\)/],
+    ['1e3 MB', /got '1e3 MB' \(string\)/],
+    [`${'9'.repeat(400)} B`, /got '9{80}'\.\.\. 322 more characters \(string\)/],
+    [10n, /got 10n \(bigint\)/],
     [-1, /got -1 \(number\)/],
     [NaN, /got NaN \(number\)/],
     [Infinity, /got Infinity \(number\)/],
     [undefined, /got nothing/],
     [null, /got null/],
-    [['1 MB'], /got \[ '1 MB' \] \(object\)/],
+    [['1 MB'], /got \[ '1 MB' \] \(array\)/],
   ];
   for (const [value, message] of malformed) {
-    it(`refuses ${String(JSON.stringify(value))}, naming it`, function () {
+    it(`refuses ${inspect(value, { maxStringLength: 20 })}, naming it`, function () {
       assert.throws(() => parseMemorySize(value as string), {
         name: 'TypeError',
         code: 'ERR_MEMRAY_INVALID_SIZE',

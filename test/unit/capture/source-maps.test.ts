@@ -85,6 +85,7 @@ describe('SourceMaps', () => {
     ['beside the script', '/app/out/a.js', '../src/a.ts', {}, 'file:///app/src/a.ts'],
     ['below sourceRoot', '/app/out/a.js', 'a.ts', { sourceRoot: '/s' }, 'file:///s/a.ts'],
     ['that are plain paths', '/app/a.js', '/a#b/50%/c.ts', {}, 'file:///a%23b/50%25/c.ts'],
+    ['that are paths of Windows', '/app/a.js', 'C:\\s\\a#b.ts', {}, 'file:///C:/s/a%23b.ts'],
     ['of a bundler', '/app/a.js', 'webpack://app/./a.ts', {}, 'webpack://app/a.ts'],
     ['of an ES module', 'file:///app/a.mjs?v=1#x', './a.ts', {}, 'file:///app/a.ts'],
     ['of a script in an odd folder', '/a#b c/d.js', 'a.ts', {}, 'file:///a%23b%20c/a.ts'],
@@ -121,8 +122,10 @@ describe('SourceMaps', () => {
       const missing = locate(`${folder}/a.js`, 'a.js.map', [[1, 5]]);
       assert.deepEqual(missing.found, ['-']);
       assert.match(missing.warnings[0]!, /^The source map of \/.*\/a\.js cannot be read: ENOENT/);
-      const installed = locate(`${folder}/node_modules/p/a.js`, 'a.js.map', [[1, 5]]);
-      assert.deepEqual(installed, { found: ['-'], warnings: [] });
+      for (const url of ['a.js.map', 'https://example.com/a.js.map']) {
+        const installed = locate(`${folder}/node_modules/p/a.js`, url, [[1, 5]]);
+        assert.deepEqual(installed, { found: ['-'], warnings: [] });
+      }
     });
 
     it('reads a map once, and again when many others were read since', () => {

@@ -53,6 +53,7 @@ describe('createLeakLimit', function () {
       ['1 MB', { filter: () => true }],
       /any of `filterFn`, `currentThreadOnly`, `exact`, `repeat`, `warmup`, got 'filter' \(string\)/,
     ],
+    [['1 MB', { toString: 1 }], /any of `filterFn`, .*, got 'toString' \(string\)/],
     ...[0, -1, 1.5, NaN, Infinity].map((repeat): [unknown[], RegExp] => [
       ['1 MB', { repeat }],
       new RegExp(
@@ -169,6 +170,16 @@ describe('judgeLeaks', function () {
     const { violation } = judgeLeaks(limit, rows, options)!;
     assert.equal(violation.actualBytes, 100);
     assert.doesNotMatch(violation.message, /warmCache/);
+  });
+
+  it('shows a call stack as it is, whatever the filter has done to it', function () {
+    const limit = createLeakLimit(1, ({ frames }) => {
+      for (const frame of frames) frame.functionName = 'changed';
+      return frames.splice(0).length > 0;
+    });
+    const { violation, stackLines } = judgeLeaks(limit, [row(5, remember)], options)!;
+    assert.match(violation.message, / remember:test_limits\.py:20\n/);
+    assert.deepEqual(stackLines[0], '    at remember (/src/demo/test_limits.py:20:7)');
   });
 
   it('lets an error of the filter through', function () {

@@ -145,6 +145,11 @@ describe('resolveOptions', function () {
       /Expected MEMRAY to be `all`, `limits` or `off`, got 'some'/,
     ],
     [
+      { configuration: ['some'] },
+      /^Expected `memray` in Mocha's configuration to be .* got 'some'/,
+    ],
+    [{ configuration: [null] }, /^Expected `memray` in Mocha's configuration to be .* got null/],
+    [
       { configuration: [{ native: 'perhaps' }] },
       /`memray\.native` in Mocha's configuration to be `true` or `false`, got 'perhaps'/,
     ],

@@ -46,6 +46,16 @@ describe('tellOwnFailure', () => {
     }
   });
 
+  it('lets out what a filter throws that equals nothing, not even itself', () => {
+    const filterFn = () => {
+      // eslint-disable-next-line @typescript-eslint/only-throw-error -- what users may do
+      throw NaN;
+    };
+    const limits: Limits = { ...NO_LIMITS, leakedObjects: { filterFn } };
+    const tell = () => tellOwnFailure(limits, (each) => each.leakedObjects!.filterFn(leaked));
+    assert.throws(tell, (thrown) => Number.isNaN(thrown));
+  });
+
   it('says that a filter may not be async, which would report every leak', () => {
     const filterFn = (() => Promise.resolve(false)) as unknown as () => boolean;
     const limits: Limits = {

@@ -37,6 +37,19 @@ describe('explainTimeout', function () {
     assert.match(String(error.stack), /took about 70ms/);
   });
 
+  it('says it where the test has replaced what it is found out with', function () {
+    const { max, min, round } = Math;
+    const error = timeout();
+    const { Tracker } = createFakeTracker([]);
+    Math.max = Math.min = Math.round = () => assert.fail("a test's own");
+    try {
+      explainTimeout(error, allocating(101, 70), () => new Tracker());
+    } finally {
+      Object.assign(Math, { max, min, round });
+    }
+    assert.match(error.message, /took .*about 70ms of it to collect garbage/);
+  });
+
   it('says nothing where nothing can be measured', function () {
     const error = timeout();
     const { Tracker } = createFakeTracker([], { failToStart: new Error('no space left') });
