@@ -267,7 +267,7 @@ describe('limitMemory of baseline', function () {
       assert.equal(code, 1);
       assert.match(
         stdout,
-        /MemrayMochaError: \.memray-mocha\/baseline\.json has no peak of a\.test\.js > held to hold it to, .* and commit the file\.\n {6}at Context\.<anonymous> \(a\.test\.js:1:/,
+        /MemrayMochaError: \.memray-mocha\/baseline\.json has no peak of "a\.test\.js > held" to hold it to, .* and commit the file\.\n {6}at Context\.<anonymous> \(a\.test\.js:1:/,
       );
       assert.ok(!existsSync(join(project.folder, '.memray-mocha')));
     });
