@@ -29,9 +29,9 @@ namespace notices {
 
 inline constinit Notice frames_unknown{
     "MEMRAY_MOCHA_SLOWER",
-    "memray-mocha takes call stacks in V8's own, slower way: how frames lie on "
-    "the stack of this Node was not found out. Please report this, with the "
-    "version of Node."};
+    "memray-mocha takes call stacks in V8's own, slower way: it did not find "
+    "out how frames lie on the stack of this Node. Please report this, with "
+    "the version of Node."};
 inline constinit Notice frames_wrong{
     "MEMRAY_MOCHA_SLOWER",
     "memray-mocha takes call stacks in V8's own, slower way from here on: the "
@@ -39,8 +39,9 @@ inline constinit Notice frames_wrong{
     "this, with the version of Node."};
 inline constinit Notice sampler_unknown{
     "MEMRAY_MOCHA_FUNCTION_LEVEL",
-    "memray-mocha shows functions of the JS heap, not lines: where V8 samples "
-    "objects was not found. Please report this, with the version of Node."};
+    "memray-mocha shows the functions that allocated on the JS heap, not their "
+    "lines: it did not find where V8 samples objects. Please report this, with "
+    "the version of Node."};
 inline constinit Notice sampler_taken{
     "MEMRAY_MOCHA_SAMPLER_TAKEN",
     "memray-mocha cannot measure V8's heap where the program samples it itself "

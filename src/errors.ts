@@ -125,7 +125,7 @@ export function createBaselineUnreadableError(file: string, cause: unknown): Mem
 export function createNoBaselineError(key: string, file: string): MemrayMochaError {
   return new MemrayMochaError(
     'ERR_MEMRAY_NO_BASELINE',
-    `${file} has no peak of ${key} to hold it to, and in continuous integration none is written. Run Mocha elsewhere or with --memray-update-baseline, and commit the file.`,
+    `${file} has no peak of "${key}" to hold it to, and in continuous integration none is written. Run Mocha elsewhere or with --memray-update-baseline, and commit the file.`,
   );
 }
 
@@ -148,7 +148,7 @@ export function createInvalidOptionError(
 export function createSwallowedArgumentError(flag: string, argument: string): MemrayMochaError {
   return startUpError(
     'ERR_MEMRAY_INVALID_OPTION',
-    `Mocha takes ${describeValue(argument)} for the value of ${flag}, which stands before it. Write \`${flag}=<value>\`, or a switch behind the files.`,
+    `Mocha takes ${describeValue(argument)} for the value of ${flag}, which stands before it. Write \`${flag}=<value>\`, which is \`true\` for a switch.`,
   );
 }
 

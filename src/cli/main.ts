@@ -74,13 +74,13 @@ function runCommand(verb: string, command: Command, args: string[], console: Con
     console.log(describeCommand(verb, command));
     return EXIT_OK;
   }
+  // Before files are counted, of which an option without its value takes one: all that are no switches are counts.
+  for (const [name, { type }] of Object.entries(command.options)) {
+    if (type === 'string') readCount(values, name);
+  }
   const [file] = files;
   if (file === undefined || files.length > 1) {
     throw createUsageError(`Expected one capture file, got ${files.length}.`);
-  }
-  // Before a capture is read, which may take minutes: all that are no switches are counts.
-  for (const [name, { type }] of Object.entries(command.options)) {
-    if (type === 'string') readCount(values, name);
   }
   const reader = new CaptureReader(file);
   try {
@@ -119,7 +119,9 @@ function parse(command: Command, args: string[]): { values: CommandValues; files
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
     return { values, files: positionals };
   } catch (error) {
-    throw createUsageError((error as Error).message.replace(/\.?$/, '.'));
+    // What Node says behind that is about files whose names begin with a dash.
+    const [problem] = (error as Error).message.split(/\.(?:\s|$)/);
+    throw createUsageError(`${problem}.`);
   }
 }
 

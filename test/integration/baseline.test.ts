@@ -183,6 +183,7 @@ describe('limitMemory of baseline', function () {
       let kept;
       for (let i = 0; i < 4; i++) {
         it('holds ' + i, function () {
+          this.timeout(60_000);
           this.limitMemory('baseline', { tolerance: '20%' });
           for (let j = 0; j < 200; j++) Buffer.alloc(1e6);
           for (let j = 0; j < 20_000; j++) kept = new Array(500);
@@ -267,7 +268,7 @@ describe('limitMemory of baseline', function () {
       assert.equal(code, 1);
       assert.match(
         stdout,
-        /MemrayMochaError: \.memray-mocha\/baseline\.json has no peak of a\.test\.js > held to hold it to, .* and commit the file\.\n {6}at Context\.<anonymous> \(a\.test\.js:1:/,
+        /MemrayMochaError: \.memray-mocha\/baseline\.json has no peak of "a\.test\.js > held" to hold it to, .* and commit the file\.\n {6}at Context\.<anonymous> \(a\.test\.js:1:/,
       );
       assert.ok(!existsSync(join(project.folder, '.memray-mocha')));
     });

@@ -68,7 +68,10 @@ describe('where V8 samples objects was not found, the tracker', function () {
   it('says so once', () => {
     const warnings = run.stderr.match(/MEMRAY_MOCHA_FUNCTION_LEVEL/g);
     assert.deepEqual(warnings, ['MEMRAY_MOCHA_FUNCTION_LEVEL']);
-    assert.match(run.stderr, /Warning: memray-mocha shows functions of the JS heap, not lines/);
+    assert.match(
+      run.stderr,
+      /Warning: memray-mocha shows the functions that allocated on the JS heap, not their lines/,
+    );
   });
 
   it('tells leaks by the functions of their call stacks', () => {

@@ -79,9 +79,14 @@ describe('memray-mocha on the command line', function () {
     [['toString', 'x'], /^There is no verb `toString`/],
     [['tree'], /^Expected one capture file, got 0\. See memray-mocha tree --help\.$/],
     [['tree', 'a', 'b'], /^Expected one capture file, got 2\./],
-    [['tree', '--what', 'a'], /--what.*[^.]\. See memray-mocha tree --help\.$/s],
+    [['tree', '--what', 'a'], /^Unknown option '--what'\. See memray-mocha tree --help\.$/],
     [['summary', '--max-rows'], /max-rows.* missing\. See memray-mocha summary --help\.$/],
-    [['stats', '--num-largest=x'], /Expected one capture file/],
+    [
+      ['summary', '--max-rows', '--json', 'a'],
+      /^[^.]*max-rows[^.]*\. See memray-mocha summary --help\.$/,
+    ],
+    [['tree', '--biggest-allocs', 'a'], /^Expected --biggest-allocs .* number, got 'a'\. See/],
+    [['stats', '--num-largest=x'], /^Expected --num-largest .* number, got 'x'\. See/],
   ];
   for (const [args, message] of misuses) {
     it(`exits with 2 for \`${args.join(' ')}\``, function () {

@@ -45,7 +45,7 @@ describe('readSources', function () {
     const refusal = {
       code: 'ERR_MEMRAY_INVALID_OPTION',
       message:
-        "Mocha takes 'a.test.js' (string) for the value of --memray-update-baseline, which stands before it. Write `--memray-update-baseline=<value>`, or a switch behind the files.",
+        "Mocha takes 'a.test.js' (string) for the value of --memray-update-baseline, which stands before it. Write `--memray-update-baseline=<value>`, which is `true` for a switch.",
     };
     const args = ['--memray-update-baseline', 'a.test.js'];
     assert.throws(() => read(args), refusal);
