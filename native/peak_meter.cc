@@ -201,6 +201,10 @@ void PeakMeter::CollectSome(uint64_t raw_bytes) {
   // Until it is told what they have.
   worker_isolates::Standstill workers(program_flags_);
   CollectAll(&workers);
+  // Some garbage dies only with the next one: what V8 keeps of objects' shapes
+  // until then, which holds their properties' names.
+  if (LivePeakBytes() >= std::max(limit_bytes_, confirmed_bytes_ + 1))
+    CollectAll(&workers);
   TellCollected(raw_bytes, HeapKind::kConfirmed);
 }
 

@@ -50,21 +50,29 @@ class OperatorNewCounter final : public AllocationListener {
   const pthread_t thread_ = pthread_self();
 };
 
+/// @param action is given the calls so far.
 template <typename Action>
 const OperatorNewCounter& CountDuring(Action action) {
   // Leaked on purpose: another thread may be in a hook still when this returns.
   auto& counter = *new OperatorNewCounter;
-  action();
+  action(std::as_const(counter.calls));
   counter.Finish();
   return counter;
 }
 
 SamplerSites Find() {
   // Enough for the sampler's hash table to grow some times, which is its third
-  // site.
+  // site, and to need more handles than V8 allocates at once, which is its
+  // fourth: so there must be none left.
   constexpr size_t kObjects = 500;
-  const auto allocate = [] { object_sampler::AllocateObjects(kObjects); };
+  const auto allocate = [](const auto&) {
+    object_sampler::AllocateObjects(kObjects);
+  };
   const auto& without = CountDuring(allocate).calls;
+  std::shared_ptr<void> handles;
+  CountDuring([&](const auto& calls) {
+    handles = object_sampler::TakeFreeHandles([&] { return !calls.empty(); });
+  });
   object_sampler::Start(1, Stacks::kNone);
   const OperatorNewCounter& sampled = CountDuring(allocate);
   SamplerSites sites;
@@ -83,7 +91,7 @@ SamplerSites Find() {
       sites.entry_bytes = size_bytes;
     }
   }
-  const auto& freed = CountDuring([&] {
+  const auto& freed = CountDuring([&](const auto&) {
                         sites.block = SampleBlock(samples);
                         object_sampler::Stop();
                       }).freed;

@@ -9,6 +9,9 @@
 #include <memory>
 #include <unordered_map>
 #include <utility>
+#include <vector>
+
+#include "recursion_guard.h"
 
 namespace memray_mocha::object_sampler {
 namespace {
@@ -144,6 +147,21 @@ void AllocateObjects(size_t count) {
     const v8::HandleScope scope(isolate);
     v8::Object::New(isolate);
   }
+}
+
+std::shared_ptr<void> TakeFreeHandles(
+    const std::function<bool()>& has_allocated) {
+  constexpr size_t kMaxHandles = size_t{1} << 20;  // 32 MiB of them
+  v8::Isolate* const isolate = v8::Isolate::GetCurrent();
+  const v8::HandleScope scope(isolate);
+  const auto handles = std::make_shared<std::vector<v8::Global<v8::Value>>>();
+  // What holds them may grow by way of the hooks.
+  while (handles->size() < kMaxHandles && !has_allocated()) {
+    v8::Global<v8::Value> handle(isolate, v8::Null(isolate));
+    const RecursionGuard guard;
+    handles->push_back(std::move(handle));
+  }
+  return handles;
 }
 
 }  // namespace memray_mocha::object_sampler

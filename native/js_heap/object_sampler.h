@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -67,8 +69,15 @@ std::vector<FunctionNode> LiveByFunction();
 /// which is Poisson distributed.
 double StandardError(uint64_t sum_bytes);
 
-/// Allocates objects on V8's heap, for calibration.
+// For calibration.
+
+/// Allocates objects on V8's heap.
 void AllocateObjects(size_t count);
+/// Takes the handles that V8 has in reserve, until `has_allocated()` says that
+/// it makes new ones.
+/// @return what holds them.
+std::shared_ptr<void> TakeFreeHandles(
+    const std::function<bool()>& has_allocated);
 
 }  // namespace object_sampler
 }  // namespace memray_mocha

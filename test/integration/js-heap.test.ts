@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { withProject, type MeasuredRun } from '../helpers/mocha-project';
 
-const measure = (source: string): MeasuredRun =>
-  withProject(source, (project) => project.measure());
+const measure = (source: string, args: string[] = []): MeasuredRun =>
+  withProject(source, (project) => project.measure(args));
 
 const setFlags = (...flags: string[]): string =>
   flags.map((flag) => `require('node:v8').setFlagsFromString('${flag}');`).join('\n');
@@ -59,6 +59,16 @@ describe('the JS heap', function () {
     // The parts, what they make together, and its copy.
     const bytes = 3 * 128 * 65_536;
     for (const { id, peak } of tests) assert.ok(peak.rawBytes >= bytes, `${id}: ${peak.rawBytes}`);
+  });
+
+  it('reaches no limit by what dies only when garbage is collected once more', function () {
+    const { code, stdout } = measure(`
+      const text = Buffer.alloc(2 ** 20, 0xe9);
+      it('drops names of properties', function () {
+        this.limitMemory('2.5 MB');
+        for (let i = 0; i < 24; i++) Object.keys({ [text.latin1Slice(10) + i]: 1 });
+      });`);
+    assert.equal(code, 0, stdout);
   });
 
   it('has nothing of the source maps in it that are read at the end', function () {
@@ -253,6 +263,16 @@ describe('the JS heap', function () {
       });`);
     const [frame] = result('evaluates').leaks[0]!.stack;
     assert.deepEqual([frame!.filename, frame!.lineNumber], ['/app/named.js', 3]);
+  });
+
+  it("has no leak of V8's own for samples, where it had handles in reserve when they began", function () {
+    const source = `
+      it('drops objects', function () {
+        this.limitLeaks('64 KB');
+        for (let i = 0; i < 20; i++) Array.from({ length: 3000 }, (_, i) => ({ i }));
+      });`;
+    const { code, stdout } = measure(source, ['--memray=limits']);
+    assert.equal(code, 0, stdout);
   });
 
   it("has no leak of V8's own for a worker that collects garbage", function () {
