@@ -59,10 +59,6 @@ void SetMemoryLimit(const Napi::CallbackInfo& info) {
                                 info[1].As<Napi::Number>().Int64Value());
 }
 
-void Mark(const Napi::CallbackInfo& info) {
-  if (EnvironmentOf(info).is_tracking()) Tracker::Get().Mark();
-}
-
 /// confirmingMs() -> milliseconds
 Napi::Value ConfirmingMs(const Napi::CallbackInfo& info) {
   using Milliseconds = std::chrono::duration<double, std::milli>;
@@ -116,7 +112,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["setSampleInterval"] = Napi::Function::New(env, SetSampleInterval);
   exports["setMemoryLimit"] = Napi::Function::New(env, SetMemoryLimit);
   exports["confirmingMs"] = Napi::Function::New(env, ConfirmingMs);
-  exports["mark"] = Napi::Function::New(env, Mark);
+  exports["mark"] = Napi::Function::New(env, Call<&Environment::Mark>);
   exports["captureSize"] = Napi::Function::New(env, CaptureSize);
   exports["readCapture"] = Napi::Function::New(env, ReadCapture);
   exports["closeCapture"] = Napi::Function::New(env, CloseCapture);

@@ -109,7 +109,7 @@ Environment::Environment() {
 }
 
 Environment::~Environment() {
-  if (is_tracking_) Tracker::Get().Stop(FindNoOriginals);
+  if (is_tracking_) Tracker::Get().Stop(FindNoOriginals, false);
 }
 
 Napi::Value Environment::Start(const Napi::CallbackInfo& info) {
@@ -125,16 +125,29 @@ Napi::Value Environment::Start(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), Tracker::Get().measures_js_heap());
 }
 
-void Environment::CollectGarbage(const Napi::CallbackInfo& info) {
+/// Garbage of this environment's isolate.
+void Environment::Collect(heap::Collection kind,
+                          const heap::ProgramFlags& flags) {
   IsolateCode& code = js_call_stacks_.code();
   if (is_tracking_)
     code.scripts().Release(Tracker::Get().FindScripts(code.id()));
-  const auto flags = ReadFlags(info[0].As<Napi::Object>());
-  heap::Collect(info[1].ToBoolean() ? heap::Collection::kThorough
-                                    : heap::Collection::kFull,
-                flags);
-  worker_isolates::Standstill(flags).Await();
+  heap::Collect(kind, flags);
   code.scripts().Reclaim();
+}
+
+void Environment::CollectGarbage(const Napi::CallbackInfo& info) {
+  const auto flags = ReadFlags(info[0].As<Napi::Object>());
+  Collect(heap::Collection::kFull, flags);
+  worker_isolates::Standstill(flags).Await();
+}
+
+void Environment::Mark(const Napi::CallbackInfo& info) {
+  if (!is_tracking_) return;
+  const auto flags = ReadFlags(info[0].As<Napi::Object>());
+  Collect(heap::Collection::kThorough, flags);
+  worker_isolates::Standstill workers(flags);
+  workers.Await();
+  Tracker::Get().Mark();
 }
 
 Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {
@@ -143,12 +156,17 @@ Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {
         .ThrowAsJavaScriptException();
     return info.Env().Undefined();
   }
+  const bool collects = info[1].IsObject();
+  if (collects) {
+    Collect(heap::Collection::kThorough, ReadFlags(info[1].As<Napi::Object>()));
+  }
   is_tracking_ = false;
   const auto find_originals = info[0].As<Napi::Function>();
   auto capture = std::make_unique<CaptureHandle>(Tracker::Get().Stop(
       [&](int script_id, const std::vector<KeptScripts::Place>& places) {
         return CallFindOriginals(find_originals, script_id, places);
-      }));
+      },
+      collects));
   const std::string& error = (*capture)->error();
   if (!error.empty()) {
     Napi::Error::New(info.Env(), error).ThrowAsJavaScriptException();

@@ -7,6 +7,7 @@
 
 #include "call_stack/js_call_stack.h"
 #include "capture/sink.h"
+#include "js_heap/heap.h"
 
 namespace memray_mocha {
 
@@ -24,10 +25,14 @@ class Environment {
   /// @return whether the JS heap is measured; undefined, and nothing begins,
   /// while another environment's tracker runs.
   Napi::Value Start(const Napi::CallbackInfo& info);
-  /// collectGarbage(programFlags, isThorough)
+  /// collectGarbage(programFlags)
   void CollectGarbage(const Napi::CallbackInfo& info);
 
-  /// stopTracking(findOriginals)
+  /// mark(programFlags), which are to collect garbage.
+  void Mark(const Napi::CallbackInfo& info);
+
+  /// stopTracking(findOriginals, programFlags), which are to collect garbage
+  /// first, if they are there.
   /// @return an External of the CaptureHandle.
   Napi::Value Stop(const Napi::CallbackInfo& info);
 
@@ -39,6 +44,8 @@ class Environment {
   bool is_tracking() const { return is_tracking_; }
 
  private:
+  void Collect(heap::Collection kind, const heap::ProgramFlags& flags);
+
   JsCallStacks js_call_stacks_;
   bool is_tracking_ = false;
 };

@@ -166,7 +166,8 @@ std::chrono::nanoseconds Tracker::ConfirmingTime() const {
   return meter_ ? meter_->looking_time() : std::chrono::nanoseconds::zero();
 }
 
-std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
+std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals,
+                                    bool collects_in_workers) {
   if (IsInChild()) {
     auto capture = std::make_unique<SpillingSink>("");
     capture->SetError("Could not record what a forked child allocated.");
@@ -175,7 +176,8 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals) {
   std::optional<worker_isolates::Standstill> workers;
   if (meter_) {
     // What they reach after the last look, nobody can tell from garbage.
-    if (meter_->has_limit()) workers.emplace(meter_->program_flags()).Await();
+    if (meter_->has_limit() || collects_in_workers)
+      workers.emplace(meter_->program_flags()).Await();
     meter_->LookForTheLastTime();
     meter_->UpdateLive();
   }

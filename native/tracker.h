@@ -84,14 +84,16 @@ class Tracker final : public AllocationListener, public BlockProvider {
   std::set<int> FindScripts(uint64_t codes);
 
   /// Has the capture's reader tell what is live now from what becomes live
-  /// later. Only for who started it.
+  /// later. Only for who started it, with workers that stand still.
   void Mark();
 
   /// Ends the capture. Only for who started it.
   /// @param find_originals may run JavaScript, which is not recorded.
+  /// @param collects_in_workers whether what is left of theirs is to be live.
   /// @return the capture, to be read; its error says what went wrong while it
   /// was recorded.
-  std::unique_ptr<Sink> Stop(const FindOriginals& find_originals);
+  std::unique_ptr<Sink> Stop(const FindOriginals& find_originals,
+                             bool collects_in_workers);
 
   void OnAllocation(uintptr_t address, size_t size_bytes, Allocator allocator,
                     uintptr_t caller) override;

@@ -50,7 +50,7 @@ export interface TrackerClass {
     | 'measuresJsHeap'
     | 'confirmingMs'
   >;
-  collectGarbage(isThorough?: boolean): void;
+  collectGarbage(): void;
 }
 
 /** What a run gives to each of its tests. */
@@ -240,7 +240,7 @@ export class TrackedTest {
     } else {
       this.#run = { ...this.#run, name: '' };
       await this.#collectGarbage();
-      this.#stop(limits);
+      this.#stop(limits, { collectsGarbage: true });
     }
     // Mocha has gone on without this body, and must not hear of it again.
     if (this.#clock!.hasEnded) return new Promise(() => {});
@@ -282,32 +282,32 @@ export class TrackedTest {
 
   /**
    * Lets go what only waits for its turn: microtasks, immediates already queued, and, after a
-   * first collection, callbacks of finalization registries. The second takes what these released.
+   * first collection, callbacks of finalization registries. What these release is for who collects
+   * again, as the tracker does where leaks are looked for.
    */
   async #collectGarbage(): Promise<void> {
     this.#clock?.pause();
     this.#test.clearTimeout();
-    for (const isLast of [false, true]) {
-      await nextTurn();
-      if (!this.#tracker) continue;
-      forgetLastMatch();
-      this.#tracking.Tracker.collectGarbage(isLast);
-    }
+    await nextTurn();
+    if (this.#tracker) this.#tracking.Tracker.collectGarbage();
+    await nextTurn();
+    forgetLastMatch();
   }
 
   /**
    * Stops the tracker, if it still runs, and measures.
    *
    * @param judged the limits to hold the test to, none for a body that failed by itself
+   * @param options.collectsGarbage see {@link Tracker.stop}
    * @throws MemoryLimitError, or whatever a filter throws
    */
-  #stop(judged?: Limits): void {
+  #stop(judged?: Limits, options?: { collectsGarbage: boolean }): void {
     const tracker = this.#tracker;
     if (!tracker) return;
     this.#tracker = undefined;
     try {
       this.#clock?.pause();
-      this.#analyze(tracker, judged);
+      this.#analyze(tracker, judged, options);
     } catch (error) {
       if (judged && hasLimit(judged)) throw error;
       this.#tracking.noteUnmeasured(this.#name!.id, error);
@@ -316,9 +316,13 @@ export class TrackedTest {
     }
   }
 
-  #analyze(tracker: InstanceType<TrackerClass>, judged = NO_LIMITS): void {
+  #analyze(
+    tracker: InstanceType<TrackerClass>,
+    judged = NO_LIMITS,
+    options?: { collectsGarbage: boolean },
+  ): void {
     // First of all: what else fails must not leave the tracker running, so that no other can.
-    const reader = tracker.stop();
+    const reader = tracker.stop(options);
     this.#confirmingMs = tracker.confirmingMs;
     const measure = (limits: Limits): void => this.#measure(reader, limits, tracker.measuresJsHeap);
     try {

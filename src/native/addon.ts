@@ -48,10 +48,16 @@ export interface Addon {
   setMemoryLimit(limitBytes: number, firstBytes: number): void;
   /** How long the program has waited, since tracking began, for garbage to be collected and its peak confirmed. */
   confirmingMs(): number;
-  /** Has a reader tell what is live now from what becomes live later; the last one counts. */
-  mark(): void;
-  /** @param findOriginals gives what the places of a script were made of, by its source map */
-  stopTracking(findOriginals: SourceMaps['findOriginals']): CaptureHandle;
+  /** Collects all garbage, and has a reader tell what is live now from what becomes live later; the last one counts. */
+  mark(programFlags: ProgramFlags): void;
+  /**
+   * @param findOriginals gives what the places of a script were made of, by its source map
+   * @param programFlags to collect all garbage first
+   */
+  stopTracking(
+    findOriginals: SourceMaps['findOriginals'],
+    programFlags?: ProgramFlags,
+  ): CaptureHandle;
   /** What V8 knows of a script of this thread; nothing if the program is done with it. */
   describeScript(scriptId: number): ScriptDescription;
   /** @returns its size in bytes; 0 once it is closed */
@@ -60,12 +66,8 @@ export interface Addon {
   readCapture(capture: CaptureHandle, offset: number, target: Uint8Array): number;
   /** Gives its memory and its temporary file back. */
   closeCapture(capture: CaptureHandle): void;
-  /**
-   * Collects all garbage now; dead ArrayBuffers' memory is free when it returns.
-   *
-   * @param isThorough whether that is also what V8 keeps of code, its text above all, in case it is compiled again
-   */
-  collectGarbage(programFlags: ProgramFlags, isThorough: boolean): void;
+  /** Collects all garbage now; dead ArrayBuffers' memory is free when it returns. */
+  collectGarbage(programFlags: ProgramFlags): void;
   /** Collects garbage and gives each object of V8's heap an identity. @returns the largest one */
   assignObjectIds(): number;
   /** Collects garbage. @returns all objects that can be reached, as JSON; larger identities are newer */

@@ -98,14 +98,12 @@ export class Tracker {
   }
 
   /**
-   * Collects all garbage now, and waits until the native memory of dead ArrayBuffers is free.
+   * Collects all garbage now, in workers, too, and waits until the native memory of dead ArrayBuffers is free.
    *
-   * @param isThorough whether that is also what V8 keeps of code, its text above all, in case it is compiled
-   * again; takes twice as long. Default: false.
    * @throws MemrayMochaError `ERR_MEMRAY_UNSUPPORTED` where memory cannot be tracked
    */
-  static collectGarbage(isThorough = false): void {
-    loadSupportedAddon().collectGarbage(findProgramFlags(), isThorough);
+  static collectGarbage(): void {
+    loadSupportedAddon().collectGarbage(findProgramFlags());
   }
 
   static #active: Tracker | undefined;
@@ -212,27 +210,30 @@ export class Tracker {
   }
 
   /**
-   * Has {@link CaptureReader.leaks} tell, as `bytesAtMark`, what was live now already; the last
-   * mark counts.
+   * Collects all garbage, as `stop({ collectsGarbage: true })` does, and has {@link CaptureReader.leaks} tell, as
+   * `bytesAtMark`, what was live now already; the last mark counts.
    *
    * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run
    */
   mark(): void {
-    this.#findAddon().mark();
+    this.#findAddon().mark(findProgramFlags());
   }
 
   /**
    * Ends the capture. A tracker with a `path` is stopped when the process exits, also by `process.exit()` or an error;
    * then this gives what there was.
    *
+   * @param options.collectsGarbage whether all garbage is collected first, in workers, too, which stand still until the
+   * end, so that only what is live is left; and what V8 keeps of code, its text above all, in case it is compiled
+   * again. Default: false.
    * @returns the capture; close it when done with it
    * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run; an Error
    * when the capture could not be written in full
    */
-  stop(): CaptureReader {
+  stop({ collectsGarbage = false } = {}): CaptureReader {
     const captureAtExit = this.#captureAtExit;
     this.#captureAtExit = undefined;
-    return captureAtExit ?? this.#stop();
+    return captureAtExit ?? this.#stop(collectsGarbage);
   }
 
   readonly #stopAtExit = (): void => {
@@ -244,13 +245,14 @@ export class Tracker {
     }
   };
 
-  #stop(): CaptureReader {
+  #stop(collectsGarbage = false): CaptureReader {
     const addon = this.#findAddon();
     Tracker.#active = undefined;
     process.off('exit', this.#stopAtExit);
     this.#confirmingMs = addon.confirmingMs();
-    const capture = addon.stopTracking((scriptId, places) =>
-      Tracker.#sourceMaps.findOriginals(scriptId, places),
+    const capture = addon.stopTracking(
+      (scriptId, places) => Tracker.#sourceMaps.findOriginals(scriptId, places),
+      collectsGarbage ? findProgramFlags() : undefined,
     );
     for (const [code, message] of entries(addon.takeNotices())) {
       emitWarning(message, { code });

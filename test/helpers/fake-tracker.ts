@@ -11,7 +11,7 @@ export class FakeObjectTracker {
   dispose(): void {}
 }
 
-/** What a fake tracker has seen, in order: `start`, `collect`, `mark`, `stop`, `close`. */
+/** What a fake tracker has seen, in order: `start`, `collect`, `mark`, `stop`, `collect and stop`, `close`. */
 export interface FakeTracker {
   Tracker: TrackerClass;
   events: string[];
@@ -91,9 +91,9 @@ export function createFakeTracker(
       events.push('mark');
     }
 
-    stop(): CaptureReader {
+    stop({ collectsGarbage = false } = {}): CaptureReader {
       everyCall();
-      events.push('stop');
+      events.push(collectsGarbage ? 'collect and stop' : 'stop');
       return reader as CaptureReader;
     }
   }

@@ -176,6 +176,7 @@ describe('native memory', function () {
       'is terminated amid its garbage',
       'goes on for ever',
       'goes on with a hundred times as much',
+      ...Array.from({ length: 5 }, (_, i) => `is made all the time ${i}`),
     ]) {
       it(`is no garbage: ${title}`, () =>
         assert.equal(run.result(title).state, 'passed', run.output));
