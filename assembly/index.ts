@@ -6,7 +6,7 @@
  * length of the capture.
  */
 import { complete, readBlock } from './block-reader';
-import { fail, failure, failurePosition, openBlock, READ_AHEAD } from './byte-cursor';
+import { fail, failAt, failure, failurePosition, openBlock, READ_AHEAD } from './byte-cursor';
 import { crc32 } from './crc32';
 import {
   BAD_BLOCK_LENGTH,
@@ -78,7 +78,7 @@ export function feed(length: u32): u32 {
   let read = unread;
   if (!hasHeader && end - read >= HEADER_BYTES) read += takeHeader(read);
   if (hasHeader) while (failure == OK && hasWholeBlock(read, end)) read += takeBlock(read);
-  if (complete && read < end) fail(DATA_AFTER_END);
+  if (complete && read < end) failAt(read, DATA_AFTER_END);
   if (failure != OK) return failure;
   unreadOffset += <f64>(read - unread);
   unread = input - (end - read);
