@@ -17,8 +17,7 @@ import {
 } from './error-codes';
 import { resolveFrames } from './frame-tree';
 import { finishJsHeap } from './js-heap';
-import { countOnlyThread } from './live-memory';
-import { mainThread, readHeader } from './metadata';
+import { readHeader } from './metadata';
 import { BlockHeader, Header, MAX_PAYLOAD_LENGTH } from './records';
 
 export { ALLOCATIONS, HIGH_WATER_MARK, LEAKS } from './call-stack-rows';
@@ -34,6 +33,7 @@ export {
   rawPeakBytes,
   recordedPeakBytes,
 } from './high-water-mark';
+export { countMainThreadOnly } from './live-memory';
 export { mainThread, nativeFrames, pid, startedAtMs, traceJs, version } from './metadata';
 export * from './result-buffer';
 export {
@@ -58,12 +58,6 @@ let unread: usize = 0;
 /** Where in the capture that is. */
 let unreadOffset: f64 = 0;
 let hasHeader: bool = false;
-let mainThreadOnly: bool = false;
-
-/** Only allocations of the thread that started the tracker count. To be called first. */
-export function countMainThreadOnly(): void {
-  mainThreadOnly = true;
-}
 
 /** Makes room for pieces of the capture, up to `capacity` bytes each. To be called before `feed`. */
 export function openInput(capacity: u32): usize {
@@ -104,7 +98,6 @@ export function failureOffset(): f64 {
 function takeHeader(address: usize): u32 {
   openBlock(address, HEADER_BYTES);
   readHeader(address);
-  if (mainThreadOnly) countOnlyThread(mainThread);
   hasHeader = true;
   return HEADER_BYTES;
 }
