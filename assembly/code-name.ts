@@ -43,9 +43,9 @@ export function parseCodeName(name: Text, script: Text): void {
   openName(name);
   skipTierMark();
   parseLocation();
-  const cut = name.length - (MAX_CODE_NAME_LENGTH - 1) <= 1;
-  let space = script.length > 0 ? findScript(script, cut) : end;
-  if (space == end && (location < end || cut)) space = findPath();
+  const isCut = name.length == MAX_CODE_NAME_LENGTH;
+  let space = script.length > 0 ? findScript(script, isCut) : end;
+  if (space == end && (location < end || isCut)) space = findPath();
   fileText =
     script.length > 0
       ? addFileText(script.bytes, script.length)
@@ -112,12 +112,12 @@ function parseNumber(from: usize, to: usize): u32 {
 }
 
 /** The space before the script, of which a name that was cut may have only the beginning. */
-function findScript(script: Text, cut: bool): usize {
+function findScript(script: Text, isCut: bool): usize {
   for (let space = start; space < end; space++) {
     if (load<u8>(space) != SPACE) continue;
     const left = <u32>(location - space - 1);
     const whole = left == script.length;
-    if (!whole && !(cut && left < script.length)) continue;
+    if (!whole && !(isCut && left < script.length)) continue;
     if (memory.compare(space + 1, script.bytes, left) == 0) return space;
   }
   return end;

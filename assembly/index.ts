@@ -6,7 +6,7 @@
  * length of the capture.
  */
 import { complete, readBlock } from './block-reader';
-import { fail, failure, failurePosition, openBlock, READ_AHEAD } from './byte-cursor';
+import { fail, failAt, failure, failurePosition, openBlock, READ_AHEAD } from './byte-cursor';
 import { crc32 } from './crc32';
 import {
   BAD_BLOCK_LENGTH,
@@ -17,8 +17,7 @@ import {
 } from './error-codes';
 import { resolveFrames } from './frame-tree';
 import { finishJsHeap } from './js-heap';
-import { countOnlyThread } from './live-memory';
-import { mainThread, readHeader } from './metadata';
+import { readHeader } from './metadata';
 import { BlockHeader, Header, MAX_PAYLOAD_LENGTH } from './records';
 
 export { ALLOCATIONS, HIGH_WATER_MARK, LEAKS } from './call-stack-rows';
@@ -34,6 +33,7 @@ export {
   rawPeakBytes,
   recordedPeakBytes,
 } from './high-water-mark';
+export { countMainThreadOnly } from './live-memory';
 export { mainThread, nativeFrames, pid, startedAtMs, traceJs, version } from './metadata';
 export * from './result-buffer';
 export {
@@ -58,12 +58,6 @@ let unread: usize = 0;
 /** Where in the capture that is. */
 let unreadOffset: f64 = 0;
 let hasHeader: bool = false;
-let mainThreadOnly: bool = false;
-
-/** Only allocations of the thread that started the tracker count. To be called first. */
-export function countMainThreadOnly(): void {
-  mainThreadOnly = true;
-}
 
 /** Makes room for pieces of the capture, up to `capacity` bytes each. To be called before `feed`. */
 export function openInput(capacity: u32): usize {
@@ -78,7 +72,7 @@ export function feed(length: u32): u32 {
   let read = unread;
   if (!hasHeader && end - read >= HEADER_BYTES) read += takeHeader(read);
   if (hasHeader) while (failure == OK && hasWholeBlock(read, end)) read += takeBlock(read);
-  if (complete && read < end) fail(DATA_AFTER_END);
+  if (complete && read < end) failAt(read, DATA_AFTER_END);
   if (failure != OK) return failure;
   unreadOffset += <f64>(read - unread);
   unread = input - (end - read);
@@ -104,7 +98,6 @@ export function failureOffset(): f64 {
 function takeHeader(address: usize): u32 {
   openBlock(address, HEADER_BYTES);
   readHeader(address);
-  if (mainThreadOnly) countOnlyThread(mainThread);
   hasHeader = true;
   return HEADER_BYTES;
 }

@@ -8,8 +8,7 @@ import { VALUE_OUT_OF_RANGE } from './error-codes';
 import { lastCallStack } from './frame-tree';
 import { addLeaked, changeJsHeap, notePeak, takePeak, takeRawPeak } from './high-water-mark';
 import { applyRecords, countsAllThreads } from './live-memory';
-import { mainThread } from './metadata';
-import { HEAP_CONFIRMED, HEAP_END, HEAP_MARK, HEAP_RAW, MAX_SIZE } from './records';
+import { HEAP_CONFIRMED, HEAP_END, HEAP_MARK, HEAP_RAW, MAIN_THREAD, MAX_SIZE } from './records';
 
 const MAX_COUNT: u32 = 0xffffffff;
 
@@ -25,7 +24,7 @@ export function readHeap(): void {
   const bytes = readSize();
   applyRecords();
   if (kind == HEAP_END) {
-    if (countsAllThreads()) takeRawPeak(bytes);
+    if (countsAllThreads) takeRawPeak(bytes);
     return;
   }
   if (kind == HEAP_MARK) return markAll();
@@ -43,7 +42,7 @@ export function readSamples(): void {
   if (<u64>callStack > lastCallStack()) return fail(VALUE_OUT_OF_RANGE, callStack);
   // A look at the peak needs what happened before.
   applyRecords();
-  const site = getSite(findSite(<u32>callStack, mainThread, true));
+  const site = getSite(findSite(<u32>callStack, MAIN_THREAD, true));
   notePeak(site);
   sampledBytes += bytes - site.liveBytes;
   if (sampledBytes > MAX_SIZE) return fail(VALUE_OUT_OF_RANGE, sampledBytes);

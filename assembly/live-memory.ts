@@ -21,7 +21,7 @@ import {
 } from './live-allocations';
 import { endRange, getEndedPart, putMapping } from './live-mappings';
 import { HotRecord, readHotRecords } from './record-reader';
-import { isMappingAllocator, MAX_SIZE, NO_ALLOCATOR } from './records';
+import { isMappingAllocator, MAIN_THREAD, MAX_SIZE, NO_ALLOCATOR } from './records';
 import { allocationBytes, countAllocation, countDeallocation } from './statistics';
 
 const MAX_RECORDS: u32 = 64;
@@ -38,15 +38,12 @@ const recordsLimit: usize = records + MAX_RECORDS * RECORD_BYTES;
 let recordsEnd: usize = records;
 
 let thread: u32 = 0;
-/** The thread whose allocations count; 0 for all. */
-let countedThread: u32 = 0;
+/** Whether allocations of all threads count, not only of the one that started the tracker. */
+export let countsAllThreads: bool = true;
 
-export function countOnlyThread(id: u32): void {
-  countedThread = id;
-}
-
-export function countsAllThreads(): bool {
-  return countedThread == 0;
+/** To be called before anything is read. */
+export function countMainThreadOnly(): void {
+  countsAllThreads = false;
 }
 
 /** THREAD: who allocates from here on. */
@@ -128,7 +125,7 @@ function allocateMapping(record: HotRecord): void {
 }
 
 function isCounted(record: HotRecord): bool {
-  return countedThread == 0 || countedThread == record.thread;
+  return countsAllThreads || record.thread == MAIN_THREAD;
 }
 
 function findCountedSite(record: HotRecord): u32 {

@@ -116,9 +116,11 @@ const peers = [
   },
 ];
 
-/** What all others are compared with.
+/**
+ * What all others are compared with.
  *
- * @type {Mode} */
+ * @type {Mode}
+ */
 export const untracked = { name: 'untracked', title: 'untracked' };
 
 /** @type {Mode[]} */

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { dirname } from 'node:path';
+import { isFiniteNumber } from '../builtins';
 import { createBaselineUnreadableError, createPathNotWritableError } from '../errors';
 import { makeFolder } from '../make-folder';
 
@@ -61,7 +62,7 @@ function parse(contents: unknown): Map<string, number> {
   if (typeof peakBytes !== 'object' || peakBytes === null) throw new Error('it has no peakBytes');
   const peaks = Object.entries(peakBytes);
   for (const [key, bytes] of peaks) {
-    if (typeof bytes !== 'number') throw new Error(`the peak of ${key} is not a number`);
+    if (!isFiniteNumber(bytes) || bytes < 0) throw new Error(`the peak of ${key} is no size`);
   }
   return new Map(peaks);
 }

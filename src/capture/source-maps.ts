@@ -142,10 +142,15 @@ function findOriginal(map: TraceMap, { line, column }: Place): OriginalPlace | u
   const [, source, originalLine, originalColumn] = segment;
   if (!map.sources[source]) return undefined;
   return {
-    file: map.resolvedSources[source]!,
+    file: keepHash(map.resolvedSources[source]!),
     line: originalLine + 1,
     column: originalColumn + 1,
   };
+}
+
+/** Bundlers put a query behind a file's name, but nobody a fragment: `#` is part of the name. */
+function keepHash(file: string): string {
+  return file.startsWith('file:') ? file.replaceAll('#', '%23') : file;
 }
 
 /** Of a map that is not there, or that is on a server. */

@@ -28,13 +28,14 @@ export function readRows(reader: CaptureReader, values: CommandValues): Allocati
 }
 
 /**
- * An option that is a whole number.
+ * An option that says how many to show: 0 is all, and so is nothing where the output is for machines.
  *
- * @throws MemrayMochaError naming the option
+ * @param usual how many where the option is not given
+ * @throws MemrayMochaError naming the option, when it is no whole number
  */
-export function readCount(values: CommandValues, name: string): number {
-  const value = String(values[name]);
-  if (/^\d+$/.test(value)) return Number(value);
+export function readCount(values: CommandValues, name: string, usual = 0): number {
+  const value = String(values[name] ?? (values.json === true ? 0 : usual));
+  if (/^\d+$/.test(value)) return Number(value) || Infinity;
   throw createUsageError(`Expected --${name} to be a whole number, got '${value}'.`);
 }
 

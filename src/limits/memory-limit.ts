@@ -1,3 +1,4 @@
+import { isFiniteNumber } from '../builtins';
 import type { AllocationRecord } from '../capture/capture-reader';
 import { checkOptions } from '../check-options';
 import { createInvalidArgumentError } from '../errors';
@@ -52,7 +53,8 @@ export function createMemoryLimit(
 /** Gives a share: 0.1 for `10%`. */
 function parsePercent(text: string): number {
   const [, percent] = PERCENT.exec(text) ?? [];
-  if (percent !== undefined) return Number(percent) / 100;
+  const share = Number(percent) / 100;
+  if (isFiniteNumber(share)) return share;
   throw createInvalidArgumentError(
     'the `tolerance` option of limitMemory',
     'a share such as "10%"',

@@ -60,8 +60,9 @@ export class BaselineKeeper {
   hold(test: Mocha.Test, limits: Limits): Limits {
     const { memory } = limits;
     if (!memory || !this.#concerns(memory)) return limits;
-    const key = this.#keyOf(test);
+    // Before anything is found, which would have it read again to be written.
     if (this.#peaks instanceof MemrayMochaError) throw this.#peaks;
+    const key = this.#keyOf(test);
     const noted = { ...limits, comparedFromBytes: NOTED_FROM_BYTES };
     if (this.#options.updateBaseline) return noted;
     const previousBytes = this.#peaks.get(key);

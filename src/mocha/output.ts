@@ -8,6 +8,8 @@ const writers = new Map(
 );
 
 const DEFAULT_WIDTH = 80;
+/** No terminal is wider, but the environment may say anything. */
+const MAX_WIDTH = 1000;
 
 // Mocha's reporters whose output is for people. All others may write a format to stdout.
 const FOR_PEOPLE = ['Spec', 'Dot', 'Nyan', 'Landing', 'List', 'Min', 'Progress'] as const;
@@ -29,8 +31,13 @@ export function chooseOutput(reporter: ReporterClass, { reporters }: typeof Moch
   return {
     stream,
     colors: !process.env.NO_COLOR && Boolean(useColors) && (onStdout || Boolean(stream.isTTY)),
-    width: stream.columns || Number(process.env.COLUMNS) || DEFAULT_WIDTH,
+    width: findWidth(stream),
   };
+}
+
+function findWidth({ columns }: NodeJS.WriteStream): number {
+  const width = columns || Number(process.env.COLUMNS);
+  return width > 0 && width <= MAX_WIDTH ? width : DEFAULT_WIDTH;
 }
 
 /** Writes as Node's console does: nothing comes of it where nobody reads any more. */

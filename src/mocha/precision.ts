@@ -44,8 +44,10 @@ export function findConfirmedTotals({
   comparedFromBytes,
 }: Limits): [limitBytes: number, firstBytes: number] {
   if (!memory) return [0, 0];
-  const failsAtBytes = increase ? findCertainIncrease(increase) : Number.MAX_SAFE_INTEGER;
-  const limitBytes = isFiniteNumber(memory.bytes) ? memory.bytes : failsAtBytes;
+  const failsAtBytes = increase ? findCertainIncrease(increase) : Infinity;
+  const limitBytes = isFiniteNumber(memory.bytes)
+    ? memory.bytes
+    : min(failsAtBytes, Number.MAX_SAFE_INTEGER);
   return [limitBytes, min(limitBytes, comparedFromBytes ?? limitBytes)];
 }
 

@@ -65,10 +65,13 @@ export function describePeak(peak: TestResult['peak']): string {
   const { bytes, jsHeapBytes, nativeBytes, rawBytes, confirmed } = peak;
   const heaps =
     jsHeapBytes > 0
-      ? `JS heap ${formatMemorySize(jsHeapBytes)}, native ${formatMemorySize(nativeBytes)}${confirmed ? '' : '; raw, not confirmed'}`
+      ? `JS heap ${formatMemorySize(jsHeapBytes)}, native ${formatMemorySize(nativeBytes)}`
       : 'native';
-  if (rawBytes < MUCH_LARGER * bytes) return heaps;
-  return `${heaps}; ${formatMemorySize(rawBytes)} with garbage`;
+  return [
+    heaps,
+    ...(confirmed ? [] : ['raw, not confirmed']),
+    ...(rawBytes < MUCH_LARGER * bytes ? [] : [`${formatMemorySize(rawBytes)} with garbage`]),
+  ].join('; ');
 }
 
 function describeCaptures(

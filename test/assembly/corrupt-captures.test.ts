@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { crc32 } from 'node:zlib';
+import { CaptureReader } from '../../dist/capture/capture-reader';
 import { MemrayMochaError } from '../../dist/errors';
 import {
   BUILTIN,
@@ -10,7 +11,7 @@ import {
   STATE,
   WEBASSEMBLY,
 } from '../helpers/capture-writer';
-import { read } from '../helpers/capture-source';
+import { createSource, read } from '../helpers/capture-source';
 import { createRandom } from '../helpers/random';
 
 /** The largest number of bytes that a capture may tell of. */
@@ -273,9 +274,14 @@ describe('a corrupt capture', () => {
     }
   });
 
-  it('has something after END that is not even a block', () => {
-    const bytes = Buffer.concat([new CaptureWriter().end().toBytes(), Buffer.from('x')]);
-    assert.throws(() => read(bytes).metadata, { message: /data after its end/ });
+  it('has something after END that is not even a block, wherever pieces of it end', () => {
+    const whole = new CaptureWriter().end().toBytes();
+    const bytes = Buffer.concat([whole, Buffer.from('x')]);
+    for (const chunkBytes of [bytes.length, whole.length, 7]) {
+      assert.throws(() => new CaptureReader(createSource(bytes, chunkBytes)).metadata, {
+        message: new RegExp(`data after its end, at byte ${whole.length}\\.`),
+      });
+    }
   });
 
   it('says where', () => {

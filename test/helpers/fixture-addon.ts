@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
-import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { headersFolder } from '../../scripts/headers-folder.mjs';
 import { root, run } from '../../scripts/run.mjs';

@@ -154,12 +154,13 @@ describe('fail-on-increase', function () {
   it('fails the tests it concerns when the baseline cannot be read', function () {
     withProject({ 'a.test.js': limited(1), [file]: '<<<<<<< ours' }, (project) => {
       for (const args of [on, ['--memray-update-baseline']]) {
-        const { code, stdout } = project.run(args);
+        const { code, stdout, stderr } = project.run(args);
         assert.equal(code, 1);
         assert.match(
           stdout,
           /Cannot read the baseline .*baseline\.json: .* Resolve its conflicts/s,
         );
+        assert.equal(stderr, '');
       }
     });
   });

@@ -54,5 +54,18 @@ describe('the end of a process', function () {
         capture.close();
       });
     }
+
+    it('says why a capture could not be written, and leaves the exit code', () => {
+      const closeFile = `
+        const files = fs.readdirSync('/proc/self/fd').filter((file) => fs.existsSync('/proc/self/fd/' + file));
+        const file = files.find((each) => fs.readlinkSync('/proc/self/fd/' + each) === ${JSON.stringify(path)});
+        fs.closeSync(Number(file));`;
+      const { status, stderr } = run(`${closeFile} process.exit(3);`);
+      assert.equal(status, 3);
+      assert.equal(
+        stderr,
+        `Could not use the capture file ${path}: the program has closed its descriptor.\n`,
+      );
+    });
   });
 });

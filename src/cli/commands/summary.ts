@@ -4,12 +4,12 @@ import { LEAKS_HELP, readCount, readRows, tellHidden, toJson, type Command } fro
 /** `memray-mocha summary`: functions and the memory below them. */
 export const summary: Command = {
   description: 'A table of functions: memory with all they call, and their own',
-  options: { leaks: { type: 'boolean' }, 'max-rows': { type: 'string', default: '20' } },
-  help: { leaks: LEAKS_HELP, 'max-rows': 'rows shown, 0 for all (default 20)' },
+  options: { leaks: { type: 'boolean' }, 'max-rows': { type: 'string' } },
+  help: { leaks: LEAKS_HELP, 'max-rows': 'rows shown, 0 for all (default 20; all with --json)' },
   run(reader, values, view) {
     const rows = readRows(reader, values);
     const table = createTable(rows, view);
-    const shown = table.slice(0, readCount(values, 'max-rows') || table.length);
+    const shown = table.slice(0, readCount(values, 'max-rows', 20));
     if (values.json) return [toJson(shown)];
     const totalBytes = rows.reduce((sum, { bytes }) => sum + bytes, 0);
     return [formatTable(shown, totalBytes), ...tellHidden(table.length - shown.length, 'max-rows')];

@@ -36,6 +36,8 @@ describe('a baseline file', function () {
     'conflicts of a merge': '{\n<<<<<<< ours\n}',
     'another version': '{ "version": 2, "peakBytes": {} }',
     'a peak that is none': '{ "version": 1, "peakBytes": { "a.js > x": "1 MB" } }',
+    'a peak too large for a number': '{ "version": 1, "peakBytes": { "a.js > x": 1e400 } }',
+    'a peak below nothing': '{ "version": 1, "peakBytes": { "a.js > x": -1 } }',
     'no object': 'null',
     'a misspelt key': '{ "version": 1, "peakbytes": { "a.js > x": 1 } }',
   };

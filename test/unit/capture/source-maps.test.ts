@@ -86,10 +86,13 @@ describe('SourceMaps', () => {
     ['below sourceRoot', '/app/out/a.js', 'a.ts', { sourceRoot: '/s' }, 'file:///s/a.ts'],
     ['that are plain paths', '/app/a.js', '/a#b/50%/c.ts', {}, 'file:///a%23b/50%25/c.ts'],
     ['that are paths of Windows', '/app/a.js', 'C:\\s\\a#b.ts', {}, 'file:///C:/s/a%23b.ts'],
-    ['of a bundler', '/app/a.js', 'webpack://app/./a.ts', {}, 'webpack://app/a.ts'],
+    ['named with a #', '/app/a.js', './a#b.ts', {}, 'file:///app/a%23b.ts'],
+    ['with a query', '/app/a.js', 'a#b.vue?1#2', {}, 'file:///app/a%23b.vue?1%232'],
+    ['below an odd sourceRoot', '/a.js', 'a.ts', { sourceRoot: '/s#' }, 'file:///s%23/a.ts'],
+    ['of a bundler', '/app/a.js', 'webpack://app/./a#b.ts', {}, 'webpack://app/a#b.ts'],
     ['of an ES module', 'file:///app/a.mjs?v=1#x', './a.ts', {}, 'file:///app/a.ts'],
     ['of a script in an odd folder', '/a#b c/d.js', 'a.ts', {}, 'file:///a%23b%20c/a.ts'],
-    ['of a script without a place', 'evaluated.js', 'a.ts', {}, 'a.ts'],
+    ['of a script without a place', 'evaluated.js', 'a#b.ts', {}, 'a#b.ts'],
     ['that are not named', '/app/a.js', null, {}, '-'],
   ] as const) {
     it(`resolves sources ${title}`, () => {

@@ -4,6 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { main } from '../../../dist/cli/main';
+import type { Stats } from '../../../dist/reporters/stats-report';
+import type { TableRow } from '../../../dist/reporters/table-report';
 import type { TreeNode } from '../../../dist/reporters/tree-report';
 import { CaptureWriter, MALLOC } from '../../helpers/capture-writer';
 
@@ -123,6 +125,9 @@ describe('memray-mocha on the command line', function () {
     const counts = [[], ['--num-largest=2'], ['--num-largest', '0']].map((args) => count(...args));
     // At the peak, and by size.
     assert.deepEqual(counts, [10, 4, 14]);
+    const largest = (...args: string[]) =>
+      (JSON.parse(run('stats', '--json', ...args, lines).out) as Stats).topByCount.length;
+    assert.deepEqual([largest(), largest('--num-largest=2')], [7, 2]);
     assert.match(run('stats', '--help').out, /--num-largest=N .*0 for all/);
   });
 
@@ -145,6 +150,24 @@ describe('memray-mocha on the command line', function () {
     );
     assert.match(run('tree', '--biggest-allocs=2', lines).out, /300\.0B \(100\.00 %\) <root>/);
     for (const verb of ['summary', 'tree']) assert.doesNotMatch(run(verb, lines).out, /more/);
+  });
+
+  it('leaves nothing out of JSON unless told how many to show', function () {
+    const writer = new CaptureWriter().thread(1);
+    for (let i = 1; i <= 25; i++) {
+      const stack = writer.stack(0, writer.jsFrame(writer.code(`JS:f${i} /app/a.js:${i}:4`)));
+      writer.allocation(i * 4096, 100, MALLOC, stack);
+    }
+    const many = join(folder, 'many.bin');
+    writeFileSync(many, writer.end().toBytes());
+    const rows = (...args: string[]) =>
+      (JSON.parse(run('summary', '--json', ...args, many).out) as TableRow[]).length;
+    assert.deepEqual([rows(), rows('--max-rows=3'), rows('--max-rows=0')], [25, 3, 25]);
+    const calls = (...args: string[]) =>
+      (JSON.parse(run('tree', '--json', ...args, many).out) as TreeNode).children.length;
+    assert.deepEqual([calls(), calls('--biggest-allocs=3')], [25, 3]);
+    assert.match(run('summary', many).out, /\n\.\.\.and 5 more: /);
+    assert.match(run('tree', many).out, /\n\.\.\.and 15 more: /);
   });
 
   it('tree prints what is longer than a string can be', function () {

@@ -25,6 +25,24 @@ describe('chooseOutput', function () {
     });
   }
 
+  it('is as wide as COLUMNS says, if that can be a width', function () {
+    const { COLUMNS } = process.env;
+    // Where tests run in a terminal it is that wide.
+    const { columns } = process.stderr;
+    delete (process.stderr as { columns?: number }).columns;
+    try {
+      const widths = ['60', '', 'wide', '-5', '0', 'Infinity', '1e9'].map((text) => {
+        process.env.COLUMNS = text;
+        return chooseOutput(JSON, Mocha).width;
+      });
+      assert.deepEqual(widths, [60, 80, 80, 80, 80, 80, 80]);
+    } finally {
+      process.stderr.columns = columns;
+      delete process.env.COLUMNS;
+      if (COLUMNS !== undefined) process.env.COLUMNS = COLUMNS;
+    }
+  });
+
   it('has no colours with NO_COLOR', function () {
     const { NO_COLOR } = process.env;
     const base = Base as unknown as { useColors: boolean };

@@ -52,5 +52,10 @@ describe('the precision of a test', () => {
     const increase = { previousBytes: 0, allowedBytes: 500, baseline: 'baseline.json' };
     const totals = findConfirmedTotals({ ...NO_LIMITS, memory: baseline, increase });
     assert.deepEqual(totals, [500 + 1024 ** 2 + 1, 500 + 1024 ** 2 + 1]);
+    const anything = { ...increase, allowedBytes: Infinity };
+    assert.deepEqual(findConfirmedTotals({ ...NO_LIMITS, memory: baseline, increase: anything }), [
+      Number.MAX_SAFE_INTEGER,
+      Number.MAX_SAFE_INTEGER,
+    ]);
   });
 });

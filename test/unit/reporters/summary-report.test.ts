@@ -39,7 +39,7 @@ describe('reportSummary', function () {
         '================================ MEMRAY REPORT ================================',
         'Allocation results for test/a.test.js > importer > parses at the high-water mark',
         '',
-        '\t 📦 Peak memory: 9.5MiB (native)',
+        '\t 📦 Peak memory: 9.5MiB (native; raw, not confirmed)',
         '\t 📏 Total native allocations: 10422',
         '\t 📊 Histogram of native allocation sizes: |▁ █▄|',
         '\t 🥇 Biggest allocating functions:',
@@ -64,10 +64,22 @@ describe('reportSummary', function () {
     );
   });
 
+  it('says of native memory alone, too, that it was not confirmed', function () {
+    const peak = { bytes: 1 << 20, jsHeapBytes: 0, nativeBytes: 1 << 20, rawBytes: 1 << 20 };
+    assert.match(
+      report([createResult('a', 1, { peak })]),
+      /: 1\.0MiB \(native; raw, not confirmed\)\n/,
+    );
+    assert.match(
+      report([createResult('a', 1, { peak: { ...peak, confirmed: true } })]),
+      /: 1\.0MiB \(native\)\n/,
+    );
+  });
+
   it('shows the raw total when it is much larger', function () {
     const peak = { bytes: 1 << 20, jsHeapBytes: 0, nativeBytes: 1 << 20, rawBytes: 64 << 20 };
     assert.match(
-      report([createResult('a', 1, { peak })]),
+      report([createResult('a', 1, { peak: { ...peak, confirmed: true } })]),
       /Peak memory: 1\.0MiB \(native; 64\.0MiB with garbage\)\n/,
     );
   });
