@@ -357,7 +357,7 @@ void PeakMeter::EndWorkersTurn() {
   // must be seen by the next look, even if it is garbage by then.
   const uint64_t bytes = TotalNow().bytes();
   workers_bytes_ = bytes + Step(bytes);
-  if (IsAtLimit()) recording_->ConfirmWorkers();
+  if (limit_bytes_ != 0 && bytes >= limit_bytes_) recording_->ConfirmWorkers();
   is_workers_turn_ = false;
 }
 

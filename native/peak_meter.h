@@ -118,9 +118,6 @@ class PeakMeter final : public heap::CollectionListener {
   CollectionSchedule::Total TotalNow() const {
     return {recording_->native_bytes(), js_bytes_};
   }
-  bool IsAtLimit() const {
-    return limit_bytes_ != 0 && TotalNow().bytes() >= limit_bytes_;
-  }
   void RaiseLimit();
   void LookAt(Moment moment, uint64_t js_bytes);
   uint64_t UsedMore() const;
