@@ -1,4 +1,5 @@
 import type Mocha from 'mocha';
+import { callWithOriginals } from '../builtins';
 import type { CaptureReader } from '../capture/capture-reader';
 import { createLimitTooLateError, MemoryLimitError } from '../errors';
 import { judgeLeakedObjects } from '../limits/leaked-objects-limit';
@@ -143,7 +144,9 @@ export class TrackedTest {
     const { fn } = this.#test;
     if (typeof fn !== 'function') return;
     this.#body = fn as Mocha.Func;
-    this.#test.fn = wrapBody(fn as Body, () => this.#begin()) as Mocha.Func;
+    this.#test.fn = wrapBody(fn as Body, () =>
+      callWithOriginals(() => this.#begin()),
+    ) as Mocha.Func;
   }
 
   /** As soon as the body runs: a retry clones the test with the function it has then. */
@@ -178,7 +181,7 @@ export class TrackedTest {
     if (isArmed) this.#test.resetTimeout();
     return {
       failed: () => this.#stop(),
-      succeeded: (style, runAgain) => this.#judge(style, runAgain),
+      succeeded: (style, runAgain) => callWithOriginals(() => this.#judge(style, runAgain)),
     };
   }
 
@@ -307,7 +310,7 @@ export class TrackedTest {
     this.#tracker = undefined;
     try {
       this.#clock?.pause();
-      this.#analyze(tracker, judged, options);
+      callWithOriginals(() => this.#analyze(tracker, judged, options));
     } catch (error) {
       if (judged && hasLimit(judged)) throw error;
       this.#tracking.noteUnmeasured(this.#name!.id, error);

@@ -684,6 +684,9 @@ describe("a test that replaces Node's functions", function () {
         [Object, ['assign', 'entries', 'fromEntries', 'create', 'defineProperty']],
         [Number, ['isInteger', 'isSafeInteger', 'isFinite']],
         [Array, ['from']],
+        [Array.prototype, ['filter', 'find', 'flatMap', 'map', 'some', 'sort']],
+        [Map.prototype, ['get', 'has', 'set']],
+        [String.prototype, ['replaceAll', 'split']],
       ];
       for (const [object, names] of replaced) {
         for (const name of names) {
@@ -700,7 +703,7 @@ describe("a test that replaces Node's functions", function () {
       const { code, stdout, tests } = project.measure(['--reporter', 'json']);
       const { failures } = JSON.parse(stdout) as JsonReport;
       assert.deepEqual([code, failures], [0, []]);
-      assert.equal(tests.length, 15 * 4);
+      assert.equal(tests.length, 26 * 4);
     });
   });
 
@@ -712,9 +715,6 @@ describe("a test that replaces Node's functions", function () {
         it('free', stub);
         it('limited', function () { this.limitMemory('10 MB'); stub(); });
       }
-      const stub = () => replace(Array.prototype, 'map', () => undefined);
-      it('map', stub);
-      it('limited map', function () { this.limitMemory('10 MB'); stub(); });
       it('next', function () { this.limitMemory('10 MB'); });`;
     withProject(source, (project) => {
       const { failures } = JSON.parse(
@@ -722,13 +722,49 @@ describe("a test that replaces Node's functions", function () {
       ) as JsonReport;
       assert.deepEqual(
         failures.map(({ fullTitle }) => fullTitle),
-        ['limited', 'limited', 'limited map'],
+        ['limited', 'limited'],
       );
       for (const { err } of failures) {
         assert.match(err.message!, /^memray-mocha could not .* before .* body ends\.$/);
       }
     });
   });
+
+  for (const options of [
+    ['--memray=limits'],
+    [],
+    ['--memray-limit-memory=1GB'],
+    ['--memray-limit-leaks=1GB'],
+  ]) {
+    it(`by a spy from its beforeEach hook finds no calls of ours with ${options.join() || 'no options'}`, function () {
+      const source = `
+        const calls = [];
+        const spied = [[Array.prototype, 'push'], [Array.prototype, 'find'], [Array.prototype, 'filter'],
+          [Array.prototype, 'map'], [Array.prototype, 'join'], [Map.prototype, 'get'], [String.prototype, 'startsWith']];
+        const originals = spied.map(([prototype, name]) => prototype[name]);
+        const forEach = Array.prototype.forEach;
+        beforeEach(() => forEach.call(spied, ([prototype, name], i) => {
+          prototype[name] = function (...args) {
+            calls[calls.length] = name;
+            return originals[i].apply(this, args);
+          };
+        }));
+        describe('in a suite', () => it('is spied on', () => { calls[calls.length] = 'body'; }));
+        afterEach(() => {
+          calls[calls.length] = 'afterEach';
+          forEach.call(spied, ([prototype, name], i) => { prototype[name] = originals[i]; });
+        });
+        after(() => console.log(calls.slice(0, calls.lastIndexOf('afterEach')).join(' ')));`;
+      withProject(source, (project) => {
+        const findCalls = (args: string[]) =>
+          project
+            .run([...args, '--memray-hide-summary'])
+            .stdout.split('\n')
+            .find((line) => line.includes('body'));
+        assert.equal(findCalls(options), findCalls(['--memray=off']));
+      });
+    });
+  }
 
   it('or the folder it is in leaves the next one right', function () {
     const source = `
