@@ -163,5 +163,7 @@ const NOT_HERE = ['ENOENT', 'ERR_INVALID_URL_SCHEME'];
 function isOutOfReach({ name }: ScriptDescription, error: unknown): boolean {
   if (name === '') return true;
   const { code = '' } = error as NodeJS.ErrnoException;
+  // Nothing is beside a name that is no place, such as Node's `vm:module(0)`.
+  if (!/^(\/|file:)/.test(name) && code === 'ERR_INVALID_URL') return true;
   return name.includes('/node_modules/') && NOT_HERE.includes(code);
 }

@@ -1,6 +1,6 @@
 import kleur from 'kleur';
 import { formatMemorySize } from '../memory-size';
-import { formatPlace } from '../stack-trace';
+import { formatPlace, toPrintable } from '../stack-trace';
 import type { TestResult } from '../test-result';
 import { drawHistogram } from './histogram';
 
@@ -47,7 +47,7 @@ export function rankByPeak(results: readonly TestResult[], count: number): TestR
 function reportTest(result: TestResult): string {
   const { id, peak, allocations, topLocations } = result;
   return [
-    `Allocation results for ${kleur.cyan(id)} at the high-water mark`,
+    `Allocation results for ${kleur.cyan(toLine(id))} at the high-water mark`,
     '',
     `\t 📦 Peak memory: ${kleur.bold(formatMemorySize(peak.bytes))} (${describePeak(peak)})`,
     `\t 📏 Total native allocations: ${allocations.count}`,
@@ -89,7 +89,12 @@ function describeUnmeasured(unmeasured: ReportOptions['unmeasured']): string[] {
   const first = unmeasured[0];
   if (!first) return [];
   const others = unmeasured.length > 1 ? ` and ${unmeasured.length - 1} more` : '';
-  return [kleur.yellow(`Could not measure ${first.id}${others}: ${first.reason}`)];
+  return [kleur.yellow(`Could not measure ${toLine(first.id)}${others}: ${first.reason}`)];
+}
+
+/** Titles may be pieces of code. */
+function toLine(id: string): string {
+  return toPrintable(id.replace(/\s+/g, ' '));
 }
 
 /** A retried test counts as it went in the end; its attempts follow one another. */

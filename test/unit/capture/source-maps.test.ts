@@ -131,6 +131,14 @@ describe('SourceMaps', () => {
       }
     });
 
+    it('says nothing of one beside code whose name is no place', () => {
+      for (const name of ['', 'evaluated', 'vm:module(0)']) {
+        assert.deepEqual(locate(name, 'a.js.map', [[1, 5]]), { found: ['-'], warnings: [] });
+      }
+      const broken = locate('vm:module(0)', 'data:application/json,{', [[1, 5]]);
+      assert.equal(broken.warnings.length, 1);
+    });
+
     it('reads a map once, and again when many others were read since', () => {
       const described: number[] = [];
       const maps = new SourceMaps((id) => {

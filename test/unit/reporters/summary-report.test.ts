@@ -52,6 +52,13 @@ describe('reportSummary', function () {
     );
   });
 
+  it('shows each title in one line', function () {
+    assert.match(
+      report([createResult('a.js > valid\n  const b;\u001b[2J', 1)]),
+      /^Allocation results for a\.js > valid const b;\ufffd\[2J at the high-water mark$/m,
+    );
+  });
+
   it('tells JS heap and native memory apart when both were measured', function () {
     const peak = { bytes: 3 << 20, jsHeapBytes: 1 << 20, nativeBytes: 2 << 20, rawBytes: 3 << 20 };
     assert.match(
