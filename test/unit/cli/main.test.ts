@@ -131,14 +131,20 @@ describe('memray-mocha on the command line', function () {
     assert.match(run('stats', '--help').out, /--num-largest=N .*0 for all/);
   });
 
-  it('says how much more there is than it shows', function () {
+  /** A capture in which each of so many functions holds 100 bytes. */
+  function writeFunctions(count: number): string {
     const writer = new CaptureWriter().thread(1);
-    for (let i = 1; i <= 3; i++) {
+    for (let i = 1; i <= count; i++) {
       const stack = writer.stack(0, writer.jsFrame(writer.code(`JS:f${i} /app/a.js:${i}:4`)));
       writer.allocation(i * 4096, 100, MALLOC, stack);
     }
-    const lines = join(folder, 'functions.bin');
-    writeFileSync(lines, writer.end().toBytes());
+    const file = join(folder, 'functions.bin');
+    writeFileSync(file, writer.end().toBytes());
+    return file;
+  }
+
+  it('says how much more there is than it shows', function () {
+    const lines = writeFunctions(3);
     const lastLine = (...args: string[]) =>
       run(...args, lines)
         .out.split('\n')
@@ -153,13 +159,7 @@ describe('memray-mocha on the command line', function () {
   });
 
   it('leaves nothing out of JSON unless told how many to show', function () {
-    const writer = new CaptureWriter().thread(1);
-    for (let i = 1; i <= 25; i++) {
-      const stack = writer.stack(0, writer.jsFrame(writer.code(`JS:f${i} /app/a.js:${i}:4`)));
-      writer.allocation(i * 4096, 100, MALLOC, stack);
-    }
-    const many = join(folder, 'many.bin');
-    writeFileSync(many, writer.end().toBytes());
+    const many = writeFunctions(25);
     const rows = (...args: string[]) =>
       (JSON.parse(run('summary', '--json', ...args, many).out) as TableRow[]).length;
     assert.deepEqual([rows(), rows('--max-rows=3'), rows('--max-rows=0')], [25, 3, 25]);
