@@ -28,11 +28,11 @@ class Environment {
   /// collectGarbage(programFlags)
   void CollectGarbage(const Napi::CallbackInfo& info);
 
-  /// mark(programFlags), which are to collect garbage.
+  /// mark(programFlags): the flags are for the collection that comes first.
   void Mark(const Napi::CallbackInfo& info);
 
-  /// stopTracking(findOriginals, programFlags), which are to collect garbage
-  /// first, if they are there.
+  /// stopTracking(findOriginals, programFlags): with the flags, garbage is
+  /// collected first.
   /// @return an External of the CaptureHandle.
   Napi::Value Stop(const Napi::CallbackInfo& info);
 

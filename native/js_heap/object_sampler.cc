@@ -155,7 +155,7 @@ std::shared_ptr<void> TakeFreeHandles(
   v8::Isolate* const isolate = v8::Isolate::GetCurrent();
   const v8::HandleScope scope(isolate);
   const auto handles = std::make_shared<std::vector<v8::Global<v8::Value>>>();
-  // What holds them may grow by way of the hooks.
+  // Who watches V8 allocate should not see the vector do it.
   while (handles->size() < kMaxHandles && !has_allocated()) {
     v8::Global<v8::Value> handle(isolate, v8::Null(isolate));
     const RecursionGuard guard;
