@@ -1,5 +1,5 @@
-// Mocha's spec reporter, which also writes how many tests passed, failed and were skipped to the
-// file in TEST_COUNTS_FILE, for the sum that scripts/test.mjs prints.
+// Mocha's spec reporter, which also writes how many tests passed, failed and were skipped, and what
+// failed, to the file in TEST_COUNTS_FILE, for the end of what scripts/test.mjs prints.
 const { writeFileSync } = require('node:fs');
 const { reporters, Runner } = require('mocha');
 
@@ -7,10 +7,15 @@ module.exports = class CountingReporter extends reporters.Spec {
   constructor(runner, options) {
     super(runner, options);
     const file = process.env.TEST_COUNTS_FILE;
+    if (!file) return;
+    /** @type {string[]} */
+    const failures = [];
+    runner.on(Runner.constants.EVENT_TEST_FAIL, (test, error) => {
+      failures.push(`${test.titlePath().join(' > ')}\n${error.stack ?? error}`);
+    });
     runner.once(Runner.constants.EVENT_RUN_END, () => {
-      const { passes, failures, pending } = this.stats;
-      if (file)
-        writeFileSync(file, JSON.stringify({ passed: passes, failed: failures, skipped: pending }));
+      const { passes: passed, failures: failed, pending: skipped } = this.stats;
+      writeFileSync(file, JSON.stringify({ passed, failed, skipped, failures }));
     });
   }
 };

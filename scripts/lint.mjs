@@ -18,14 +18,18 @@ const checks = [
   ['tsc', ['-p', 'test/tsconfig.json']],
 ];
 
-let failed = 0;
+/** @type {string[]} */
+const failures = [];
 for (const [command, parameters] of checks) {
   const shown = parameters.filter((parameter) => !nativeFiles.includes(parameter)).join(' ');
   console.log(`${command} ${shown}`);
-  await run(bin(command), parameters).catch(() => (failed += 1));
+  await run(bin(command), parameters).catch(() => failures.push(`${command} ${shown}`));
 }
 
 const file = process.env.TEST_COUNTS_FILE;
-if (file)
-  writeFileSync(file, JSON.stringify({ passed: checks.length - failed, failed, skipped: 0 }));
-process.exitCode = failed > 0 ? 1 : 0;
+if (file) {
+  const failed = failures.length;
+  const passed = checks.length - failed;
+  writeFileSync(file, JSON.stringify({ passed, failed, skipped: 0, failures }));
+}
+process.exitCode = failures.length > 0 ? 1 : 0;

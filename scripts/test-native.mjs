@@ -30,5 +30,8 @@ if (!counts && !process.argv.includes('--write')) {
   process.exitCode = 1;
 } else if (counts && process.env.TEST_COUNTS_FILE) {
   const [passed, failed, skipped] = counts.slice(1).map(Number);
-  writeFileSync(process.env.TEST_COUNTS_FILE, JSON.stringify({ passed, failed, skipped }));
+  // Each with the line below it, which says what is wrong.
+  const failures = stdout.match(/^FAILED .*\n.*/gm) ?? [];
+  const result = { passed, failed, skipped, failures };
+  writeFileSync(process.env.TEST_COUNTS_FILE, JSON.stringify(result));
 }

@@ -1,4 +1,4 @@
-// Runs every layer of tests, goes on after a failing one, and prints the sum as its last line.
+// Runs every layer of tests, goes on after a failing one, and ends with what failed and the sum.
 //
 //   node scripts/test.mjs             every layer
 //   node scripts/test.mjs unit        only these layers
@@ -34,6 +34,8 @@ const layers = [
 ];
 
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** @type {string[]} */
+const failures = [];
 const folder = mkdtempSync(join(tmpdir(), 'memray-mocha-tests-'));
 const beside = runBeside();
 for (const layer of layers.filter((name) => !besideOthers.includes(name))) {
@@ -44,6 +46,8 @@ for (const layer of layers.filter((name) => !besideOthers.includes(name))) {
 await beside;
 rmSync(folder, { recursive: true });
 process.exitCode = total.failed > 0 ? 1 : 0;
+// Of a long log, often only the end is shown.
+for (const failure of failures) console.log(`\nFAILED ${failure}`);
 console.log(describe(total));
 
 async function runBeside() {
@@ -73,11 +77,15 @@ async function runLayer(layer) {
   });
   const counts = readCounts(file);
   // A layer that died before it counted, or failed outside its tests, is a failure.
-  if (!succeeded && counts.failed === 0) counts.failed = 1;
-  if (succeeded && counts.passed + counts.failed + counts.skipped === 0) counts.failed = 1;
+  const isEmpty = counts.passed + counts.failed + counts.skipped === 0;
+  if (counts.failed === 0 && (!succeeded || isEmpty)) {
+    counts.failed = 1;
+    counts.failures = [succeeded ? 'has no tests' : 'failed outside of its tests'];
+  }
   total.passed += counts.passed;
   total.failed += counts.failed;
   total.skipped += counts.skipped;
+  for (const failure of counts.failures) failures.push(`${layer}: ${firstLines(failure)}`);
   const seconds = ((Date.now() - startedAt) / 1000).toFixed(1);
   console.log(
     `${isBeside ? heading + output : output}--- ${layer}: ${describe(counts)}, ${seconds} s ---`,
@@ -93,13 +101,21 @@ function runNice(command, parameters, options) {
   return run('nice', ['-n', '19', command, ...parameters], { ...options, quiet: true });
 }
 
-/** @param {string} file */
+/**
+ * @param {string} file
+ * @returns {typeof total & { failures: string[] }}
+ */
 function readCounts(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch {
-    return { passed: 0, failed: 0, skipped: 0 };
+    return { passed: 0, failed: 0, skipped: 0, failures: [] };
   }
+}
+
+/** @param {string} failure whose error may have all that a program printed */
+function firstLines(failure) {
+  return failure.split('\n').slice(0, 40).join('\n  ');
 }
 
 /** @param {typeof total} counts */
