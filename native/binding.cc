@@ -59,6 +59,10 @@ void SetMemoryLimit(const Napi::CallbackInfo& info) {
                                 info[1].As<Napi::Number>().Int64Value());
 }
 
+void NotePeak(const Napi::CallbackInfo& info) {
+  if (EnvironmentOf(info).is_tracking()) Tracker::Get().NotePeak();
+}
+
 /// confirmingMs() -> milliseconds
 Napi::Value ConfirmingMs(const Napi::CallbackInfo& info) {
   using Milliseconds = std::chrono::duration<double, std::milli>;
@@ -111,6 +115,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       Napi::Function::New(env, Call<&Environment::DescribeScript>);
   exports["setSampleInterval"] = Napi::Function::New(env, SetSampleInterval);
   exports["setMemoryLimit"] = Napi::Function::New(env, SetMemoryLimit);
+  exports["notePeak"] = Napi::Function::New(env, NotePeak);
   exports["confirmingMs"] = Napi::Function::New(env, ConfirmingMs);
   exports["mark"] = Napi::Function::New(env, Call<&Environment::Mark>);
   exports["captureSize"] = Napi::Function::New(env, CaptureSize);

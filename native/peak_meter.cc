@@ -178,7 +178,7 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
     }
   }
   is_looking_ = false;
-  looking_time_ += Recording::Clock::now() - begin;
+  if (moment == Moment::kNow) looking_time_ += Recording::Clock::now() - begin;
 }
 
 void PeakMeter::NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes) {

@@ -151,6 +151,10 @@ std::set<int> Tracker::FindScripts(uint64_t codes) {
   return recording_->FindScripts(codes);
 }
 
+void Tracker::NotePeak() {
+  if (meter_) meter_->LookForTheLastTime();
+}
+
 void Tracker::Mark() {
   if (meter_) {
     meter_->LookForTheLastTime();

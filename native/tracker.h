@@ -83,6 +83,11 @@ class Tracker final : public AllocationListener, public BlockProvider {
   /// @return the scripts, by V8's ids, of the functions in its call stacks.
   std::set<int> FindScripts(uint64_t codes);
 
+  /// Takes note of the peak so far: what was live until now may be garbage from
+  /// here on, and what is found to be, counts as if it always had been. Only
+  /// for who started it.
+  void NotePeak();
+
   /// Has the capture's reader tell what is live now from what becomes live
   /// later. Only for who started it, with workers that stand still.
   void Mark();

@@ -44,6 +44,7 @@ export interface TrackerClass {
   ): Pick<
     Tracker,
     | 'start'
+    | 'notePeak'
     | 'mark'
     | 'stop'
     | 'setMemoryLimit'
@@ -180,9 +181,23 @@ export class TrackedTest {
     }
     if (isArmed) this.#test.resetTimeout();
     return {
-      failed: () => this.#stop(),
-      succeeded: (style, runAgain) => callWithOriginals(() => this.#judge(style, runAgain)),
+      failed: () => {
+        this.#notePeak();
+        this.#stop();
+      },
+      succeeded: (style, runAgain) => {
+        this.#notePeak();
+        return callWithOriginals(() => this.#judge(style, runAgain));
+      },
     };
+  }
+
+  /** Before all else that follows a body: V8 may collect in it what the body held until its end. */
+  #notePeak(): void {
+    if (!this.#tracker) return;
+    this.#clock!.pause();
+    this.#tracker.notePeak();
+    this.#clock!.resume();
   }
 
   #start(limits: Limits): void {
@@ -260,6 +275,7 @@ export class TrackedTest {
       this.#run = run;
       this.#test.resetTimeout();
       await runAgain();
+      this.#notePeak();
     }
   }
 

@@ -46,6 +46,8 @@ export interface Addon {
   setSampleInterval(intervalBytes: number): void;
   /** Has the peak confirmed where it reaches `firstBytes`, and in steps up to the limit; 0 lifts it. */
   setMemoryLimit(limitBytes: number, firstBytes: number): void;
+  /** Takes note of the peak so far, before what is live becomes garbage: what is found to be that counts as if it always was. */
+  notePeak(): void;
   /** How long the program has waited, since tracking began, for garbage to be collected and its peak confirmed. */
   confirmingMs(): number;
   /** Collects all garbage, and has a reader tell what is live now from what becomes live later; the last one counts. */

@@ -210,6 +210,16 @@ export class Tracker {
   }
 
   /**
+   * Takes note of the peak so far. To be called before the program lets go much of what it holds, where the tracker
+   * runs on: what a later collection finds dead is taken to have been garbage from the beginning.
+   *
+   * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run
+   */
+  notePeak(): void {
+    this.#findAddon().notePeak();
+  }
+
+  /**
    * Collects all garbage, as `stop({ collectsGarbage: true })` does, and has {@link CaptureReader.leaks} tell, as
    * `bytesAtMark`, what was live now already; the last mark counts.
    *

@@ -87,6 +87,10 @@ export function createFakeTracker(
       sampleIntervals.push(intervalBytes);
     }
 
+    notePeak(): void {
+      events.push('note peak');
+    }
+
     mark(): void {
       events.push('mark');
     }

@@ -170,6 +170,24 @@ describe('limitLeaks', function () {
     assert.equal(stdout.match(/allocated here/g)!.length, 1);
   });
 
+  it('leaves the peak what the body held until its end, though garbage is collected then', function () {
+    const source = `
+      const allocate = () => Array.from({ length: 5 }, () => Buffer.alloc(20_000));
+      const wait = () => new Promise((resolve) => setTimeout(resolve, 1));
+      describe('peak', function () {
+        this.limitLeaks('1 MB');
+        it('sync', () => void allocate().length);
+        it('async', async () => { const held = allocate(); await wait(); void held.length; });
+        it('done', (done) => { const held = allocate(); setTimeout(() => done(void held.length), 1); });
+        it('repeated', () => void allocate().length).limitLeaks('1 MB', { repeat: 2, warmup: 1 });
+      });`;
+    const { code, stdout, tests } = measure(source);
+    assert.equal(code, 0, stdout);
+    for (const { titlePath, peak } of tests) {
+      assert.ok(peak.bytes >= 100_000 && peak.bytes < 105_000, `${titlePath}: ${peak.bytes}`);
+    }
+  });
+
   it('does not report garbage', function () {
     const { result } = measure(`
       it('sync', function () {

@@ -64,7 +64,7 @@ describe('TrackedTest', function () {
     const order: string[] = [];
     const { error, events, result, test } = await run(() => void order.push('body'));
     assert.equal(error, undefined);
-    assert.deepEqual(events, ['start', 'stop', 'close']);
+    assert.deepEqual(events, ['start', 'note peak', 'stop', 'close']);
     assert.deepEqual(order, ['body']);
     const expected: TestResult = {
       id: 'a.test.js > suite > test',
@@ -247,7 +247,7 @@ describe('TrackedTest', function () {
     it(`collects garbage before it judges the leaks of a ${style} body`, async function () {
       const { error, events, result } = await run(body);
       assert.match(String(error), /allowed to leak 1\.0B per location/);
-      assert.deepEqual(events, ['start', 'collect', 'collect and stop', 'close']);
+      assert.deepEqual(events, ['start', 'note peak', 'collect', 'collect and stop', 'close']);
       assert.equal(result!.leaks.length, 1);
     });
   }
@@ -275,8 +275,9 @@ describe('TrackedTest', function () {
         /leaked more in 4 runs\n[^]* 1000\.0B allocated here, growing by/,
       );
       assert.deepEqual(events, [
-        ...['start', 'stop', 'close', 'start', 'collect', 'mark'],
-        ...['collect', 'collect and stop', 'close'],
+        ...['start', 'note peak', 'note peak', 'stop', 'close'],
+        ...['start', 'note peak', 'note peak', 'collect', 'mark'],
+        ...['note peak', 'note peak', 'collect', 'collect and stop', 'close'],
       ]);
       assert.equal(result!.runs, 4);
       assert.deepEqual([result!.leaks[0]!.bytesPerRun, result!.leaks[0]!.grows], [500, true]);
@@ -288,8 +289,10 @@ describe('TrackedTest', function () {
       this.limitLeaks(5000, { repeat: 5, warmup: 1 }).limitMemory(5000);
     });
     assert.deepEqual(events, [
-      ...['start', 'stop', 'close', 'start', 'collect', 'collect', 'mark'],
-      ...['collect', 'collect', 'collect', 'collect and stop', 'close'],
+      ...['start', 'note peak', 'stop', 'close'],
+      ...['start', 'note peak', 'collect', 'note peak', 'collect', 'mark'],
+      ...['note peak', 'collect', 'note peak', 'collect', 'note peak'],
+      ...['collect', 'collect and stop', 'close'],
     ]);
   });
 
@@ -395,7 +398,7 @@ describe('TrackedTest', function () {
     });
     assert.equal(error, undefined);
     assert.equal(result!.state, 'pending');
-    assert.deepEqual(events, ['start', 'stop', 'close']);
+    assert.deepEqual(events, ['start', 'note peak', 'stop', 'close']);
   });
 
   it('stops the tracker of a test that timed out, once', async function () {

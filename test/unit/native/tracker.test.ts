@@ -81,6 +81,7 @@ describe('a Tracker that does not run', function () {
   for (const [method, call] of [
     ['setMemoryLimit', () => tracker.setMemoryLimit(1)],
     ['setSampleInterval', () => tracker.setSampleInterval(1)],
+    ['notePeak', () => tracker.notePeak()],
     ['mark', () => tracker.mark()],
     ['stop', () => tracker.stop()],
   ] as const) {
