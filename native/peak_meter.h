@@ -62,8 +62,8 @@ class PeakMeter final : public heap::CollectionListener {
   void Look();
   /// How long the program has waited for that, while it ran.
   std::chrono::nanoseconds looking_time() const { return looking_time_; }
-  /// The same, where there is nothing more to wait for: the program lets go what
-  /// it has, or all that is held is written right after.
+  /// The same, where there is nothing more to wait for: the program lets go
+  /// what it has, or all that is held is written right after.
   void LookForTheLastTime();
 
   /// Takes note of which call stacks allocated what is live of the program's
