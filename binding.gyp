@@ -32,6 +32,7 @@
       'native/call_stack/frame_layout.cc',
       'native/call_stack/helper_threads.cc',
       'native/call_stack/interpreter_calls.cc',
+      'native/call_stack/interrupt_budget.cc',
       'native/call_stack/isolate_code.cc',
       'native/call_stack/js_call_stack.cc',
       'native/call_stack/kept_scripts.cc',

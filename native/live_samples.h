@@ -23,8 +23,9 @@ struct Sample {
 
   std::byte block[kBlockBytes];
   uint32_t stack;
-  /// While this is the recording's, it may stand among held events.
-  uint32_t stretch;
+  /// Which of the program's calls allocated it, as far as they can be told
+  /// apart: later ones have larger numbers.
+  uint32_t call;
   /// Counted as live.
   SampledMemory live;
 };

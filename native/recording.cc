@@ -23,6 +23,9 @@ std::unique_ptr<Sink> MakeSink(const TrackingOptions& options) {
 
 constexpr uint32_t kFirstThread = 1;
 
+/// What part of one call's memory is much for a later one.
+constexpr uint64_t kMuchDivisor = 16;
+
 CaptureHeader MakeHeader(const TrackingOptions& options) {
   uint16_t flags = 0;
   if (options.native) flags |= records::kFlagNative;
@@ -284,10 +287,16 @@ uint32_t Recording::FindSampleStack(ThreadState* thread, bool is_program) {
                     : recorder_.CompilerStack();
 }
 
-void Recording::AddSample(Sample* sample, uint32_t stack) {
+void Recording::AddSample(Sample* sample, uint32_t stack, uint64_t round) {
   CountNewestSample();
+  const bool is_program =
+      stack != Sample::kNoStack && stack != recorder_.CompilerStack();
+  // Not the same place of the same round: so not the same call.
+  if (is_program &&
+      (stack != call_.stack || round != call_.round || round == kNoRound))
+    call_ = {stack, call_.number + 1, round, 0};
   sample->stack = stack;
-  sample->stretch = stretch_;
+  sample->call = call_.number;
   sample->live = {};
   newest_sample_ = sample;
   has_newest_bytes_ = true;
@@ -318,6 +327,12 @@ void Recording::CountNewestSample() {
     newest_sample_->stack = recorder_.CompilerStack();
   const auto [memory, dropped_bytes] = Measure(*newest_sample_);
   samples_.Add(newest_sample_, memory, dropped_bytes);
+  if (newest_sample_->stack == call_.stack &&
+      newest_sample_->call == call_.number) {
+    call_.bytes += memory.bytes;
+    // A little is allocated between any two calls.
+    if (call_.bytes >= large_call_.bytes / kMuchDivisor) large_call_ = call_;
+  }
   newest_sample_ = nullptr;
 }
 

@@ -124,16 +124,33 @@ class Recording {
   // What follows is for the thread on which V8 samples, also without the lock.
 
   /// Takes note of a sample, in which V8 is about to note the object.
-  void AddSample(Sample* sample, uint32_t stack);
+  /// @param round another each time that the innermost function jumps back.
+  void AddSample(Sample* sample, uint32_t stack, uint64_t round);
+  /// Where that cannot be told.
+  static constexpr uint64_t kNoRound = 0;
   /// @return what the newest sample stands for, once: when V8 has noted the
   /// object, which may not be there yet.
   uint64_t TakeNewestBytes();
   /// Whether that is to stand among the events, and its end.
   bool IsInStretch(const Sample& sample) const {
-    return sample.stretch == stretch_ && sample.stack != Sample::kNoStack;
+    return sample.call >= first_held_call_ && sample.stack != Sample::kNoStack;
   }
   /// To be called when nothing is held.
-  void EndStretch() { ++stretch_; }
+  void EndStretch() { first_held_call_ = ++call_.number; }
+  /// Whether the object was allocated in the latest call that allocated much,
+  /// since EndCalls.
+  bool IsOfLatestCall(const Sample& sample) const {
+    return sample.call == large_call_.number &&
+           sample.stack == large_call_.stack;
+  }
+  void EndCalls() {
+    ++call_.number;
+    large_call_ = {};
+  }
+  /// The object has died, but counts as live until its sample is removed.
+  void KeepSample(const Sample& sample) const {
+    sampler_->block.ForgetObject(reinterpret_cast<uintptr_t>(sample.block));
+  }
   /// The object has died.
   void RemoveSample(const Sample* sample);
   void ForgetSamples();
@@ -199,8 +216,17 @@ class Recording {
   HeldEvents held_;
   bool is_holding_ = false;
   LiveSamples samples_;
-  /// Counts the times that the peak was looked for and nothing was left held.
-  uint32_t stretch_ = 0;
+  /// One from a place in JavaScript to where V8 and Node allocate for it.
+  struct Call {
+    uint32_t stack = Sample::kNoStack;
+    uint32_t number = 0;
+    uint64_t round = kNoRound;
+    uint64_t bytes = 0;
+  };
+  Call call_;
+  Call large_call_;
+  /// Since the peak was looked for and nothing was left held.
+  uint32_t first_held_call_ = 0;
   /// Not among them yet: V8 fills it in after it was allocated.
   Sample* newest_sample_ = nullptr;
   bool has_newest_bytes_ = false;

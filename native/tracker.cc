@@ -142,7 +142,7 @@ void Tracker::SetMemoryLimit(uint64_t limit_bytes, uint64_t first_bytes) {
   if (limit_bytes != 0 && meter_->JsBytes() == 0)
     SetSampleInterval(std::max(first_bytes / kSamplesAtLimit, kMinInterval));
   // What is there by now may reach it, and nothing be allocated after it.
-  if (limit_bytes != 0) meter_->Look();
+  if (limit_bytes != 0) LookBy(&PeakMeter::Look);
 }
 
 std::set<int> Tracker::FindScripts(uint64_t codes) {
@@ -152,7 +152,17 @@ std::set<int> Tracker::FindScripts(uint64_t codes) {
 }
 
 void Tracker::NotePeak() {
-  if (meter_) meter_->LookForTheLastTime();
+  if (meter_) LookBy(&PeakMeter::LookForTheLastTime);
+}
+
+/// What the latest call allocated was live when it returned, and may be dead by
+/// now: V8 interrupts the program only where it calls JavaScript or jumps back.
+void Tracker::LookBy(void (PeakMeter::*look)()) {
+  kept_samples_.emplace();
+  (meter_.get()->*look)();
+  const auto samples = *std::exchange(kept_samples_, std::nullopt);
+  for (void* sample : samples) TakeBack(sample);
+  recording_->EndCalls();
 }
 
 void Tracker::Mark() {
@@ -377,6 +387,11 @@ void Tracker::TakeBack(void* block) {
   if (IsInChild() || pthread_self() != sampling_thread_) return;
   const Sample* sample = sample_memory_->FindSample(block);
   if (sample && recording_) {
+    if (kept_samples_ && recording_->IsOfLatestCall(*sample)) {
+      const RecursionGuard guard;
+      recording_->KeepSample(*sample);
+      return kept_samples_->push_back(block);
+    }
     recording_->RemoveSample(sample);
     if (recording_->IsInStretch(*sample))
       Push(&ThreadState::Get(),
@@ -395,11 +410,19 @@ void Tracker::OnSampledObject(Sample* sample) {
       is_program && thread.js_stack ? thread.js_stack->object_note : unknown;
   if (note.capture != thread.capture) {
     std::lock_guard lock(mutex_.without_events());
-    note = {thread.capture, recording_->FindSampleStack(&thread, is_program)};
+    note = {.capture = thread.capture,
+            .stack = recording_->FindSampleStack(&thread, is_program)};
+    if (&note != &unknown) note.loops = thread.js_call_stacks->InnermostLoops();
   }
   // If nothing told of it sooner.
   OnSampleNoted();
-  recording_->AddSample(sample, note.stack);
+  // Since V8 is to interrupt an optimized loop, that has not begun another.
+  uint64_t round = Recording::kNoRound;
+  if (note.loops == Loops::kCounted)
+    round = thread.js_call_stacks->InnermostBudget();
+  else if (note.loops == Loops::kInterrupted && has_requested_look_)
+    round = 1;
+  recording_->AddSample(sample, note.stack, round);
   if (recording_->IsInStretch(*sample))
     Push(&thread, {.kind = EventKind::kObject,
                    .stack = sample->stack,
@@ -447,9 +470,10 @@ void Tracker::Look(v8::Isolate*, void* recording_id) {
     if (!tracker.IsRecording(recording_id)) return;
     tracker.has_requested_look_ = false;
   }
-  // What the program held is garbage once it has returned to this package, and
-  // the last look is about to follow.
-  if (!tracker.IsInOwnCode()) tracker.meter_->Look();
+  // What the program held may be garbage once it has returned to this package:
+  // there is nothing to wait for.
+  tracker.LookBy(tracker.IsInOwnCode() ? &PeakMeter::LookForTheLastTime
+                                       : &PeakMeter::Look);
 }
 
 /// Whether JavaScript of this package is running.

@@ -132,6 +132,7 @@ class Tracker final : public AllocationListener, public BlockProvider {
   void TakeEvents(EventQueue* queue);
   void RequestLook(std::unique_lock<RecordingMutex> lock);
   static void Look(v8::Isolate*, void* recording_id);
+  void LookBy(void (PeakMeter::*look)());
   bool IsInOwnCode();
   bool RequestOfWorker(v8::Isolate* isolate, void (*callback)()) const;
   static void FollowWorker();
@@ -165,6 +166,9 @@ class Tracker final : public AllocationListener, public BlockProvider {
   SampleMemory* sample_memory_ = nullptr;
   pthread_t sampling_thread_;
   uint64_t unseen_js_bytes_ = 0;
+  /// While the peak is looked for: of what the latest call allocated, the
+  /// samples that V8 has dropped.
+  std::optional<std::vector<void*>> kept_samples_;
 };
 
 }  // namespace memray_mocha

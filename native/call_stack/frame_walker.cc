@@ -32,6 +32,7 @@ FrameWalker::Result FrameWalker::Walk(uintptr_t sp, void** frames, size_t limit,
   bool is_known = true;
   Frame callee{};
   interpreter_.reset();
+  innermost_function_ = 0;
   const bool is_followed = VisitFrames(sp, [&](const Frame& frame) {
     const Kind kind = KindOf(frame);
     if (written == 0 && kind == Kind::kBytecode && callee.pointer != 0 &&
@@ -42,6 +43,7 @@ FrameWalker::Result FrameWalker::Walk(uintptr_t sp, void** frames, size_t limit,
     callee = frame;
     if (kind == Kind::kUnknown) return is_known = false;
     if (kind == Kind::kNone) return true;
+    if (written == 0) innermost_function_ = frame.pointer + layout_->function;
     if (kind == Kind::kBytecode)
       Watch(frame.pointer + layout_->bytecode_offset);
     inner[written++] = kind == Kind::kBytecode

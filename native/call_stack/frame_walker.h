@@ -120,13 +120,22 @@ class FrameWalker {
   /// if it is one of bytecode, and that does not call JavaScript.
   const std::optional<Interpreter>& interpreter() const { return interpreter_; }
 
+  /// @return the function of the last walk's innermost frame, or what stands in
+  /// its place; 0 when there is none.
+  uint64_t innermost_function() const {
+    return innermost_function_ == 0 ? 0 : *At<uint64_t>(innermost_function_);
+  }
+
   /// Reads one more word of the stack that the result of the last walk hangs
   /// on: another innermost frame may be put in its place for that.
   uint64_t WatchAlso(uintptr_t address);
 
   /// Has the next walk compare nothing with the last one: what addresses mean
   /// has changed.
-  void Forget() { watched_count_ = step_count_ = same_steps_ = 0; }
+  void Forget() {
+    watched_count_ = step_count_ = same_steps_ = 0;
+    innermost_function_ = 0;
+  }
 
   /// Learns from what V8 says of a stack that Walk did not know; or finds that
   /// it was wrong about another one.
@@ -240,6 +249,7 @@ class FrameWalker {
   size_t same_steps_ = 0;
   bool is_whole_ = false;  // did not end at the limit
   void* innermost_ = nullptr;
+  uintptr_t innermost_function_ = 0;  // where it is
   std::optional<Interpreter> interpreter_;
   // Its steps and the words that they read, outermost first.
   std::array<WatchedWords, kMaxSteps * kMaxWatchedByStep> watched_;

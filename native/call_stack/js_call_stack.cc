@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "call_stack/code_layout.h"
+#include "call_stack/interrupt_budget.h"
 #include "notices.h"
 #include "recursion_guard.h"
 
@@ -109,6 +110,23 @@ const JsCallStack& JsCallStacks::Take() {
     told.ForgetNotes();
   }
   return last().stack;
+}
+
+Loops JsCallStacks::InnermostLoops() {
+  JsCallStack& stack = last().stack;
+  if (!last().walker.IsUsable() || stack.count == 0) return Loops::kUntold;
+  const auto kind =
+      code_.KindOfFunction(reinterpret_cast<uintptr_t>(stack.innermost()));
+  if (kind == Code::Kind::kBytecode || kind == Code::Kind::kSparkplugCode)
+    return Loops::kCounted;
+  return kind == Code::Kind::kMachineCode ? Loops::kInterrupted
+                                          : Loops::kUntold;
+}
+
+uint64_t JsCallStacks::InnermostBudget() {
+  const FrameWalker& walker = last().walker;
+  return walker.IsUsable() ? ReadInterruptBudget(walker.innermost_function())
+                           : 0;
 }
 
 FrameWalker::Learnt::Kind JsCallStacks::KindOfFunction(

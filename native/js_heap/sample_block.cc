@@ -189,6 +189,11 @@ uintptr_t SampleBlock::ObjectOf(uintptr_t block) const {
   return IsPointer(handle) ? Read<uintptr_t>(handle) : 0;
 }
 
+void SampleBlock::ForgetObject(uintptr_t block) const {
+  if (handle_offset_)
+    *reinterpret_cast<uintptr_t*>(block + *handle_offset_) = 0;
+}
+
 bool SampleBlock::IsOfCompilers(uintptr_t block) const {
   static const Types types = FindTypesOfCompilers();
   const uintptr_t object = ObjectOf(block);

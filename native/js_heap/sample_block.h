@@ -34,6 +34,8 @@ class SampleBlock {
   };
   /// The object must live, and this be its isolate's thread.
   ObjectSize SizeOf(uintptr_t block) const;
+  /// The object has died, and its handle may be another's by now.
+  void ForgetObject(uintptr_t block) const;
   /// @return whether V8 made the object for its compilers: code, what belongs
   /// to code, and what V8 learns in order to compile. Where a function has run
   /// often enough, V8 does that in the midst of the program's work. As above.

@@ -303,6 +303,24 @@ TEST("FrameWalker: who carries out the innermost bytecode") {
   EXPECT(walking.Walk().result == Result::kWalked);
 }
 
+TEST("FrameWalker: the innermost function") {
+  FakeStack stack;
+  PushProgram(&stack);
+  stack.Enter();
+  uint64_t* frame = stack.Call(kCompiledFunctions);
+  stack.Call(0x300, kStub);
+  stack.CallCpp();
+  frame[-2] = 0x7101;
+  Walking walking(stack);
+  EXPECT(walking.Walk().result == Result::kUnknown);
+  EXPECT_EQUAL(walking->innermost_function(), uint64_t{0});
+  walking.Learn({kCompiledFunctions, kArray + 7, 0x400});
+  EXPECT(walking.Walk().result == Result::kWalked);
+  EXPECT_EQUAL(walking->innermost_function(), uint64_t{0x7101});
+  frame[-2] = 0x7201;
+  EXPECT_EQUAL(walking->innermost_function(), uint64_t{0x7201});
+}
+
 TEST("FrameWalker: where JavaScript called without an exit frame") {
   FakeStack stack;
   stack.Enter();

@@ -96,6 +96,23 @@ describe('the peak', function () {
     }
   });
 
+  it('counts what a call returned that nothing held', () => {
+    const all = measured.filter(({ titlePath }) => titlePath[1] === 'counts');
+    assert.equal(all.length, 7, output);
+    for (const { titlePath, state, peak, topLocations } of all) {
+      const title = titlePath.at(-1)!;
+      assert.equal(state, 'failed', title);
+      assert.ok(Math.abs(peak.bytes / 2e6 - 1) < 0.05, `${title}: ${JSON.stringify(peak)}`);
+      assert.match(topLocations[0]!.functionName, /^(<anonymous>|makeElements)$/, title);
+    }
+  });
+
+  it('counts it once, however often it is called', () => {
+    const all = measured.filter(({ titlePath }) => titlePath[1] === 'is garbage');
+    assert.equal(all.length, 6, output);
+    for (const { titlePath, state } of all) assert.equal(state, 'passed', titlePath.at(-1));
+  });
+
   it('of a test that has failed has no garbage in it', () => {
     const failed = result('makes garbage when it has reached its limit');
     const [violation] = failed.violations;
