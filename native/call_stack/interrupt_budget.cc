@@ -22,16 +22,16 @@ bool IsHeapObject(uint64_t word) { return (word & 3) == kTag; }
 std::optional<int> FindBudgetOffset() {
   auto value = FindV8Constant("v8dbg_class_FeedbackCell__value__HeapObject");
   if (!value) {
-    value = FindV8Constant(
-        "v8dbg_class_FeedbackCell__value__Tagged_HeapObject_");
+    value =
+        FindV8Constant("v8dbg_class_FeedbackCell__value__Tagged_HeapObject_");
   }
   if (!value) return {};
   return *value + static_cast<int>(sizeof(uint64_t));
 }
 
 std::optional<int> FindCellOffset() {
-  const auto cell = FindV8Constant(
-      "v8dbg_class_JSFunction__raw_feedback_cell__FeedbackCell");
+  const auto cell =
+      FindV8Constant("v8dbg_class_JSFunction__raw_feedback_cell__FeedbackCell");
   if (cell) return cell;
   return FindV8Constant(
       "v8dbg_class_JSFunction__raw_feedback_cell__Tagged_FeedbackCell_");

@@ -184,7 +184,10 @@ describe('limitLeaks', function () {
     const { code, stdout, tests } = measure(source);
     assert.equal(code, 0, stdout);
     for (const { titlePath, peak } of tests) {
-      assert.ok(peak.bytes >= 100_000 && peak.bytes < 105_000, `${titlePath}: ${peak.bytes}`);
+      assert.ok(
+        peak.bytes >= 100_000 && peak.bytes < 105_000,
+        `${titlePath.join(' ')}: ${peak.bytes}`,
+      );
     }
   });
 
