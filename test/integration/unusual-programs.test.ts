@@ -126,6 +126,31 @@ describe('a program', function () {
     });
   }
 
+  it('that has its peak noted keeps it, though garbage is collected before it stops', function () {
+    const source = `
+      const { Tracker } = require(${JSON.stringify(index)});
+      const measure = (isNoted) => {
+        const tracker = new Tracker();
+        tracker.start();
+        (() => {
+          const held = Array.from({ length: 5 }, () => Buffer.alloc(20_000));
+          if (isNoted) tracker.notePeak();
+          return held.length;
+        })();
+        Tracker.collectGarbage();
+        const capture = tracker.stop();
+        const rows = capture.highWaterMark();
+        capture.close();
+        return rows.reduce((sum, { bytes }) => sum + bytes, 0);
+      };
+      console.log(measure(true), measure(false));`;
+    const { stdout, stderr } = withProject({ 'a.js': source }, (project) =>
+      project.runNode(['a.js']),
+    );
+    const [noted, unnoted] = stdout.split(' ').map(Number);
+    assert.ok(noted! >= 100_000 && unnoted! < 100_000, stdout + stderr);
+  });
+
   it('that opens a library by its name gets the one that it would without the plugin', function () {
     const source = `
       if (process.argv[2] === 'tracked')
