@@ -113,7 +113,7 @@ void PeakMeter::Look() { LookAt(Moment::kNow, JsBytes()); }
 
 void PeakMeter::LookForTheLastTime() {
   LookAt(Moment::kLast, JsBytes());
-  // There is no next look for what other threads reached meanwhile.
+  // There may be no next look for what other threads reached meanwhile.
   if (is_left_) LookAt(Moment::kLast, JsBytes());
 }
 
@@ -153,6 +153,7 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
   }
   NoteRawPeak(raw, js_bytes);
   const bool is_limit = IsLimitOpen() && raw >= limit_bytes_;
+  is_guessing_ = limit_bytes_ == 0 || (IsLimitOpen() && !is_limit);
   if (is_limit || (is_step && IsWorthCollecting(moment, raw))) {
     CollectSome(raw);
   } else if (is_step && was_collected_ && HasFewNewBlocks()) {
@@ -177,7 +178,7 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
       waiting_bytes_ = 0;
     }
   }
-  is_looking_ = false;
+  is_looking_ = is_guessing_ = false;
   if (moment == Moment::kNow) looking_time_ += Recording::Clock::now() - begin;
 }
 
@@ -388,7 +389,7 @@ void PeakMeter::AfterCollection() {
 
 bool PeakMeter::IsWorthCollecting(Moment moment, uint64_t raw_bytes) const {
   if (raw_bytes < kMinStepBytes) return false;
-  // There is no next look, nor is what is held until then a short peak.
+  // There may be no next look, nor is what is held until then a short peak.
   if (moment == Moment::kLast) return raw_bytes >= kMinCollectedAtEndBytes;
   return schedule_.IsDue(raw_bytes, TimeOfThread()) ||
          (CanWait() && HasWaited());

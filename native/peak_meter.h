@@ -77,6 +77,8 @@ class PeakMeter final : public heap::CollectionListener {
   /// is written as if it had been freed at once.
   uint64_t raw_peak_bytes() const { return raw_peak_bytes_; }
 
+  /// Whether garbage is being collected for a guess, and not for a verdict.
+  bool is_guessing() const { return is_guessing_; }
   bool has_limit() const { return limit_bytes_ != 0; }
   const heap::ProgramFlags& program_flags() const { return program_flags_; }
 
@@ -155,6 +157,7 @@ class PeakMeter final : public heap::CollectionListener {
   uint64_t workers_bytes_ = 0;  // the total that is due for the next one
 
   bool is_looking_ = false;
+  bool is_guessing_ = false;
   std::chrono::nanoseconds looking_time_{};
   /// Whether the latest look left to the next one what was held.
   bool is_left_ = false;

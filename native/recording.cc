@@ -23,7 +23,7 @@ std::unique_ptr<Sink> MakeSink(const TrackingOptions& options) {
 
 constexpr uint32_t kFirstThread = 1;
 
-/// What part of one call's memory is much for a later one.
+/// What part of one call's memory is much for later ones.
 constexpr uint64_t kMuchDivisor = 16;
 
 CaptureHeader MakeHeader(const TrackingOptions& options) {
@@ -293,7 +293,7 @@ void Recording::AddSample(Sample* sample, uint32_t stack, uint64_t round) {
       stack != Sample::kNoStack && stack != recorder_.CompilerStack();
   // Not the same place of the same round: so not the same call.
   if (is_program &&
-      (stack != call_.stack || round != call_.round || round == kNoRound))
+      (stack != call_.stack || round != call_.round || round == 0))
     call_ = {stack, call_.number + 1, round, 0};
   sample->stack = stack;
   sample->call = call_.number;
@@ -330,8 +330,12 @@ void Recording::CountNewestSample() {
   if (newest_sample_->stack == call_.stack &&
       newest_sample_->call == call_.number) {
     call_.bytes += memory.bytes;
-    // A little is allocated between any two calls.
-    if (call_.bytes >= large_call_.bytes / kMuchDivisor) large_call_ = call_;
+    bytes_since_large_call_ += memory.bytes;
+    if (call_.number == large_call_.number ||
+        bytes_since_large_call_ >= large_call_.bytes / kMuchDivisor) {
+      large_call_ = call_;
+      bytes_since_large_call_ = 0;
+    }
   }
   newest_sample_ = nullptr;
 }

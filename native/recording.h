@@ -124,10 +124,9 @@ class Recording {
   // What follows is for the thread on which V8 samples, also without the lock.
 
   /// Takes note of a sample, in which V8 is about to note the object.
-  /// @param round another each time that the innermost function jumps back.
+  /// @param round another each time that the innermost function jumps back; 0
+  /// where that cannot be told.
   void AddSample(Sample* sample, uint32_t stack, uint64_t round);
-  /// Where that cannot be told.
-  static constexpr uint64_t kNoRound = 0;
   /// @return what the newest sample stands for, once: when V8 has noted the
   /// object, which may not be there yet.
   uint64_t TakeNewestBytes();
@@ -137,8 +136,8 @@ class Recording {
   }
   /// To be called when nothing is held.
   void EndStretch() { first_held_call_ = ++call_.number; }
-  /// Whether the object was allocated in the latest call that allocated much,
-  /// since EndCalls.
+  /// Whether the object was allocated in the latest call, since EndCalls, but
+  /// for those that allocated little.
   bool IsOfLatestCall(const Sample& sample) const {
     return sample.call == large_call_.number &&
            sample.stack == large_call_.stack;
@@ -146,6 +145,7 @@ class Recording {
   void EndCalls() {
     ++call_.number;
     large_call_ = {};
+    bytes_since_large_call_ = 0;
   }
   /// The object has died, but counts as live until its sample is removed.
   void KeepSample(const Sample& sample) const {
@@ -220,11 +220,13 @@ class Recording {
   struct Call {
     uint32_t stack = Sample::kNoStack;
     uint32_t number = 0;
-    uint64_t round = kNoRound;
+    uint64_t round = 0;
     uint64_t bytes = 0;
   };
-  Call call_;
+  Call call_{.number = 1};
+  /// After which little was allocated.
   Call large_call_;
+  uint64_t bytes_since_large_call_ = 0;
   /// Since the peak was looked for and nothing was left held.
   uint32_t first_held_call_ = 0;
   /// Not among them yet: V8 fills it in after it was allocated.

@@ -149,7 +149,7 @@ StackRecorder::FrameRange StackRecorder::FindJsFrames(const CodeMap& codes,
   // even the next function's. In bytecode it is the call itself.
   if (!location.code || location.code->kind != Code::Kind::kBytecode)
     location = codes.Find(address - 1);
-  // A function that was just called is right before its bytecode.
+  // A function that was just called is right before its own.
   if (!location.code) location = codes.Find(address + 1);
   if (!location.code) return {};
   FrameRange frames{static_cast<uint32_t>(js_frames_.size()), 0};

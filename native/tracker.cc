@@ -142,7 +142,7 @@ void Tracker::SetMemoryLimit(uint64_t limit_bytes, uint64_t first_bytes) {
   if (limit_bytes != 0 && meter_->JsBytes() == 0)
     SetSampleInterval(std::max(first_bytes / kSamplesAtLimit, kMinInterval));
   // What is there by now may reach it, and nothing be allocated after it.
-  if (limit_bytes != 0) LookBy(&PeakMeter::Look);
+  if (limit_bytes != 0) meter_->Look();
 }
 
 std::set<int> Tracker::FindScripts(uint64_t codes) {
@@ -155,13 +155,14 @@ void Tracker::NotePeak() {
   if (meter_) LookBy(&PeakMeter::LookForTheLastTime);
 }
 
-/// What the latest call allocated was live when it returned, and may be dead by
-/// now: V8 interrupts the program only where it calls JavaScript or jumps back.
+/// What the latest call allocated was live when it returned, but for what it
+/// dropped itself, and may be dead by now: V8 interrupts the program only where
+/// it calls JavaScript or jumps back. So where the peak is a guess, that counts
+/// as live.
 void Tracker::LookBy(void (PeakMeter::*look)()) {
-  kept_samples_.emplace();
   (meter_.get()->*look)();
-  const auto samples = *std::exchange(kept_samples_, std::nullopt);
-  for (void* sample : samples) TakeBack(sample);
+  const RecursionGuard guard;
+  for (void* sample : std::exchange(kept_samples_, {})) TakeBack(sample);
   recording_->EndCalls();
 }
 
@@ -387,10 +388,9 @@ void Tracker::TakeBack(void* block) {
   if (IsInChild() || pthread_self() != sampling_thread_) return;
   const Sample* sample = sample_memory_->FindSample(block);
   if (sample && recording_) {
-    if (kept_samples_ && recording_->IsOfLatestCall(*sample)) {
-      const RecursionGuard guard;
+    if (meter_->is_guessing() && recording_->IsOfLatestCall(*sample)) {
       recording_->KeepSample(*sample);
-      return kept_samples_->push_back(block);
+      return kept_samples_.push_back(block);
     }
     recording_->RemoveSample(sample);
     if (recording_->IsInStretch(*sample))
@@ -411,18 +411,15 @@ void Tracker::OnSampledObject(Sample* sample) {
   if (note.capture != thread.capture) {
     std::lock_guard lock(mutex_.without_events());
     note = {.capture = thread.capture,
-            .stack = recording_->FindSampleStack(&thread, is_program)};
-    if (&note != &unknown) note.loops = thread.js_call_stacks->InnermostLoops();
+            .stack = recording_->FindSampleStack(&thread, is_program),
+            .has_budget = &note != &unknown &&
+                          thread.js_call_stacks->HasInnermostBudget()};
   }
   // If nothing told of it sooner.
   OnSampleNoted();
-  // Since V8 is to interrupt an optimized loop, that has not begun another.
-  uint64_t round = Recording::kNoRound;
-  if (note.loops == Loops::kCounted)
-    round = thread.js_call_stacks->InnermostBudget();
-  else if (note.loops == Loops::kInterrupted && has_requested_look_)
-    round = 1;
-  recording_->AddSample(sample, note.stack, round);
+  recording_->AddSample(
+      sample, note.stack,
+      note.has_budget ? thread.js_call_stacks->InnermostBudget() : 0);
   if (recording_->IsInStretch(*sample))
     Push(&thread, {.kind = EventKind::kObject,
                    .stack = sample->stack,

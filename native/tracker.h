@@ -69,7 +69,7 @@ class Tracker final : public AllocationListener, public BlockProvider {
   bool measures_js_heap() const { return meter_ != nullptr; }
 
   /// How long the program has waited, since Start(), for its peak to be looked
-  /// at and confirmed. Only for who started it.
+  /// at and confirmed while it ran. Only for who started it.
   std::chrono::nanoseconds ConfirmingTime() const;
 
   /// Samples JS heap objects more closely from here on, when `interval_bytes`
@@ -168,7 +168,7 @@ class Tracker final : public AllocationListener, public BlockProvider {
   uint64_t unseen_js_bytes_ = 0;
   /// While the peak is looked for: of what the latest call allocated, the
   /// samples that V8 has dropped.
-  std::optional<std::vector<void*>> kept_samples_;
+  std::vector<void*> kept_samples_;
 };
 
 }  // namespace memray_mocha

@@ -112,21 +112,16 @@ const JsCallStack& JsCallStacks::Take() {
   return last().stack;
 }
 
-Loops JsCallStacks::InnermostLoops() {
+bool JsCallStacks::HasInnermostBudget() {
   JsCallStack& stack = last().stack;
-  if (!last().walker.IsUsable() || stack.count == 0) return Loops::kUntold;
+  if (!last().walker.IsUsable() || stack.count == 0) return false;
   const auto kind =
       code_.KindOfFunction(reinterpret_cast<uintptr_t>(stack.innermost()));
-  if (kind == Code::Kind::kBytecode || kind == Code::Kind::kSparkplugCode)
-    return Loops::kCounted;
-  return kind == Code::Kind::kMachineCode ? Loops::kInterrupted
-                                          : Loops::kUntold;
+  return kind == Code::Kind::kBytecode || kind == Code::Kind::kSparkplugCode;
 }
 
 uint64_t JsCallStacks::InnermostBudget() {
-  const FrameWalker& walker = last().walker;
-  return walker.IsUsable() ? ReadInterruptBudget(walker.innermost_function())
-                           : 0;
+  return ReadInterruptBudget(last().walker.innermost_function());
 }
 
 FrameWalker::Learnt::Kind JsCallStacks::KindOfFunction(

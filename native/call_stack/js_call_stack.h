@@ -17,15 +17,6 @@ namespace memray_mocha {
 /// it calls, or working for itself, compiling or collecting garbage.
 enum class VmState : uint8_t { kProgram, kOwnWork };
 
-/// How one can tell that a function has jumped back.
-enum class Loops : uint8_t {
-  kUntold,
-  /// V8 counts it: see ReadInterruptBudget.
-  kCounted,
-  /// V8 interrupts it there.
-  kInterrupted,
-};
-
 /// Where JavaScript was called from in JavaScript.
 struct JsCallStack {
   static constexpr size_t kMaxFrames = FrameWalker::kMaxFrames;
@@ -40,8 +31,8 @@ struct JsCallStack {
   struct Note {
     uint64_t capture = 0;
     uint32_t stack = 0;
-    /// Of its innermost function.
-    Loops loops = Loops::kUntold;
+    /// Whether V8 counts what its innermost function runs.
+    bool has_budget = false;
   };
   /// Of who records it, to have it again with it: gone when the frames, or the
   /// code at their addresses, become others.
@@ -83,10 +74,10 @@ class JsCallStacks {
   /// V8's heap.
   const JsCallStack& Take();
 
-  // Of the innermost function of the latest call stack:
-
-  Loops InnermostLoops();
-  /// @return 0 when it cannot be told.
+  /// Whether V8 counts what the innermost function of the latest call stack
+  /// runs: not in optimized code.
+  bool HasInnermostBudget();
+  /// @return that count: see ReadInterruptBudget.
   uint64_t InnermostBudget();
 
   /// What their addresses stand for.

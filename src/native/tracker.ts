@@ -216,7 +216,7 @@ export class Tracker {
    * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run
    */
   notePeak(): void {
-    this.#findAddon().notePeak();
+    if (!this.#captureAtExit) this.#findAddon().notePeak();
   }
 
   /**

@@ -96,18 +96,17 @@ describe('the peak', function () {
     }
   });
 
-  it('counts what a call returned that nothing held', () => {
+  it('counts what a call returned that nothing held, where no limit hangs on it', () => {
     const all = measured.filter(({ titlePath }) => titlePath[1] === 'counts');
     assert.equal(all.length, 7, output);
-    for (const { titlePath, state, peak, topLocations } of all) {
+    for (const { titlePath, peak, topLocations } of all) {
       const title = titlePath.at(-1)!;
-      assert.equal(state, 'failed', title);
       assert.ok(Math.abs(peak.bytes / 2e6 - 1) < 0.05, `${title}: ${JSON.stringify(peak)}`);
       assert.match(topLocations[0]!.functionName, /^(<anonymous>|makeElements)$/, title);
     }
   });
 
-  it('counts it once, however often it is called', () => {
+  it('reaches no limit by that, however often it is called', () => {
     const all = measured.filter(({ titlePath }) => titlePath[1] === 'is garbage');
     assert.equal(all.length, 6, output);
     for (const { titlePath, state } of all) assert.equal(state, 'passed', titlePath.at(-1));
