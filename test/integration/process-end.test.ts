@@ -24,6 +24,19 @@ describe('the end of a process', function () {
     });
   });
 
+  it('that a body only says there is changes no outcome', function () {
+    const source = `
+      const kept = [];
+      const end = () => { kept.push(Buffer.alloc(1e6)); process.emit('exit', 0); };
+      it('passes', end);
+      it('fails', () => { end(); throw new Error('its own'); });`;
+    withProject(source, (project) => {
+      const { code, stdout } = project.run(['--memray-bin-path=captures']);
+      assert.equal(code, 1);
+      assert.match(stdout, /1 passing[^]*1 failing[^]*1\) fails:\s+Error: its own\n/);
+    });
+  });
+
   describe('of a tracker with a path', () => {
     const folder = mkdtempSync(join(tmpdir(), 'memray-mocha-exit-'));
     const path = join(folder, 'exit.bin');
