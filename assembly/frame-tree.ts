@@ -10,6 +10,7 @@
  * V8's own helpers (builtins) are in neither.
  */
 import { fail, readAddress, readDefinedNumber, readVarintUpTo } from './byte-cursor';
+import { CallTree } from './call-tree';
 import { findOriginal, findPosition, getCode, readCodeNumber, resolveCode } from './code-map';
 import { VALUE_OUT_OF_RANGE } from './error-codes';
 import { PairIndex } from './pair-index';
@@ -68,10 +69,10 @@ const lines = new PairIndex();
 /** (line, column) -> number of the record of `frames`. */
 const frameNumbers = new PairIndex();
 export const frames = new Table(offsetof<Frame>());
-/** The result's call stacks: pairs of (caller's call stack, frame). */
-export const callStacks = new PairIndex();
-/** Pairs of (caller's line stack, line). */
-const lineStacks = new PairIndex();
+/** The result's call stacks. */
+export const callStacks = new CallTree();
+/** The same of lines, where those have frames. */
+const lineStacks = new CallTree();
 /** Of each of the result's call stacks, a u32. */
 const lineStackNumbers = new Table(sizeof<u32>());
 /** What is shown for a call stack without frames. */

@@ -1,18 +1,18 @@
 /**
  * Numbers distinct pairs of u32 in order of their first appearance, from 1. Open addressing over
- * the pairs, which lie in one array: `pairs` can be read, or copied, as the list it is.
+ * the pairs, which lie in one array in that order.
  */
 import { hash } from './hash';
 import { allocateZeros } from './zeros';
 
 const FIRST_SLOTS: u32 = 64;
-export const PAIR_BYTES: u32 = sizeof<u64>();
+const PAIR_BYTES: u32 = sizeof<u64>();
 
 export class PairIndex {
   /** The number of the last pair. */
   last: u32 = 0;
   /** Pair n at n * PAIR_BYTES: the first half, then the second. */
-  pairs: usize = heap.alloc(pairBytes(FIRST_SLOTS));
+  private pairs: usize = heap.alloc(pairBytes(FIRST_SLOTS));
   private slots: usize = 0;
   private slotCount: u32 = 0;
   /** How far a hash is shifted to leave the number of a slot. */
@@ -25,10 +25,6 @@ export class PairIndex {
 
   first(number: u32): u32 {
     return load<u32>(this.pairs + <usize>number * PAIR_BYTES);
-  }
-
-  second(number: u32): u32 {
-    return load<u32>(this.pairs + <usize>number * PAIR_BYTES, sizeof<u32>());
   }
 
   /** The number of a pair, 0 when it was never added. */

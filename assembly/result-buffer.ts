@@ -4,9 +4,9 @@
  * it is written down only here. Record 0 of each table is "none" and comes along.
  */
 import { Row, sumRows } from './call-stack-rows';
+import { NODE_BYTES, NODE_CALLER_OFFSET, NODE_FRAME_OFFSET } from './call-tree';
 import { callStacks, Frame, frames } from './frame-tree';
 import { MetadataEntry, metadataEntries } from './metadata';
-import { PAIR_BYTES } from './pair-index';
 import { getAllocatorTotals, getBucket } from './statistics';
 import { Table } from './table';
 import { getText, lastText } from './texts';
@@ -28,9 +28,9 @@ export const FRAME_COLUMN_OFFSET: u32 = offsetof<Frame>('column');
 export const FRAME_KIND_OFFSET: u32 = offsetof<Frame>('kind');
 
 /** A call stack is its caller's call stack (0 at the outermost frame) and its frame. */
-export const CALL_STACK_BYTES: u32 = PAIR_BYTES;
-export const CALL_STACK_CALLER_OFFSET: u32 = 0;
-export const CALL_STACK_FRAME_OFFSET: u32 = sizeof<u32>();
+export const CALL_STACK_BYTES: u32 = NODE_BYTES;
+export const CALL_STACK_CALLER_OFFSET: u32 = NODE_CALLER_OFFSET;
+export const CALL_STACK_FRAME_OFFSET: u32 = NODE_FRAME_OFFSET;
 
 export const METADATA_BYTES: u32 = offsetof<MetadataEntry>();
 export const METADATA_KEY_OFFSET: u32 = offsetof<MetadataEntry>('key');
@@ -52,7 +52,7 @@ export function showFrames(): usize {
 }
 
 export function showCallStacks(): usize {
-  return show(callStacks.pairs, (callStacks.last + 1) * CALL_STACK_BYTES);
+  return showTable(callStacks.nodes, CALL_STACK_BYTES);
 }
 
 export function showMetadata(): usize {

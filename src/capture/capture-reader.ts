@@ -141,17 +141,17 @@ export class CaptureReader {
 
   /** What was live at the moment of peak memory, largest first. */
   highWaterMark(options: ReadOptions = {}): AllocationRecord[] {
-    return this.summarize(options).highWaterMark();
+    return this.summarize(options).highWaterMark(options.native ?? false);
   }
 
   /** What is still live at the end, largest first; with garbage, where none was collected before. */
   leaks(options: ReadOptions = {}): AllocationRecord[] {
-    return this.summarize(options).leaks();
+    return this.summarize(options).leaks(options.native ?? false);
   }
 
   /** All native memory that was ever allocated, most bytes first; JS objects are not recorded one by one. */
   allocations(options: ReadOptions = {}): AllocationRecord[] {
-    return this.summarize(options).allocations();
+    return this.summarize(options).allocations(options.native ?? false);
   }
 
   /** Gives the file back, and memory once no row is held; the reader cannot be used any more. */
@@ -169,7 +169,6 @@ export class CaptureReader {
     const options: ParserOptions = {
       mainThreadOnly: readOptions.currentThreadOnly ?? false,
       mergeThreads: readOptions.mergeThreads ?? true,
-      splitByNativeFrames: readOptions.native ?? false,
     };
     const known = this.summaries.find((summary) => summary.answers(options));
     if (known) return known;

@@ -46,24 +46,21 @@ export class CaptureSummary {
 
   /** Whether reading the capture with these options would give the same. */
   answers(options: ParserOptions): boolean {
-    const { mainThreadOnly, mergeThreads, splitByNativeFrames } = this.options;
-    return (
-      options.mainThreadOnly === mainThreadOnly &&
-      options.mergeThreads === mergeThreads &&
-      (options.splitByNativeFrames === splitByNativeFrames || !this.metadata.nativeFrames)
-    );
+    const { mainThreadOnly, mergeThreads } = this.options;
+    return options.mainThreadOnly === mainThreadOnly && options.mergeThreads === mergeThreads;
   }
 
-  highWaterMark(): AllocationRecord[] {
-    return this.readRows(this.constants.HIGH_WATER_MARK);
+  /** @param native whether call stacks are told apart by their native frames, as in all of these */
+  highWaterMark(native: boolean): AllocationRecord[] {
+    return this.readRows(this.constants.HIGH_WATER_MARK, native);
   }
 
-  leaks(): AllocationRecord[] {
-    return this.readRows(this.constants.LEAKS);
+  leaks(native: boolean): AllocationRecord[] {
+    return this.readRows(this.constants.LEAKS, native);
   }
 
-  allocations(): AllocationRecord[] {
-    return this.readRows(this.constants.ALLOCATIONS);
+  allocations(native: boolean): AllocationRecord[] {
+    return this.readRows(this.constants.ALLOCATIONS, native);
   }
 
   private readMetadata(): CaptureMetadata {
@@ -120,8 +117,9 @@ export class CaptureSummary {
     };
   }
 
-  private readRows(measure: number): AllocationRecord[] {
-    const rows = this.output.rows[measure]!;
+  private readRows(measure: number, native: boolean): AllocationRecord[] {
+    const { nativeRows, rows: jsRows } = this.output;
+    const rows = (native ? nativeRows : jsRows)[measure]!;
     return recordsOf(rows, this.constants.ROW_BYTES)
       .map((record) => this.readRow(rows, record))
       .filter(({ count }) => count > 0)

@@ -27,7 +27,6 @@ export const canParse = typeof WebAssembly === 'object';
 /** How a capture is to be summed up. */
 export interface ParserOptions {
   mainThreadOnly: boolean;
-  splitByNativeFrames: boolean;
   mergeThreads: boolean;
 }
 
@@ -37,6 +36,8 @@ export interface ParserOutput {
   numbers: ParserNumbers;
   /** Rows by measure: `constants.HIGH_WATER_MARK`, `LEAKS` and `ALLOCATIONS`. */
   rows: DataView[];
+  /** The same, call stacks told apart by native frames too; `rows` where the capture has none. */
+  nativeRows: DataView[];
   frames: DataView;
   callStacks: DataView;
   metadata: DataView;
@@ -161,14 +162,18 @@ function readFrom(source: CaptureSource, offset: number, target: Uint8Array): nu
 }
 
 function takeOutput(parser: ParserExports, options: ParserOptions): ParserOutput {
-  const { splitByNativeFrames, mergeThreads } = options;
-  const showRows = (measure: number): number =>
-    parser.showRows(measure, splitByNativeFrames, mergeThreads);
   const measures = [constants.HIGH_WATER_MARK, constants.LEAKS, constants.ALLOCATIONS];
+  const takeRows = (native: boolean): DataView[] =>
+    measures.map((measure) =>
+      takeTable(parser, () => parser.showRows(measure, native, options.mergeThreads)),
+    );
+  const numbers = takeNumbers(parser);
+  const rows = takeRows(false);
   return {
     constants,
-    numbers: takeNumbers(parser),
-    rows: measures.map((measure) => takeTable(parser, () => showRows(measure))),
+    numbers,
+    rows,
+    nativeRows: numbers.nativeFrames ? takeRows(true) : rows,
     frames: takeTable(parser, () => parser.showFrames()),
     callStacks: takeTable(parser, () => parser.showCallStacks()),
     metadata: takeTable(parser, () => parser.showMetadata()),

@@ -8,7 +8,7 @@ import { loadAnew } from '../../helpers/load-anew';
 /** The part of it that is used here: its types come with a browser's only. */
 declare const WebAssembly: { Instance: new (module: object) => { exports: object } };
 
-const OPTIONS = { mainThreadOnly: false, splitByNativeFrames: false, mergeThreads: true };
+const OPTIONS = { mainThreadOnly: false, mergeThreads: true };
 
 /** A capture in which blocks come and go, of which never more than a few live. */
 function writeChurn(events: number): Buffer {
