@@ -411,15 +411,13 @@ void Tracker::OnSampledObject(Sample* sample) {
   if (note.capture != thread.capture) {
     std::lock_guard lock(mutex_.without_events());
     note = {.capture = thread.capture,
-            .stack = recording_->FindSampleStack(&thread, is_program),
-            .has_budget = &note != &unknown &&
-                          thread.js_call_stacks->HasInnermostBudget()};
+            .stack = recording_->FindSampleStack(&thread, is_program)};
   }
   // If nothing told of it sooner.
   OnSampleNoted();
   recording_->AddSample(
       sample, note.stack,
-      note.has_budget ? thread.js_call_stacks->InnermostBudget() : 0);
+      &note == &unknown ? 0 : thread.js_call_stacks->InnermostBudget());
   if (recording_->IsInStretch(*sample))
     Push(&thread, {.kind = EventKind::kObject,
                    .stack = sample->stack,

@@ -3,9 +3,11 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "call_stack/code_layout.h"
 #include "call_stack/interrupt_budget.h"
+#include "fibonacci_hash.h"
 #include "notices.h"
 #include "recursion_guard.h"
 
@@ -112,16 +114,26 @@ const JsCallStack& JsCallStacks::Take() {
   return last().stack;
 }
 
-bool JsCallStacks::HasInnermostBudget() {
-  JsCallStack& stack = last().stack;
-  if (!last().walker.IsUsable() || stack.count == 0) return false;
-  const auto kind =
-      code_.KindOfFunction(reinterpret_cast<uintptr_t>(stack.innermost()));
-  return kind == Code::Kind::kBytecode || kind == Code::Kind::kSparkplugCode;
+uint64_t JsCallStacks::InnermostBudget() {
+  auto& [walker, stack, told_innermost] = last();
+  if (!walker.IsUsable() || stack.count == 0 ||
+      !HasBudget(reinterpret_cast<uintptr_t>(stack.innermost()))) {
+    return 0;
+  }
+  return ReadInterruptBudget(walker.innermost_function());
 }
 
-uint64_t JsCallStacks::InnermostBudget() {
-  return ReadInterruptBudget(last().walker.innermost_function());
+/// @param address of the innermost frame.
+bool JsCallStacks::HasBudget(uintptr_t address) {
+  if (std::exchange(budgets_version_, walked_version_) != walked_version_)
+    known_budgets_.fill({});
+  KnownBudget& known = known_budgets_[FibonacciHash(address, kKnownBudgetBits)];
+  if (known.address != address) {
+    const auto kind = code_.KindOfFunction(address);
+    known = {address, kind == Code::Kind::kBytecode ||
+                          kind == Code::Kind::kSparkplugCode};
+  }
+  return known.has_budget;
 }
 
 FrameWalker::Learnt::Kind JsCallStacks::KindOfFunction(

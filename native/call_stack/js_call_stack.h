@@ -31,8 +31,6 @@ struct JsCallStack {
   struct Note {
     uint64_t capture = 0;
     uint32_t stack = 0;
-    /// Whether V8 counts what its innermost function runs.
-    bool has_budget = false;
   };
   /// Of who records it, to have it again with it: gone when the frames, or the
   /// code at their addresses, become others.
@@ -74,10 +72,9 @@ class JsCallStacks {
   /// V8's heap.
   const JsCallStack& Take();
 
-  /// Whether V8 counts what the innermost function of the latest call stack
-  /// runs: not in optimized code.
-  bool HasInnermostBudget();
-  /// @return that count: see ReadInterruptBudget.
+  /// @return V8's count of what the innermost function of the latest call stack
+  /// runs: see ReadInterruptBudget. 0 in optimized code, where it does not
+  /// count.
   uint64_t InnermostBudget();
 
   /// What their addresses stand for.
@@ -88,6 +85,7 @@ class JsCallStacks {
   struct Walk;
 
   FrameWalker::Learnt::Kind KindOfFunction(uintptr_t return_address) const;
+  bool HasBudget(uintptr_t address);
   Walk& last() { return *by_use_.front(); }
   void TakeFrames();
   bool FindSameWalk();
@@ -125,6 +123,15 @@ class JsCallStacks {
   std::array<Walk*, kWalks> by_use_;  // the last one first
   uint64_t misses_ = 0;               // of call stacks that none was of
   uint64_t walked_version_ = 0;       // of the code map
+  /// Of addresses that were asked about last: where a call stack is new, its
+  /// innermost frame mostly is not. Valid for that version of the code map.
+  static constexpr int kKnownBudgetBits = 8;
+  struct KnownBudget {
+    uintptr_t address;
+    bool has_budget;
+  };
+  std::array<KnownBudget, size_t{1} << kKnownBudgetBits> known_budgets_{};
+  uint64_t budgets_version_ = 0;
   InterpreterCalls interpreter_calls_{&code_};
 };
 
