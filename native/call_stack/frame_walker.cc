@@ -1,5 +1,7 @@
 #include "call_stack/frame_walker.h"
 
+#include <v8-internal.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -266,7 +268,7 @@ uint64_t FrameWalker::WatchAlso(uintptr_t address) {
 void* FrameWalker::PlaceInBytecode(const Frame& frame) const {
   const auto array = *At<uint64_t>(frame.pointer + layout_->bytecode_array);
   const auto offset = *At<uint64_t>(frame.pointer + layout_->bytecode_offset);
-  if (!IsHeapObject(array) || !IsSmi(offset))
+  if (!v8::internal::Internals::HasHeapObjectTag(array) || !IsSmi(offset))
     return reinterpret_cast<void*>(frame.pc);
   return reinterpret_cast<void*>(array + (offset >> kSmiShift));
 }

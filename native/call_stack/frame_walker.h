@@ -213,7 +213,6 @@ class FrameWalker {
     return reinterpret_cast<const T*>(address);
   }
 
-  static bool IsHeapObject(uint64_t word) { return (word & 3) == 1; }
   static bool IsSmi(uint64_t word) { return (word & 1) == 0; }
 
   void PutOffCheck();

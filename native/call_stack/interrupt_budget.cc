@@ -9,13 +9,12 @@
 namespace memray_mocha {
 namespace {
 
-constexpr uint64_t kTag = 1;
+using v8::internal::Internals;
 
 uint64_t Read(uint64_t object, int offset) {
-  return *reinterpret_cast<const uint64_t*>(object - kTag + offset);
+  return *reinterpret_cast<const uint64_t*>(
+      object - v8::internal::kHeapObjectTag + offset);
 }
-
-bool IsHeapObject(uint64_t word) { return (word & 3) == kTag; }
 
 /// V8 does not export where it is: it comes after the only field of a
 /// FeedbackCell that is a heap object.
@@ -45,13 +44,13 @@ uint64_t ReadInterruptBudget(uint64_t function) {
   static const auto cell_offset = FindCellOffset();
   static const auto budget_offset = FindBudgetOffset();
   if (!function_type || !cell_offset || !budget_offset ||
-      !IsHeapObject(function) ||
+      !Internals::HasHeapObjectTag(function) ||
       // Of functions of classes and of V8's own it is a higher one.
-      v8::internal::Internals::GetInstanceType(function) < *function_type) {
+      Internals::GetInstanceType(function) < *function_type) {
     return 0;
   }
   const uint64_t cell = Read(function, *cell_offset);
-  return IsHeapObject(cell) ? Read(cell, *budget_offset) : 0;
+  return Internals::HasHeapObjectTag(cell) ? Read(cell, *budget_offset) : 0;
 }
 
 }  // namespace memray_mocha

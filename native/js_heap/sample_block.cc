@@ -12,6 +12,8 @@
 namespace memray_mocha {
 namespace {
 
+using v8::internal::Internals;
+
 /// An AllocationMemento: map and site.
 constexpr size_t kMementoBytes = 16;
 constexpr size_t kWordBytes = sizeof(uintptr_t);
@@ -21,8 +23,6 @@ Value Read(uintptr_t address) {
   return *reinterpret_cast<const Value*>(address);
 }
 
-bool IsHeapObject(uintptr_t value) { return (value & 3) == 1; }
-
 bool IsPointer(uintptr_t value) {
   return value >= 0x10000 && value % kWordBytes == 0;
 }
@@ -31,18 +31,19 @@ bool IsPointer(uintptr_t value) {
 size_t InstanceBytes(uintptr_t object) {
   static const auto size_in_words =
       FindV8Constant("v8dbg_class_Map__instance_size_in_words__char");
-  if (!size_in_words || !IsHeapObject(object)) return 0;
+  if (!size_in_words || !Internals::HasHeapObjectTag(object)) return 0;
   const auto map = Read<uintptr_t>(object - 1);
-  if (!IsHeapObject(map)) return 0;
+  if (!Internals::HasHeapObjectTag(map)) return 0;
   return Read<uint8_t>(map - 1 + *size_in_words) * kWordBytes;
 }
 
 /// @return the type of a heap object, as V8 numbers them; nothing when it
 /// cannot be told.
 std::optional<uint16_t> TypeOf(uintptr_t object) {
-  if (!IsHeapObject(object) || !IsHeapObject(Read<uintptr_t>(object - 1)))
+  if (!Internals::HasHeapObjectTag(object) ||
+      !Internals::HasHeapObjectTag(Read<uintptr_t>(object - 1)))
     return {};
-  return v8::internal::Internals::GetInstanceType(object);
+  return Internals::GetInstanceType(object);
 }
 
 #if V8_MAJOR_VERSION < 13
@@ -105,7 +106,7 @@ std::optional<size_t> ElementsBytes(uintptr_t object) {
   if (!array_type || !elements_offset || TypeOf(object) != *array_type)
     return {};
   const auto elements = Read<uintptr_t>(object - 1 + *elements_offset);
-  if (!IsHeapObject(elements)) return {};
+  if (!Internals::HasHeapObjectTag(elements)) return {};
   return BytesOfElements(elements);
 }
 
