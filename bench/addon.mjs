@@ -10,6 +10,7 @@ export const addonBinary = join(root, 'build/bench/allocate.node');
  * @typedef {object} Addon
  * @property {(pairs: number) => void} churn
  * @property {(pairs: number) => number} count
+ * @property {(action: () => void) => number} countCall
  * @property {(threads: number, pairs: number) => void} churnInThreads
  * @property {(count: number) => void} keep
  * @property {(count: number) => void} replace

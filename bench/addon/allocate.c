@@ -52,23 +52,45 @@ static void OnInstruction(int signal) {
   ++instructions;
 }
 
-/// count(pairs): the same. The processor stops after each instruction, as a debugger has it do: that asks for no
-/// counters, which virtual machines seldom have, and no right to trace.
+/// The processor stops after each instruction, as a debugger has it do: that asks for no counters, which virtual
+/// machines seldom have, and no right to trace.
+static void StartCounting(struct sigaction* before) {
+  const struct sigaction action = {.sa_handler = OnInstruction};
+  sigaction(SIGTRAP, &action, before);
+  instructions = 0;
+  __writeeflags(__readeflags() | kTrapFlag);
+}
+
+static napi_value StopCounting(napi_env env, const struct sigaction* before) {
+  __writeeflags(__readeflags() & ~kTrapFlag);
+  sigaction(SIGTRAP, before, NULL);
+  napi_value result;
+  napi_create_int64(env, instructions, &result);
+  return result;
+}
+
+/// count(pairs): the same as churn
 /// @return how many instructions that took
 static napi_value Count(napi_env env, napi_callback_info info) {
   int64_t pairs = 0;
   ReadNumbers(env, info, &pairs, 1);
-  const struct sigaction action = {.sa_handler = OnInstruction};
   struct sigaction before;
-  sigaction(SIGTRAP, &action, &before);
-  instructions = 0;
-  __writeeflags(__readeflags() | kTrapFlag);
+  StartCounting(&before);
   Churn(&pairs);
-  __writeeflags(__readeflags() & ~kTrapFlag);
-  sigaction(SIGTRAP, &before, NULL);
-  napi_value result;
-  napi_create_int64(env, instructions, &result);
-  return result;
+  return StopCounting(env, &before);
+}
+
+/// countCall(function): calls it
+/// @return how many instructions that took
+static napi_value CountCall(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value function, receiver;
+  napi_get_cb_info(env, info, &count, &function, NULL, NULL);
+  napi_get_undefined(env, &receiver);
+  struct sigaction before;
+  StartCounting(&before);
+  napi_call_function(env, receiver, function, 0, NULL, NULL);
+  return StopCounting(env, &before);
 }
 
 /// churnInThreads(threads, pairs): the same at once in each of new threads
@@ -114,6 +136,7 @@ static void Export(napi_env env, napi_value exports, const char* name, napi_call
 NAPI_MODULE_INIT() {
   Export(env, exports, "churn", ChurnHere);
   Export(env, exports, "count", Count);
+  Export(env, exports, "countCall", CountCall);
   Export(env, exports, "churnInThreads", ChurnInThreads);
   Export(env, exports, "keep", Keep);
   Export(env, exports, "replace", Replace);

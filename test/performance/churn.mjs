@@ -1,10 +1,10 @@
 // Prints how many instructions malloc and free take, called so many times at a depth of JavaScript calls:
 //
-//   churn.mjs <tracked, untracked> <depth> <pairs>
+//   churn.mjs <tracked, untracked> <pairs> <depth>
 import { loadAddon } from '../../bench/addon.mjs';
 import { Tracker } from '../../dist/index.js';
 
-const [mode, depth, pairs] = process.argv.slice(2);
+const [mode, pairs, depth] = process.argv.slice(2);
 const { churn, count } = loadAddon();
 const tracker = new Tracker();
 
