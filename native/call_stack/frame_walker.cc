@@ -30,7 +30,7 @@ FrameWalker::Result FrameWalker::Walk(uintptr_t sp, void** frames, size_t limit,
   same_steps_ = is_whole_ ? CountSameSteps() : 0;
   if (step_count_ > 0 && *count > 0) frames[*count - 1] = innermost_;
   void* inner[kMaxFrames];
-  size_t& written = new_frame_count_;
+  uint32_t& written = new_frame_count_;
   bool is_known = true;
   Frame callee{};
   interpreter_.reset();
@@ -51,7 +51,6 @@ FrameWalker::Result FrameWalker::Walk(uintptr_t sp, void** frames, size_t limit,
     inner[written++] = kind == Kind::kBytecode
                            ? PlaceInBytecode(frame)
                            : reinterpret_cast<void*>(frame.pc);
-    ++new_steps_[new_step_count_ - 1].frames;
     return written < limit;
   });
   if (!is_followed || !is_known) {
@@ -131,7 +130,8 @@ bool FrameWalker::VisitFrames(uintptr_t sp, Visit visit) {
   bool is_below_cpp = false;
   while (new_step_count_ < kMaxSteps) {
     if (new_frame_count_ > 0 && IsOnLastWay(frame, is_below_cpp)) return true;
-    new_steps_[new_step_count_++] = {frame, is_below_cpp, 0, 0};
+    new_steps_[new_step_count_++] = {frame, is_below_cpp, new_watched_count_,
+                                     new_frame_count_};
     if (frame != 0) {
       Watch(frame);
       caller = *At<uintptr_t>(frame);
@@ -174,15 +174,18 @@ void FrameWalker::KeepWalk() {
   step_count_ = same_steps_;
   Step total =
       step_count_ == 0 ? Step{0, false, 0, 0} : steps_[step_count_ - 1];
-  const WatchedWords* words = &new_watched_[new_watched_count_];
+  uint32_t watched_end = new_watched_count_;
+  uint32_t frames_end = new_frame_count_;
   if (step_count_ + new_step_count_ > kMaxSteps) return Forget();
   for (size_t i = new_step_count_; i-- > 0;) {
     const Step& step = new_steps_[i];
-    words -= step.watched;
-    std::copy_n(words, step.watched, &watched_[total.watched]);
-    total = {step.frame, step.is_below_cpp, total.watched + step.watched,
-             total.frames + step.frames};
+    for (uint32_t word = step.watched; word < watched_end; ++word)
+      watched_[total.watched++] = new_watched_[word];
+    total = {step.frame, step.is_below_cpp, total.watched,
+             total.frames + frames_end - step.frames};
     steps_[step_count_++] = total;
+    watched_end = step.watched;
+    frames_end = step.frames;
   }
   watched_count_ = total.watched;
   FillUpWatched();
@@ -250,7 +253,6 @@ bool FrameWalker::IsOnStack(uintptr_t frame, uintptr_t below) const {
 /// For the step under way.
 void FrameWalker::Watch(uintptr_t address) {
   new_watched_[new_watched_count_++] = WatchedWords::At(address);
-  ++new_steps_[new_step_count_ - 1].watched;
 }
 
 uint64_t FrameWalker::WatchAlso(uintptr_t address) {
@@ -283,7 +285,8 @@ uint64_t FrameWalker::TypeOf(const Frame& frame) {
   return IsSmi(frame.context_or_type) ? frame.context_or_type : 1;
 }
 
-FrameWalker::KnownFrame& FrameWalker::Find(const Frame& frame) {
+[[gnu::always_inline]] inline FrameWalker::KnownFrame& FrameWalker::Find(
+    const Frame& frame) {
   const uint64_t type = TypeOf(frame);
   const size_t mask = learnt_->frames.size() - 1;
   size_t i = FibonacciHash(frame.pc ^ type << 48, 32);
@@ -296,7 +299,8 @@ FrameWalker::KnownFrame& FrameWalker::Find(const Frame& frame) {
   }
 }
 
-FrameWalker::Kind FrameWalker::KindOf(const Frame& frame) {
+[[gnu::always_inline]] inline FrameWalker::Kind FrameWalker::KindOf(
+    const Frame& frame) {
   Kind kind = Find(frame).kind;
   if (kind == Kind::kUnknown && IsFunction(frame)) {
     kind = learnt_->kind_of_function(frame.pc);

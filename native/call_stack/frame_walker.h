@@ -197,8 +197,8 @@ class FrameWalker {
   struct Step {
     uintptr_t frame;  // from where; 0 to what made a fast call
     bool is_below_cpp;
-    // How many words it watched, and frames it gave; in steps_ together
-    // with the steps further out.
+    // How many words were watched, and frames given. In steps_ up to the end
+    // of this step, from the outermost one on; in new_steps_ up to its begin.
     uint32_t watched;
     uint32_t frames;
   };
@@ -256,10 +256,10 @@ class FrameWalker {
 
   // Of the walk under way, innermost first.
   std::array<WatchedWords, kMaxSteps * kMaxWatchedByStep> new_watched_;
-  size_t new_watched_count_ = 0;
+  uint32_t new_watched_count_ = 0;
   std::array<Step, kMaxSteps> new_steps_;
   size_t new_step_count_ = 0;
-  size_t new_frame_count_ = 0;
+  uint32_t new_frame_count_ = 0;
 
   const std::shared_ptr<Learnt> learnt_;
 };
