@@ -1,6 +1,7 @@
 #ifndef NATIVE_LIVE_SAMPLES_H_
 #define NATIVE_LIVE_SAMPLES_H_
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -39,6 +40,7 @@ class LiveSamples {
   /// @param dropped_bytes what of it is garbage from the start.
   void Add(Sample* sample, const SampledMemory& memory,
            uint64_t dropped_bytes) {
+    variance_ += VarianceOf(memory);
     sample->live = {};
     if (sample->stack == Sample::kNoStack) {
       dead_bytes_ += memory.bytes;
@@ -69,7 +71,10 @@ class LiveSamples {
   }
 
   /// Counts one that was not added as dead.
-  void AddDead(const SampledMemory& memory) { dead_bytes_ += memory.bytes; }
+  void AddDead(const SampledMemory& memory) {
+    variance_ += VarianceOf(memory);
+    dead_bytes_ += memory.bytes;
+  }
 
   /// Takes a live one off the sum of its call stack, for a while.
   void Hide(const Sample& sample) {
@@ -87,6 +92,7 @@ class LiveSamples {
   /// Forgets all samples: nothing of them is live.
   void Clear() {
     live_bytes_ = dead_bytes_ = 0;
+    variance_ = 0;
     SetSums({});
   }
 
@@ -100,6 +106,9 @@ class LiveSamples {
 
   uint64_t live_bytes() const { return live_bytes_; }
   uint64_t dead_bytes() const { return dead_bytes_; }
+  /// How far chance has the sum of the live and the dead off: large objects are
+  /// nearly all among the samples.
+  double StandardError() const { return std::sqrt(variance_); }
 
   /// Calls `visit(stack, bytes, objects)` for each call stack of which
   /// something else is live than the last time.
@@ -128,6 +137,13 @@ class LiveSamples {
     uint64_t taken_objects = 0;
   };
 
+  /// That of an estimate by whether an object was sampled, as Horvitz and
+  /// Thompson have it: it was with a probability of one to those it stands for.
+  static double VarianceOf(const SampledMemory& memory) {
+    const auto bytes = static_cast<double>(memory.bytes);
+    return bytes * bytes * (1 - 1 / memory.objects);
+  }
+
   Sum& SumToChange(uint32_t stack) {
     if (stack >= sum_numbers_.size()) sum_numbers_.resize(stack + 1);
     uint32_t& number = sum_numbers_[stack];
@@ -149,6 +165,7 @@ class LiveSamples {
   std::vector<uint32_t> changed_;  // by index in sums_
   uint64_t live_bytes_ = 0;
   uint64_t dead_bytes_ = 0;
+  double variance_ = 0;
 };
 
 }  // namespace memray_mocha

@@ -363,7 +363,7 @@ void Recording::ShortenSamples() {
 Recording::SampledTotal Recording::SumSamples() {
   CountNewestSample();
   const uint64_t live = samples_.live_bytes();
-  return {live, live + samples_.dead_bytes()};
+  return {live, live + samples_.dead_bytes(), samples_.StandardError()};
 }
 
 void Recording::ForgetSamples() {

@@ -163,6 +163,8 @@ class Recording {
     /// What is live and the program's, as far as V8 has collected garbage.
     uint64_t live_bytes;
     uint64_t all_bytes;
+    /// Of all.
+    double standard_error;
   };
   /// What the samples since the sampler was started tell of the JS heap.
   SampledTotal SumSamples();

@@ -1,5 +1,6 @@
 #include "live_samples.h"
 
+#include <cmath>
 #include <vector>
 
 #include "test/test_runner.h"
@@ -94,6 +95,21 @@ TEST("live samples: sums can be told by someone else") {
   EXPECT(TakeChanges(&samples) == (Rows{{3, 100, 4}, {5, 50, 2}}));
   samples.SetSums({{5, {50, 2}}, {70, {10, 1}}});
   EXPECT(TakeChanges(&samples) == (Rows{{3, 0, 0}, {70, 10, 1}}));
+}
+
+TEST(
+    "live samples: what chance may leave out grows with what each stands for") {
+  LiveSamples samples;
+  Sample large = SampleOf(3), small = SampleOf(3);
+  samples.Add(&large, {1000, 1}, 0);
+  EXPECT_EQUAL(samples.StandardError(), 0.0);
+  samples.Add(&small, {400, 16}, 0);
+  samples.AddDead({300, 1.0 / 0.36});
+  samples.Remove(small);
+  // 400 * 400 * 15 / 16 + 300 * 300 * 0.64
+  EXPECT_EQUAL(std::round(samples.StandardError()), 456.0);
+  samples.Clear();
+  EXPECT_EQUAL(samples.StandardError(), 0.0);
 }
 
 TEST("live samples: the dead are in no call stack, but are what died") {
