@@ -30,6 +30,21 @@ const KEEPERS = new RegExp(
 /** Where Node reads the certificates that it trusts, and the function with which it reads any. */
 const ROOT_CERTIFICATES = /RootCert|CACertificates/;
 const READS_CERTIFICATES = 'PEM_ASN1_read_bio';
+/**
+ * Where Node makes, once in a process, what it keeps: the modules of its own; the context in which it runs regular
+ * expressions of its own; the parser of `fetch` and the certificates that it trusts.
+ */
+const OWN_PLACES = [
+  { functionName: /^compileForInternalLoader$/, filename: 'node:internal/bootstrap/realm' },
+  { functionName: /^getInternalGlobal$/, filename: 'node:internal/util' },
+  { functionName: /^lazyllhttp$/, filename: 'node:internal/deps/undici/undici' },
+  { functionName: /^cache\w*RootCertificates$/, filename: 'node:tls' },
+];
+/** The compiler of TypeScript, in WebAssembly, whose memory grows as it needs it, and stays. */
+const TYPESCRIPT_COMPILER = 'node:internal/deps/amaro/';
+/** Where Node makes the buffer into which it reads next from any socket, or for any parser of HTTP. */
+const READ_BUFFERS = /StreamReadSlab::Allocate|\bParser::OnStreamAlloc/;
+const READ_BUFFER_BYTES = 64 * 1024;
 /** The call stack of objects that are made while no JavaScript runs. */
 const NO_JAVASCRIPT = '<unknown>';
 const KEPT_ROWS = 10;
@@ -159,13 +174,15 @@ function isConfirmed({ peakBytes, confirmedPeakBytes }: CaptureStatistics): bool
  * Node keep for all. But the messages of a worker are, which are made while no JavaScript runs.
  */
 function isOfV8({ stack, heap }: AllocationRecord): boolean {
-  if (stack.frames.some(isOfOwnContext)) return true;
+  if (stack.frames.some(isOwnPlace)) return true;
   return heap === 'js'
     ? stack.frames.every(
         ({ kind, functionName }) => kind === 'native' && functionName !== NO_JAVASCRIPT,
       )
-    : stack.frames.some(({ functionName }) => KEEPERS.test(functionName)) ||
-        isOfRootCertificate(stack);
+    : stack.frames.some(
+        ({ functionName, filename }) =>
+          KEEPERS.test(functionName) || filename.startsWith(TYPESCRIPT_COMPILER),
+      ) || isOfRootCertificate(stack);
 }
 
 /** Of a store that Node makes of them, only the certificates: each is read once, a store may be the test's. */
@@ -176,17 +193,27 @@ function isOfRootCertificate({ frames }: CallStack): boolean {
   );
 }
 
-/** Whether it makes the context, once in a process, in which Node runs regular expressions of its own. */
-function isOfOwnContext({ functionName, filename }: Frame): boolean {
-  return functionName === 'getInternalGlobal' && filename === 'node:internal/util';
+function isOwnPlace(frame: Frame): boolean {
+  return OWN_PLACES.some(
+    ({ functionName, filename }) =>
+      frame.filename === filename && functionName.test(frame.functionName),
+  );
 }
 
-/** Whether it is one slab of Node's pool, out of which it cuts small Buffers: there always is one. */
+/**
+ * Whether it is one slab of Node's pool, out of which it cuts small Buffers, or one buffer to read into: there
+ * always is one.
+ */
 function isPoolInUse({ stack, heap, bytes }: AllocationRecord): boolean {
-  const isOfPool = stack.frames.some(
-    ({ functionName, filename }) => functionName === 'createPool' && filename === 'node:buffer',
+  if (heap !== 'native') return false;
+  if (stack.frames.some(({ functionName }) => READ_BUFFERS.test(functionName)))
+    return bytes < 2 * READ_BUFFER_BYTES;
+  return (
+    bytes < 2 * Buffer.poolSize &&
+    stack.frames.some(
+      ({ functionName, filename }) => functionName === 'createPool' && filename === 'node:buffer',
+    )
   );
-  return isOfPool && heap === 'native' && bytes < 2 * Buffer.poolSize;
 }
 
 function withoutTrailingZeros(counts: number[]): number[] {

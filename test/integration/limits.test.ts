@@ -247,6 +247,45 @@ describe('limitLeaks', function () {
     assert.equal(result('kept').state, 'failed');
   });
 
+  it('does not report what Node loads of its own, nor the buffer into which it reads next', function () {
+    const source = `${kept}
+      const { once } = require('node:events');
+      const http = require('node:http');
+      const net = require('node:net');
+      const { stripTypeScriptTypes } = require('node:module');
+      const listen = async (server) => (await once(server.listen(0), 'listening'), server.address().port);
+      const send = async (bytes, take) => {
+        const server = net.createServer((socket) => socket.end(Buffer.alloc(bytes)));
+        for await (const data of net.connect(await listen(server))) take?.(data);
+        await new Promise((resolve) => server.close(resolve));
+      };
+      describe('first', function () {
+        this.limitLeaks('64 KB');
+        it('socket', () => send(200_000));
+        it('kept', () => send(2_000_000, (data) => kept.push(data)));
+        it('request', async () => {
+          const server = http.createServer((request, response) => response.end('text'));
+          const url = 'http://localhost:' + (await listen(server));
+          await new Promise((resolve) => http.get(url, { agent: false }, (response) => response.resume().on('end', resolve)));
+          server.close();
+        });
+        it('fetch', async () => {
+          const server = http.createServer((request, response) => response.end('text'));
+          await (await fetch('http://localhost:' + (await listen(server)))).text();
+          server.close();
+          server.closeAllConnections();
+        });
+        it('certificates', () => require('node:tls').rootCertificates.length);
+        it('TypeScript', () => void stripTypeScriptTypes?.('let n: number')); // from Node 22 on
+      });`;
+    const { tests, result } = measure(source, [], { NODE_EXTRA_CA_CERTS: '' });
+    assert.deepEqual(
+      tests.filter(({ state }) => state !== 'passed').map(({ titlePath }) => titlePath.at(-1)),
+      ['kept'],
+    );
+    assert.equal(result('kept').violations[0]?.kind, 'limitLeaks');
+  });
+
   it('does not report what V8 keeps of text that it matched, split or compiled', function () {
     const { tests } = measure(`
       const vm = require('node:vm');
