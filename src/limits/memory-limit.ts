@@ -93,5 +93,7 @@ export function judgeMemory(
 /** Two sizes that print the same need their bytes, or the message would contradict itself. */
 function inBytes(actual: number, limit: number): string {
   if (formatMemorySize(actual) !== formatMemorySize(limit)) return '';
-  return ` (${actual} bytes, limit ${limit}: reached at equal)`;
+  return actual === limit
+    ? ` (${actual} bytes: a limit is reached at equal)`
+    : ` (${actual} bytes; the limit is ${limit})`;
 }

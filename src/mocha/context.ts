@@ -1,6 +1,6 @@
 // Not its default export, which only users with `esModuleInterop` have; `Mocha` is global.
 import type { Test } from 'mocha';
-import { createLimitTooLateError } from '../errors';
+import { createInvalidArgumentError, createLimitTooLateError } from '../errors';
 import {
   createLeakLimit,
   type LeakLimit,
@@ -133,8 +133,10 @@ export function installLimitMethods(mocha: typeof Mocha): void {
  * @throws MemrayMochaError `ERR_MEMRAY_LIMIT_NOWHERE` where there is nothing to limit,
  *   `ERR_MEMRAY_LIMIT_TOO_LATE` where it can no longer be
  */
-export function limitMemory(limit: string | number | false, options?: LimitMemoryOptions): void {
-  declareWhereActive('limitMemory', limit, options);
+export function limitMemory(
+  ...args: [limit: string | number | false, options?: LimitMemoryOptions]
+): void {
+  declareWhereActive('limitMemory', ...args);
 }
 
 /**
@@ -145,10 +147,12 @@ export function limitMemory(limit: string | number | false, options?: LimitMemor
  * @throws MemrayMochaError as {@link limitMemory} does
  */
 export function limitLeaks(
-  limit: string | number | false,
-  filterOrOptions?: LeaksFilterFunction | LimitLeaksOptions,
+  ...args: [
+    limit: string | number | false,
+    filterOrOptions?: LeaksFilterFunction | LimitLeaksOptions,
+  ]
 ): void {
-  declareWhereActive('limitLeaks', limit, filterOrOptions);
+  declareWhereActive('limitLeaks', ...args);
 }
 
 /**
@@ -159,22 +163,38 @@ export function limitLeaks(
  * @throws MemrayMochaError as {@link limitMemory} does
  */
 export function limitLeakedObjects(
-  filterOrOptions?: LeakedObjectsFilterFunction | LimitLeakedObjectsOptions | false,
+  ...args: [filterOrOptions?: LeakedObjectsFilterFunction | LimitLeakedObjectsOptions | false]
 ): void {
-  declareWhereActive('limitLeakedObjects', filterOrOptions);
+  declareWhereActive('limitLeakedObjects', ...args);
 }
 
 function declareWhereActive<Each extends Method>(method: Each, ...args: Arguments<Each>): void {
   const place = findActivePlace(method);
-  const read = (): ReturnType<ReadLimit> => READERS[method](...args);
+  const read = (): ReturnType<ReadLimit> => readLimit(method, args);
   if ('suites' in place) declareOnSuite(place, keepError(method, read));
   else declareFrom(place, method, read);
+}
+
+/** What is left over would be ignored, as options are behind a filter. */
+function readLimit<Each extends Method>(
+  method: Each,
+  args: Arguments<Each>,
+): ReturnType<ReadLimit> {
+  const read = READERS[method];
+  const extra = (args as unknown[])[read.length];
+  if (extra === undefined) return read(...args);
+  throw createInvalidArgumentError(
+    `what follows the arguments of ${method}`,
+    'left out',
+    extra,
+    method === 'limitMemory' ? '' : 'A filter and options are one argument: `{ filterFn, ... }`.',
+  );
 }
 
 function install<Scope>(prototype: Scope, declare: Declare<Scope>): void {
   const define = <Each extends Method>(method: Each): void => {
     const value = function (this: Scope, ...args: Arguments<Each>): Scope {
-      declare(this, method, () => READERS[method](...args));
+      declare(this, method, () => readLimit(method, args));
       return this;
     };
     Object.defineProperty(prototype, method, { value, configurable: true, writable: true });

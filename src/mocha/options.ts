@@ -207,7 +207,7 @@ function parseBoolean(value: unknown): boolean | undefined {
 
 /** Gives bytes. */
 function parseLimit(value: unknown): number | false | undefined {
-  if (parseBoolean(value) === false) return false;
+  if (parseBoolean(value) === false || value === 0) return false;
   try {
     return parseMemorySize(value as string | number);
   } catch {

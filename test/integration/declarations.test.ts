@@ -40,6 +40,29 @@ function measure(
   });
 }
 
+describe('limits with more arguments than there are', function () {
+  it('fail the tests they concern: options behind a filter would be ignored', function () {
+    const { stdout } = measure(`
+      const { limitMemory } = require('memray-mocha');
+      it('filter and options', function () { this.limitLeaks('1 MB', () => true, { repeat: 5 }); });
+      it('by import', () => limitMemory('1 MB', {}, 'baseline'));
+      describe('of the suite', function () {
+        this.limitLeakedObjects(() => true, {});
+        it('concerned', () => {});
+      });
+      it('next', function () { this.limitLeaks('1 MB', undefined, undefined); });`);
+    assert.match(stdout, /1 passing[^]*3 failing/);
+    assert.match(
+      stdout,
+      /of the suite\n +concerned:\n +TypeError: .* limitLeakedObjects to be left out/,
+    );
+    assert.match(
+      stdout,
+      /TypeError: Expected what follows the arguments of limitLeaks to be left out, got \{ repeat: 5 \} .*A filter and options are one argument/,
+    );
+  });
+});
+
 describe('limits declared by import', function () {
   const imports = `const { limitMemory, limitLeaks } = require('memray-mocha'); ${allocate}`;
 

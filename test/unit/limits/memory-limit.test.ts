@@ -141,10 +141,15 @@ describe('judgeMemory', function () {
   }
 
   it('explains sizes that print the same', function () {
-    const { message } = judge(limit, [row(102_401, stack)], options)!.violation;
+    const messageOf = (bytes: number) =>
+      judge(limit, [row(bytes, stack)], options)!.violation.message;
     assert.match(
-      message,
-      /but allocated 100\.0KiB \(102401 bytes, limit 102400: reached at equal\)\n/,
+      messageOf(102_401),
+      /but allocated 100\.0KiB \(102401 bytes; the limit is 102400\)\n/,
+    );
+    assert.match(
+      messageOf(102_400),
+      /but allocated 100\.0KiB \(102400 bytes: a limit is reached at equal\)\n/,
     );
   });
 

@@ -122,6 +122,11 @@ describe('resolveOptions', function () {
     }
   });
 
+  it('takes 0 for no limit, wherever it stands', function () {
+    assert.equal(resolve({ configuration: [{ limitMemory: 0 }] }).limitMemory, false);
+    assert.equal(resolve({ commandLine: { 'memray-limit-memory': '0' } }).limitMemory, false);
+  });
+
   const malformed: [Partial<OptionSources>, RegExp][] = [
     [
       { commandLine: { 'memray-stacks': '0' } },
