@@ -28,8 +28,9 @@ constexpr uint64_t kMinCollectedAtEndBytes = uint64_t{1} << 20;
 constexpr uint64_t kJsNoiseBytes = uint64_t{64} << 10;
 constexpr uint64_t kPageBytes = uint64_t{256} << 10;
 constexpr double kCertainErrors = 2;
-/// By how many of its standard errors a sum of samples is off at most, mostly.
-constexpr double kLikelyErrors = 2;
+/// By how many of its standard errors a sum of samples is off at most, nearly
+/// always.
+constexpr double kLikelyErrors = 3;
 
 /// What part of less than this survives says nothing of more.
 constexpr uint64_t kEvidenceBytes = uint64_t{1} << 20;
