@@ -142,7 +142,7 @@ void Tracker::SetMemoryLimit(uint64_t limit_bytes, uint64_t first_bytes) {
   if (limit_bytes != 0 && meter_->JsBytes() == 0)
     SetSampleInterval(std::max(first_bytes / kSamplesAtLimit, kMinInterval));
   // What is there by now may reach it, and nothing be allocated after it.
-  if (limit_bytes != 0) meter_->Look();
+  if (limit_bytes != 0) LookBy(&PeakMeter::Look);
 }
 
 std::set<int> Tracker::FindScripts(uint64_t codes) {
@@ -168,7 +168,7 @@ void Tracker::LookBy(void (PeakMeter::*look)()) {
 
 void Tracker::Mark() {
   if (meter_) {
-    meter_->LookForTheLastTime();
+    LookBy(&PeakMeter::LookForTheLastTime);
     meter_->UpdateLive();
   }
   const RecursionGuard guard;
@@ -193,7 +193,7 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals,
     // What they reach after the last look, nobody can tell from garbage.
     if (meter_->has_limit() || collects_in_workers)
       workers.emplace(meter_->program_flags()).Await();
-    meter_->LookForTheLastTime();
+    LookBy(&PeakMeter::LookForTheLastTime);
     meter_->UpdateLive();
   }
   const RecursionGuard guard;
