@@ -63,6 +63,13 @@ void NotePeak(const Napi::CallbackInfo& info) {
   if (EnvironmentOf(info).is_tracking()) Tracker::Get().NotePeak();
 }
 
+/// liveBytes() -> bytes
+Napi::Value LiveBytes(const Napi::CallbackInfo& info) {
+  const uint64_t bytes =
+      EnvironmentOf(info).is_tracking() ? Tracker::Get().LiveBytes() : 0;
+  return Napi::Number::New(info.Env(), static_cast<double>(bytes));
+}
+
 /// confirmingMs() -> milliseconds
 Napi::Value ConfirmingMs(const Napi::CallbackInfo& info) {
   using Milliseconds = std::chrono::duration<double, std::milli>;
@@ -116,6 +123,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["setSampleInterval"] = Napi::Function::New(env, SetSampleInterval);
   exports["setMemoryLimit"] = Napi::Function::New(env, SetMemoryLimit);
   exports["notePeak"] = Napi::Function::New(env, NotePeak);
+  exports["liveBytes"] = Napi::Function::New(env, LiveBytes);
   exports["confirmingMs"] = Napi::Function::New(env, ConfirmingMs);
   exports["mark"] = Napi::Function::New(env, Call<&Environment::Mark>);
   exports["captureSize"] = Napi::Function::New(env, CaptureSize);

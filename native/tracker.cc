@@ -166,6 +166,13 @@ void Tracker::LookBy(void (PeakMeter::*look)()) {
   recording_->EndCalls();
 }
 
+uint64_t Tracker::LiveBytes() {
+  if (!meter_) return 0;
+  const RecursionGuard guard;
+  std::lock_guard lock(mutex_);
+  return recording_->native_bytes() + recording_->SumSamples().live_bytes;
+}
+
 void Tracker::Mark() {
   if (meter_) {
     LookBy(&PeakMeter::LookForTheLastTime);

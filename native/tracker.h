@@ -88,6 +88,11 @@ class Tracker final : public AllocationListener, public BlockProvider {
   /// for who started it.
   void NotePeak();
 
+  /// What is live, as far as garbage was collected: native memory, and objects
+  /// by their samples. 0 where the JS heap is not measured. Only for who
+  /// started it.
+  uint64_t LiveBytes();
+
   /// Has the capture's reader tell what is live now from what becomes live
   /// later. Only for who started it, with workers that stand still.
   void Mark();

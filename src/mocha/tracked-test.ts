@@ -50,6 +50,7 @@ export interface TrackerClass {
     | 'setMemoryLimit'
     | 'setSampleInterval'
     | 'measuresJsHeap'
+    | 'liveBytes'
     | 'confirmingMs'
   >;
   collectGarbage(): void;
@@ -67,6 +68,11 @@ export interface Tracking {
   /** Takes the reason why a test without limits could not be measured. */
   noteUnmeasured(id: string, reason: unknown): void;
 }
+
+/** How often garbage is collected for what only several collections let go, one after the other. */
+const MAX_COLLECTIONS = 10;
+/** By less than this part of what is live, a collection has let go nothing that another could follow. */
+const LEAST_DROP = 1 / 16;
 
 /** Of a body whose leak limit does not say more, or that has none. */
 const ONE_RUN = { repeat: 1, warmup: 0 };
@@ -257,7 +263,7 @@ export class TrackedTest {
       this.#stop();
     } else {
       this.#run = { ...this.#run, name: '' };
-      await this.#collectGarbage();
+      await this.#collectGarbage(limits);
       this.#stop(limits, { collectsGarbage: true });
     }
     // Mocha has gone on without this body, and must not hear of it again.
@@ -285,7 +291,7 @@ export class TrackedTest {
       this.#tracker = undefined;
       this.#start(limits);
     } else if (before === 'mark') {
-      await this.#collectGarbage();
+      await this.#collectGarbage(limits);
       this.#tracker?.mark();
     } else if (before === 'collect' && limits.memory) {
       this.#tracking.Tracker.collectGarbage();
@@ -300,16 +306,22 @@ export class TrackedTest {
   }
 
   /**
-   * Lets go what only waits for its turn: microtasks, immediates already queued, and, after a
-   * first collection, callbacks of finalization registries. What these release is for who collects
-   * again, as the tracker does where leaks are looked for.
+   * Lets go what only waits for its turn: microtasks, immediates already queued, and, after each
+   * collection, callbacks of finalization registries. What these release is for the next one, as
+   * long as that may matter; the tracker collects once more where leaks are looked for.
    */
-  async #collectGarbage(): Promise<void> {
+  async #collectGarbage({ leaks }: Limits): Promise<void> {
     this.#clock?.pause();
     this.#test.clearTimeout();
     await nextTurn();
-    if (this.#tracker) this.#tracking.Tracker.collectGarbage();
-    await nextTurn();
+    let left = Infinity;
+    for (let count = 0; count < MAX_COLLECTIONS && this.#tracker; count++) {
+      this.#tracking.Tracker.collectGarbage();
+      const { liveBytes } = this.#tracker;
+      await nextTurn();
+      if (liveBytes < (leaks?.bytes ?? 0) || liveBytes > left * (1 - LEAST_DROP)) break;
+      left = liveBytes;
+    }
     forgetLastMatch();
   }
 

@@ -48,6 +48,8 @@ export interface Addon {
   setMemoryLimit(limitBytes: number, firstBytes: number): void;
   /** Takes note of the peak so far, before what is live becomes garbage: what is found to be that counts as if it always was. */
   notePeak(): void;
+  /** What is live, as far as garbage was collected; 0 where the JS heap is not measured. */
+  liveBytes(): number;
   /** How long the program has waited, since tracking began, for garbage to be collected and its peak confirmed. */
   confirmingMs(): number;
   /** Collects all garbage, and has a reader tell what is live now from what becomes live later; the last one counts. */

@@ -177,6 +177,16 @@ export class Tracker {
   }
 
   /**
+   * How many bytes are live of what was allocated since `start()`, as far as garbage was collected; 0 where V8's heap is
+   * not measured.
+   *
+   * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run
+   */
+  get liveBytes(): number {
+    return this.#findAddon().liveBytes();
+  }
+
+  /**
    * Has the peak confirmed, by collecting garbage, where all that is allocated reaches this many
    * bytes, and nowhere below: what is at stake with a limit. 0 lifts it.
    *

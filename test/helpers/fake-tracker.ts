@@ -29,7 +29,14 @@ export function createFakeTracker(
     failToStart,
     everyCall = () => {},
     read = () => {},
-  }: { failToStart?: Error; everyCall?: () => void; read?: () => void } = {},
+    live = [],
+  }: {
+    failToStart?: Error;
+    everyCall?: () => void;
+    read?: () => void;
+    /** What is live after each collection, then nothing. */
+    live?: number[];
+  } = {},
 ): FakeTracker {
   const events: string[] = [];
   const options: TrackerOptions[] = [];
@@ -60,9 +67,11 @@ export function createFakeTracker(
     leaks: () => rows,
     close: () => void events.push('close'),
   };
+  let running: Tracker | undefined;
   class Tracker {
     readonly measuresJsHeap = true;
     readonly confirmingMs = 0;
+    liveBytes = 0;
 
     constructor(given: TrackerOptions = {}) {
       options.push(given);
@@ -71,9 +80,11 @@ export function createFakeTracker(
     static collectGarbage(): void {
       everyCall();
       events.push('collect');
+      if (running) running.liveBytes = live.shift() ?? 0;
     }
 
     start(): void {
+      running = this;
       if (failToStart) throw failToStart;
       everyCall();
       events.push('start');

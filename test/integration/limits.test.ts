@@ -216,8 +216,15 @@ describe('limitLeaks', function () {
         this.limitLeaks('64 KB');
         const local = {};
         for (let i = 0; i < 100_000; i++) local['name' + i] = i;
+      });
+      const registry = new FinalizationRegistry(({ held }) => held && registry.register({}, held));
+      it('finalized', function () {
+        this.limitLeaks('64 KB');
+        let held;
+        for (let i = 0; i < 5; i++) held = { array: new Array(20_000).fill(i), held };
+        registry.register({}, held);
       });`);
-    for (const title of ['sync', 'async', 'done', 'queued', 'names']) {
+    for (const title of ['sync', 'async', 'done', 'queued', 'names', 'finalized']) {
       assert.deepEqual(result(title).violations, [], title);
     }
   });
