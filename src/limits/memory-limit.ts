@@ -3,6 +3,7 @@ import type { AllocationRecord } from '../capture/capture-reader';
 import { checkOptions } from '../check-options';
 import { createInvalidArgumentError } from '../errors';
 import { formatMemorySize, parseMemorySize } from '../memory-size';
+import type { TestResult } from '../test-result';
 import { createVerdict, sumAllocations, type TextOptions, type Verdict } from './verdict';
 
 const PERCENT = /^\s*(\d+\.?\d*|\.\d+)\s*%\s*$/;
@@ -14,6 +15,9 @@ export interface LimitMemoryOptions {
   /** With the limit `"baseline"`: how much more than before is no increase, such as `"10%"`. */
   tolerance?: string;
 }
+
+/** Of a test, in bytes. */
+export type Peak = Pick<TestResult['peak'], 'bytes' | 'rawBytes'>;
 
 /** A checked `limitMemory` declaration. */
 export interface MemoryLimit {
@@ -65,13 +69,13 @@ function parsePercent(text: string): number {
 /**
  * Judges a test by its peak.
  *
- * @param actualBytes the peak
- * @param rows what was live then
+ * @param peak the largest total that was found to be live, and the largest with garbage
+ * @param rows what was live at the peak
  * @returns the verdict when the limit is reached (greater or equal), nothing when it is kept
  */
 export function judgeMemory(
   limit: MemoryLimit,
-  actualBytes: number,
+  { bytes: actualBytes, rawBytes }: Peak,
   rows: AllocationRecord[],
   options: TextOptions,
 ): Verdict | undefined {
@@ -84,10 +88,17 @@ export function judgeMemory(
       summary: `Test was limited to ${formatMemorySize(limit.bytes)} but allocated ${formatMemorySize(actualBytes)}${inBytes(actualBytes, limit.bytes)}`,
       title: 'List of allocations:',
       sums: sumAllocations(rows, options),
-      remedy: `Allocate less at once, or raise the limit${limit.isFromOption ? ' (the option `limit-memory`)' : ''}.`,
+      remedy: `Allocate less at once, or raise the limit${limit.isFromOption ? ' (the option `limit-memory`)' : ''}.${boundPeak(actualBytes, rawBytes)}`,
     },
     options,
   );
+}
+
+/** Above what was found to be live there may be more that was, but was dropped before anybody looked. */
+function boundPeak(actualBytes: number, rawBytes: number): string {
+  const [actual, raw] = [actualBytes, rawBytes].map(formatMemorySize);
+  if (rawBytes <= actualBytes || raw === actual) return '';
+  return ` The peak is at least ${actual}, which was live when garbage was collected, and at most ${raw}, with garbage.`;
 }
 
 /** Two sizes that print the same need their bytes, or the message would contradict itself. */

@@ -3,7 +3,7 @@ import type { AllocationRecord, CaptureReader, CaptureStatistics } from '../capt
 import { measureGrowth } from '../limits/growth';
 import { findNotedPeak, findUncertainty, judgeIncrease } from '../limits/increase';
 import { judgeLeaks } from '../limits/leak-limit';
-import { judgeMemory } from '../limits/memory-limit';
+import { judgeMemory, type Peak } from '../limits/memory-limit';
 import { sumByCallStack, type TextOptions, type Verdict } from '../limits/verdict';
 import { sumByLocation } from '../locations';
 import { shareFrame } from '../share-frame';
@@ -64,7 +64,7 @@ export class Analysis {
   readonly #limits: Limits;
   readonly #options: TextOptions;
   /** The peak that the memory limit is about: of all threads, or of the test's. */
-  readonly #limitedPeakBytes: number = 0;
+  readonly #limitedPeak: Peak = { bytes: 0, rawBytes: 0 };
   /** What was live then. */
   readonly #peakRows: AllocationRecord[] = [];
   /** What of it was live for certain: only that may fail a limit. */
@@ -87,8 +87,8 @@ export class Analysis {
         ? reader.highWaterMark({ currentThreadOnly, native })
         : rows;
       const limited = reader.statistics({ currentThreadOnly });
-      const { peakBytes, recordedPeakBytes, peakJsHeapBytes } = limited;
-      this.#limitedPeakBytes = peakBytes;
+      const { peakBytes, rawPeakBytes, recordedPeakBytes, peakJsHeapBytes } = limited;
+      this.#limitedPeak = { bytes: peakBytes, rawBytes: rawPeakBytes };
       this.notedPeakBytes = findNotedPeak(peakBytes, recordedPeakBytes, peakJsHeapBytes);
       this.#certainPeakBytes = options.seesGarbage ? limited.confirmedPeakBytes : limited.peakBytes;
     }
@@ -145,14 +145,14 @@ export class Analysis {
    */
   judge(): Verdict[] {
     const { memory, increase, leaks } = this.#limits;
-    const peak = [this.#limitedPeakBytes, this.#peakRows, this.#options] as const;
+    const shown = [this.#peakRows, this.#options] as const;
     const certain = this.#certainPeakBytes;
     const { jsHeapBytes } = this.measurement.peak;
     return [
       memory && certain >= memory.bytes
-        ? judgeMemory(memory, ...peak)
+        ? judgeMemory(memory, this.#limitedPeak, ...shown)
         : increase && certain > increase.allowedBytes + findUncertainty(increase, jsHeapBytes)
-          ? judgeIncrease(increase, ...peak)
+          ? judgeIncrease(increase, this.#limitedPeak.bytes, ...shown)
           : undefined,
       leaks && judgeLeaks(leaks, this.#leakRows, this.#options),
     ].filter((verdict) => verdict !== undefined);

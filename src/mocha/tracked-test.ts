@@ -98,6 +98,8 @@ export class TrackedTest {
   #run: Pick<BodyRun, 'number' | 'name'> = { number: 1, name: '' };
   #result: TestResult | undefined;
   #confirmingMs = 0;
+  /** Infinity without one, or where it is not about the peak as it is shown. */
+  #memoryLimitBytes = Infinity;
   /** Once the body has kept its limits: these, and the peak that later runs are held to. */
   #kept: { limits: Limits; peakBytes: number } | undefined;
 
@@ -118,8 +120,12 @@ export class TrackedTest {
     if (this.#run.name) nameRun(error, this.#run.name);
     if (!this.#result) return;
     this.#noteOutcome(this.#result);
-    const result = { ...this.#result, confirmingMs: this.#confirmingMs };
-    explainTimeout(error, result, () => this.#createTracker());
+    const timedOut = {
+      ...this.#result,
+      confirmingMs: this.#confirmingMs,
+      memoryLimitBytes: this.#memoryLimitBytes,
+    };
+    explainTimeout(error, timedOut, () => this.#createTracker());
   }
 
   /**
@@ -233,6 +239,8 @@ export class TrackedTest {
         'by a function the test calls, when objects had been made already',
       );
     }
+    const { memory } = limits;
+    this.#memoryLimitBytes = memory && !memory.currentThreadOnly ? memory.bytes : Infinity;
     this.#tracker?.setMemoryLimit(...findConfirmedTotals(limits));
     const intervalBytes = findSampleInterval(this.#test, limits);
     if (intervalBytes !== undefined) this.#tracker?.setSampleInterval(intervalBytes);

@@ -1,5 +1,6 @@
 import { runInThisContext } from 'node:vm';
 import { arrayFrom, max, min, round } from '../builtins';
+import { formatMemorySize } from '../memory-size';
 import type { TestResult } from '../test-result';
 import type { TrackerClass } from './tracked-test';
 
@@ -32,8 +33,10 @@ interface TimeoutError extends Error {
 }
 
 /** What a test that timed out has done, and what it waited for. */
-type TimedOut = Pick<TestResult, 'allocations' | 'topAllocations' | 'durationMs'> & {
+type TimedOut = Pick<TestResult, 'peak' | 'allocations' | 'topAllocations' | 'durationMs'> & {
   confirmingMs: number;
+  /** Infinity without a limit. */
+  memoryLimitBytes: number;
 };
 
 /** Says in a timeout's error how much of the time was ours, if that is considerable. */
@@ -50,7 +53,7 @@ export function explainTimeout(
     },
     {
       ms: test.confirmingMs >= MIN_CONFIRMING_MS ? test.confirmingMs : 0,
-      what: 'collect garbage and confirm the peak',
+      what: `collect garbage and confirm the peak${describeExcess(test)}`,
     },
   ]
     .filter(({ ms }) => ms >= error.timeout * CONSIDERABLE)
@@ -61,6 +64,13 @@ export function explainTimeout(
   error.message = `${message} memray-mocha took ${costs.join(' and ')}: raise the timeout, or run without it (MEMRAY=off).`;
   // Not where a test's Error.prepareStackTrace makes something else of it.
   if (typeof stack === 'string') error.stack = stack.replace(message, () => error.message);
+}
+
+/** That is what the test would have failed of. */
+function describeExcess({ peak, memoryLimitBytes }: TimedOut): string {
+  if (!peak.confirmed || peak.bytes < memoryLimitBytes) return '';
+  const [limit, actual] = [memoryLimitBytes, peak.bytes].map(formatMemorySize);
+  return `, ${actual}, which reaches the test's limit of ${limit}`;
 }
 
 function estimateRecordingMs(

@@ -67,11 +67,14 @@ export function createFakeTracker(
     leaks: () => rows,
     close: () => void events.push('close'),
   };
-  let running: Tracker | undefined;
+  let liveBytes = 0;
   class Tracker {
     readonly measuresJsHeap = true;
     readonly confirmingMs = 0;
-    liveBytes = 0;
+
+    get liveBytes(): number {
+      return liveBytes;
+    }
 
     constructor(given: TrackerOptions = {}) {
       options.push(given);
@@ -80,11 +83,10 @@ export function createFakeTracker(
     static collectGarbage(): void {
       everyCall();
       events.push('collect');
-      if (running) running.liveBytes = live.shift() ?? 0;
+      liveBytes = live.shift() ?? 0;
     }
 
     start(): void {
-      running = this;
       if (failToStart) throw failToStart;
       everyCall();
       events.push('start');

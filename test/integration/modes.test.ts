@@ -901,14 +901,24 @@ describe('analysis', function () {
         this.timeout(20);
         this.limitMemory('baseline');
         const kept = [];
-        for (let i = 0; i < 1_000_000; i++) kept.push({ i });
+        for (let i = 0; i < 300_000; i++) kept.push({ i });
+      });
+      it('keeps too much', function () {
+        this.timeout(20);
+        this.limitMemory('1 MB');
+        const kept = [];
+        for (let i = 0; i < 300_000; i++) kept.push({ i });
       });`;
     withProject(source, (project) => {
       const { stdout } = project.measure();
-      assert.match(
-        stdout,
-        /Timeout of 20ms exceeded\..* memray-mocha took .*about \d+ms of it to collect garbage and confirm the peak: raise the timeout/,
-      );
+      for (const excess of ['', ", \\d+\\.\\dMiB, which reaches the test's limit of 1\\.0MiB"]) {
+        assert.match(
+          stdout,
+          new RegExp(
+            `Timeout of 20ms exceeded\\..* memray-mocha took .*about \\d+ms of it to collect garbage and confirm the peak${excess}: raise the timeout`,
+          ),
+        );
+      }
     });
   });
 

@@ -74,8 +74,8 @@ describe('createMemoryLimit', function () {
 
 /** With a peak that is the sum of its rows. */
 function judge(limit: MemoryLimit, rows: AllocationRecord[], options: TextOptions) {
-  const peakBytes = rows.reduce((sum, { bytes }) => sum + bytes, 0);
-  return judgeMemory(limit, peakBytes, rows, options);
+  const bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
+  return judgeMemory(limit, { bytes, rawBytes: bytes }, rows, options);
 }
 
 describe('judgeMemory', function () {
@@ -87,8 +87,20 @@ describe('judgeMemory', function () {
   });
 
   it('judges by the peak, of which rows are estimates', function () {
-    assert.equal(judgeMemory(limit, 102_399, [row(150_000, stack)], options), undefined);
-    assert.ok(judgeMemory(limit, 102_400, [row(50_000, stack)], options));
+    const judgePeak = (bytes: number, ofRow: number) =>
+      judgeMemory(limit, { bytes, rawBytes: 200_000 }, [row(ofRow, stack)], options);
+    assert.equal(judgePeak(102_399, 150_000), undefined);
+    assert.ok(judgePeak(102_400, 50_000));
+  });
+
+  it('says between what the peak is, where garbage was there too', function () {
+    const message = (rawBytes: number) =>
+      judgeMemory(limit, { bytes: 120_000, rawBytes }, [], options)!.violation.message;
+    assert.match(
+      message(150_000),
+      /raise the limit\. The peak is at least 117\.2KiB, which was live when garbage was collected, and at most 146\.5KiB, with garbage\.\n/,
+    );
+    assert.match(message(120_001), /raise the limit\.\n/);
   });
 
   it("says it in the original's layout", function () {

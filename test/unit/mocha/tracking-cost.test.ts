@@ -12,6 +12,7 @@ const timeout = () =>
 const allocating = (count: number, confirmingMs = 0) => ({
   ...createResult('a', 1, { durationMs: 100, allocations: { count, bytes: 1, sizeHistogram: [] } }),
   confirmingMs,
+  memoryLimitBytes: Infinity,
 });
 
 describe('explainTimeout', function () {
@@ -35,6 +36,23 @@ describe('explainTimeout', function () {
       'Timeout of 100ms exceeded. memray-mocha took about 70ms of it to collect garbage and confirm the peak: raise the timeout, or run without it (MEMRAY=off).',
     );
     assert.match(String(error.stack), /took about 70ms/);
+  });
+
+  it('says that this had reached a limit, where it had for certain', function () {
+    const explain = (bytes: number, confirmed: boolean) => {
+      const error = timeout();
+      const test = { ...allocating(50, 70.2), memoryLimitBytes: 1024 };
+      test.peak = { bytes, jsHeapBytes: 0, nativeBytes: bytes, rawBytes: 5000 };
+      if (confirmed) test.peak.confirmed = true;
+      explainTimeout(error, test, () => assert.fail('it measured'));
+      return error.message;
+    };
+    assert.match(
+      explain(2048, true),
+      /70ms of it to collect garbage and confirm the peak, 2\.0KiB, which reaches the test's limit of 1\.0KiB: raise/,
+    );
+    assert.match(explain(1023, true), /confirm the peak: raise/);
+    assert.match(explain(2048, false), /confirm the peak: raise/);
   });
 
   it('says it where the test has replaced what it is found out with', function () {
