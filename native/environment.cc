@@ -84,6 +84,14 @@ std::vector<OriginalPlace> FindNoOriginals(
   return {};
 }
 
+/// See Addon.
+Napi::Value ThrowNotRecorded(Napi::Env env, const std::string& message) {
+  Napi::Error error = Napi::Error::New(env, message);
+  error.Set("code", "ERR_MEMRAY_NOT_RECORDED");
+  error.ThrowAsJavaScriptException();
+  return env.Undefined();
+}
+
 /// @return nullptr where the isolate is not one of Node's.
 v8::Platform* PlatformOfThisThread() {
   const auto context = v8::Isolate::GetCurrent()->GetCurrentContext();
@@ -117,10 +125,7 @@ Napi::Value Environment::Start(const Napi::CallbackInfo& info) {
   const std::optional<std::string> error =
       Tracker::Get().Start(ReadOptions(info[0].As<Napi::Object>()));
   if (!error) return info.Env().Undefined();
-  if (!error->empty()) {
-    Napi::Error::New(info.Env(), *error).ThrowAsJavaScriptException();
-    return info.Env().Undefined();
-  }
+  if (!error->empty()) return ThrowNotRecorded(info.Env(), *error);
   is_tracking_ = true;
   return Napi::Boolean::New(info.Env(), Tracker::Get().measures_js_heap());
 }
@@ -168,10 +173,7 @@ Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {
       },
       collects));
   const std::string& error = (*capture)->error();
-  if (!error.empty()) {
-    Napi::Error::New(info.Env(), error).ThrowAsJavaScriptException();
-    return info.Env().Undefined();
-  }
+  if (!error.empty()) return ThrowNotRecorded(info.Env(), error);
   return Napi::External<CaptureHandle>::New(
       info.Env(), capture.release(),
       [](Napi::Env, CaptureHandle* handle) { delete handle; });

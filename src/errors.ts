@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { assign } from './builtins';
 
-/** Every error this package makes has one of these codes, but for a capture that cannot be written; they never change. */
+/** Every error this package makes has one of these codes; they never change. */
 export type ErrorCode =
   | 'ERR_MEMRAY_INVALID_ARGUMENT'
   | 'ERR_MEMRAY_INVALID_SIZE'
@@ -23,6 +23,7 @@ export type ErrorCode =
   | 'ERR_MEMRAY_PARSER_NOT_FOUND'
   | 'ERR_MEMRAY_UNSUPPORTED'
   | 'ERR_MEMRAY_HEAP_TOO_LARGE'
+  | 'ERR_MEMRAY_NOT_RECORDED'
   | 'ERR_MEMRAY_NOT_MEASURED'
   | 'ERR_MEMRAY_CAPTURE_UNREADABLE'
   | 'ERR_MEMRAY_CAPTURE_NOT_A_CAPTURE'
@@ -295,6 +296,14 @@ export function createTrackerNotActiveError(): MemrayMochaError {
   return new MemrayMochaError(
     'ERR_MEMRAY_TRACKER_NOT_ACTIVE',
     'This tracker is not running. Call `start()` first and `stop()` last, each once.',
+  );
+}
+
+/** Nothing to record to, or not enough of it; `cause` is the native part's, and says which. */
+export function createNotRecordedError({ message }: Error): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_NOT_RECORDED',
+    `${message} Make room for it, name another file or folder (TMPDIR where none is named), or record a shorter stretch.`,
   );
 }
 

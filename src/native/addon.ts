@@ -31,7 +31,10 @@ export interface TrackingOptions {
 /** A finished capture of the native part's. */
 export type CaptureHandle = object & { readonly isCaptureHandle: unique symbol };
 
-/** The functions of `native/binding.cc`. */
+/**
+ * The functions of `native/binding.cc`. What `startTracking` and `stopTracking` throw where nothing can be recorded, as
+ * on a full disk, has the code `ERR_MEMRAY_NOT_RECORDED`.
+ */
 export interface Addon {
   /** Why memory cannot be tracked here, in a sentence; empty when it can. */
   readonly unsupportedReason: string;

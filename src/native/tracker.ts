@@ -7,6 +7,7 @@ import { SourceMaps } from '../capture/source-maps';
 import { checkOptions } from '../check-options';
 import {
   createInvalidArgumentError,
+  createNotRecordedError,
   createTrackerActiveError,
   createTrackerNotActiveError,
   createUnsupportedError,
@@ -147,17 +148,15 @@ export class Tracker {
 
   /**
    * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_ACTIVE` while another tracker runs,
-   * `ERR_MEMRAY_UNSUPPORTED` where memory cannot be tracked; an Error that names the file when `path`
-   * cannot be written
+   * `ERR_MEMRAY_UNSUPPORTED` where memory cannot be tracked, `ERR_MEMRAY_NOT_RECORDED` when `path` cannot be written
    */
   start(): void {
     if (Tracker.#active) throw createTrackerActiveError();
     const addon = loadSupportedAddon();
     dropCompilers(addon);
-    const measuresJsHeap = addon.startTracking({
-      ...this.#options,
-      programFlags: findProgramFlags(),
-    });
+    const measuresJsHeap = explain(() =>
+      addon.startTracking({ ...this.#options, programFlags: findProgramFlags() }),
+    );
     // Of another thread, which has this class of its own.
     if (measuresJsHeap === undefined) throw createTrackerActiveError();
     this.#measuresJsHeap = measuresJsHeap;
@@ -247,8 +246,8 @@ export class Tracker {
    * end, so that only what is live is left; and what V8 keeps of code, its text above all, in case it is compiled
    * again. Default: false.
    * @returns the capture; close it when done with it
-   * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run; an Error
-   * when the capture could not be written in full
+   * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run,
+   * `ERR_MEMRAY_NOT_RECORDED` when the capture could not be written in full
    */
   stop({ collectsGarbage = false } = {}): CaptureReader {
     const captureAtExit = this.#captureAtExit;
@@ -270,9 +269,11 @@ export class Tracker {
     Tracker.#active = undefined;
     process.off('exit', this.#stopAtExit);
     this.#confirmingMs = addon.confirmingMs();
-    const capture = addon.stopTracking(
-      (scriptId, places) => Tracker.#sourceMaps.findOriginals(scriptId, places),
-      collectsGarbage ? findProgramFlags() : undefined,
+    const capture = explain(() =>
+      addon.stopTracking(
+        (scriptId, places) => Tracker.#sourceMaps.findOriginals(scriptId, places),
+        collectsGarbage ? findProgramFlags() : undefined,
+      ),
     );
     for (const [code, message] of entries(addon.takeNotices())) {
       emitWarning(message, { code });
@@ -304,6 +305,16 @@ class AddonSource implements CaptureSource {
 
   close(): void {
     this.addon.closeCapture(this.capture);
+  }
+}
+
+/** Has the native part do something. @throws what that throws, with what there is to do */
+function explain<Result>(act: () => Result): Result {
+  try {
+    return act();
+  } catch (error) {
+    const { code } = error as { code?: string };
+    throw code === 'ERR_MEMRAY_NOT_RECORDED' ? createNotRecordedError(error as Error) : error;
   }
 }
 

@@ -22,12 +22,16 @@ describe('a program', function () {
       it('next', () => { addon.allocate(3e6); addon.release(); });`;
     for (const args of [[], ['--memray-native']]) {
       const { stdout, stderr, result } = withProject(source, (project) => project.measure(args));
-      const reason = 'Error: Could not record what was allocated: out of memory.';
+      const reason =
+        'MemrayMochaError: Could not record what was allocated: out of memory. Make room';
       assert.ok(
         stdout.includes(`Could not measure a.test.js > exhausts: ${reason}`),
         stdout + stderr,
       );
-      assert.match(stdout, /2 passing[^]*1 failing[^]*is limited:\s+Error: Could not record/);
+      assert.match(
+        stdout,
+        /2 passing[^]*1 failing[^]*is limited:\s+MemrayMochaError: Could not record/,
+      );
       assert.ok(result('next').peak.bytes >= 3e6);
     }
   });

@@ -83,10 +83,20 @@ describe('a Tracker that does not run', function () {
     ['setSampleInterval', () => tracker.setSampleInterval(1)],
     ['notePeak', () => tracker.notePeak()],
     ['mark', () => tracker.mark()],
+    ['liveBytes', () => tracker.liveBytes],
     ['stop', () => tracker.stop()],
   ] as const) {
     it(`refuses ${method}, which would be about another`, function () {
       assert.throws(call, { code: 'ERR_MEMRAY_TRACKER_NOT_ACTIVE' });
     });
   }
+
+  it('cannot begin where its capture cannot be written, and says what to do', function () {
+    assert.throws(() => new Tracker({ path: '/nowhere/a.bin' }).start(), {
+      name: 'MemrayMochaError',
+      code: 'ERR_MEMRAY_NOT_RECORDED',
+      message:
+        /^Could not create the capture file \/nowhere\/a\.bin: No such .*\. Make room for it, /,
+    });
+  });
 });
