@@ -188,8 +188,9 @@ class Search {
     const holder = this.#holders[from] as Holder;
     const file = this.#nodes.file(from);
     if (this.#heldByLoadedModules.has(to) || this.#isOfLoadedModule(from, to)) return undefined;
-    // A module's variables are what its functions close over.
-    if (type === 'internal' && name === 'context' && file !== undefined) return this.#ownerOf(file);
+    // A module's variables are what its functions close over, and what an object with private methods knows them by.
+    const isModule = type === 'internal' ? name === 'context' : this.#nodes.isScope(to);
+    if (isModule && file !== undefined) return this.#ownerOf(file);
     const targetType = snapshot.type(to);
     const targetFile = this.#nodes.file(to);
     if (this.#nodes.isGlobal(from)) {
@@ -271,8 +272,14 @@ class Search {
     const isPrototype =
       (name === 'prototype' && this.#snapshot.type(this.#parentOf(state)) === 'closure') ||
       (name === '__proto__' && this.#nodes.isOfFunction(node));
-    // An EventEmitter makes this anew whenever its last listener goes.
-    return isPrototype || name === '_events' || this.#isOfEventTarget(state);
+    return isPrototype || this.#isOfEventEmitter(state) || this.#isOfEventTarget(state);
+  }
+
+  /** Its table of listeners, or the list of those to one event: made anew when one of them goes. */
+  #isOfEventEmitter(state: number): boolean {
+    const holdsListeners = (table: number) => this.#viaEdge(table).name === '_events';
+    const isList = this.#snapshot.name(this.#nodeOf(state)) === 'Array';
+    return holdsListeners(state) || (isList && holdsListeners(this.#parents[state]!));
   }
 
   /** Its table of listeners, or where the list of those to one event begins. */

@@ -63,6 +63,7 @@ describe('limitLeakedObjects', function () {
     const run = measure(
       `const { EventEmitter } = require('node:events');
        const bus = new EventEmitter();
+       const heard = new EventEmitter().on('x', () => {}).on('x', () => {});
        function Old() {}
        const target = new EventTarget();
        const controller = new AbortController();
@@ -78,6 +79,7 @@ describe('limitLeakedObjects', function () {
          it('done', (done) => { setImmediate(() => process.nextTick(done)); });
          it('timers', () => { clearInterval(setInterval(() => {}, 77)); });
          it('listeners', () => { const f = () => {}; bus.on('x', f).off('x', f); });
+         it('one of several listeners', () => { heard.once('x', () => {}).emit('x'); });
          it('listeners of an EventTarget', () => {
            const f = () => {};
            target.addEventListener('x', f);
@@ -109,7 +111,7 @@ describe('limitLeakedObjects', function () {
     );
     assert.deepEqual(Object.values(failuresOf(run)).filter(Boolean), []);
     assert.equal(run.code, 0, run.stdout);
-    assert.equal(run.tests.length, 10);
+    assert.equal(run.tests.length, 11);
   });
 
   it('reports nothing of a body that leaves nothing, where coverage is counted', function () {

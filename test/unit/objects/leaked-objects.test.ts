@@ -92,6 +92,20 @@ describe('leaked objects', () => {
     assert.deepEqual(leaked!.retainers, ['kept (a.js)', 'Array[0]']);
   });
 
+  it("are not what a variable of Node's module holds, in sight of a user's object with private methods", () => {
+    for (const [file, count] of [
+      ['/a.js', 1],
+      ['node:internal/encoding', 0],
+    ] as const) {
+      // prettier-ignore
+      const nodes = old(file);
+      nodes[2] = { is: 'object:TextDecoder', edges: [['property', 'TextDecoder', 6]], script: 1 };
+      nodes[7] = { is: 'object:Array', edges: [['element', 0, 9]] };
+      const snapshot = write([...nodes, { is: 'object:Made' }]);
+      assert.equal(findLeakedObjects(snapshot, LAST_OLD_ID, owners).length, count, file);
+    }
+  });
+
   it('have the file of a variable in sight of a function whose blocks Node 20 counts', () => {
     const nodes = old('/a.js');
     nodes[2] = { is: 'object:Map' };
