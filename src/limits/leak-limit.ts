@@ -94,7 +94,8 @@ export function judgeLeaks(
   options: TextOptions,
 ): Verdict | undefined {
   const leaks = sumByCallStack(rows, options.native).filter(
-    ({ bytes, stack }) => bytes >= limit.bytes && limit.filterFn(copyStack(stack)),
+    (sum) =>
+      sum.bytes >= limit.bytes && mayGrow(sum, limit) && limit.filterFn(copyStack(sum.stack)),
   );
   const largest = leaks[0];
   if (!largest) return undefined;
@@ -106,14 +107,23 @@ export function judgeLeaks(
       summary: `Test was allowed to leak ${formatMemorySize(limit.bytes)} per location but at least one location leaked more${limit.repeat > 1 ? ` in ${limit.repeat} runs` : ''}`,
       title: 'List of leaked allocations:',
       sums: limit.repeat > 1 ? leaks.map((sum) => noteGrowth(sum, limit.repeat)) : leaks,
-      remedy:
-        `Release what these lines allocated, raise the limit${limit.isFromOption ? ' (the option `limit-leaks`)' : ''}, or ignore a known cache with \`filterFn\`.` +
-        (limit.repeat > 1
-          ? ' What does not grow may be a cache: have more `warmup` runs fill it.'
-          : ''),
+      remedy: `Release what these lines allocated, raise the limit${limit.isFromOption ? ' (the option `limit-leaks`)' : ''}, or ignore a known cache with \`filterFn\`.${adviseRuns(limit)}`,
     },
     { ...options, stacks: max(options.stacks, MIN_STACKS) },
   );
+}
+
+/** What was there after the warm-up runs and was replaced since, as a cache or the last result is, does not grow. */
+function mayGrow(sum: CallStackSum, { repeat, warmup }: LeakLimit): boolean {
+  return warmup === 0 || measureGrowth(sum, repeat).grows;
+}
+
+/** How to tell a leak from what is made once. */
+function adviseRuns({ repeat, warmup }: LeakLimit): string {
+  if (repeat === 1) return ' `{ repeat: 20, warmup: 2 }` tells whether it grows or is made once.';
+  return warmup === 0
+    ? ' What does not grow may be a cache: with `warmup` runs it is no leak.'
+    : '';
 }
 
 /** For a filter, which may take it to pieces: the original is shown. */

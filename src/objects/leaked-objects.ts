@@ -43,6 +43,8 @@ const LISTENERS = '<symbol kEvents>';
 const PRIVATE = /^(?:#|<symbol (?!kEvents>))/;
 /** V8 makes their function `format` or `compare`, and their `buffer`, when that is first read. */
 const FILLED_LATER = /^(?:Collator|DateTimeFormat|NumberFormat|Memory)$/;
+/** By which V8 gives instances of a class their fields, and a class its own. */
+const INITIALIZER = /^<(?:instance_members|static)_initializer>$/;
 const ERROR_STACK = /^[gs]et stack$/;
 const MODULE = /^Module(?:Job|Wrap)?$/;
 
@@ -272,7 +274,10 @@ class Search {
     const isPrototype =
       (name === 'prototype' && this.#snapshot.type(this.#parentOf(state)) === 'closure') ||
       (name === '__proto__' && this.#nodes.isOfFunction(node));
-    return isPrototype || this.#isOfEventEmitter(state) || this.#isOfEventTarget(state);
+    const isInitializer = INITIALIZER.test(this.#snapshot.name(node));
+    return (
+      isPrototype || isInitializer || this.#isOfEventEmitter(state) || this.#isOfEventTarget(state)
+    );
   }
 
   /** Its table of listeners, or the list of those to one event: made anew when one of them goes. */

@@ -68,6 +68,28 @@ describe('limitLeaks with repeat', function () {
     assert.deepEqual([largest!.grows, largest!.bytesPerRun], [false, 0]);
   });
 
+  it('takes what each run replaces for no leak, where there are warm-up runs', function () {
+    const { tests } = measure(`
+      const text = JSON.stringify(Array.from({ length: 2000 }, (_, i) => ({ i, name: 'n' + i })));
+      let latest;
+      it('objects', function () {
+        this.limitLeaks('64 KB', { repeat: 20, warmup: 1 });
+        latest = JSON.parse(text);
+      });
+      it('native', function () {
+        this.limitLeaks('64 KB', { repeat: 20, warmup: 1 });
+        latest = Buffer.alloc(100_000);
+      });
+      it('grows', function () {
+        this.limitLeaks('64 KB', { repeat: 20, warmup: 1 });
+        kept.push(latest = Buffer.alloc(10_000));
+      });`);
+    assert.deepEqual(
+      tests.map(({ state }) => state),
+      ['passed', 'passed', 'failed'],
+    );
+  });
+
   it('runs hooks once, wherever it is declared, and asks a filter once per call stack', function () {
     const { result, runs, stdout } = measure(`
       let before = 0, asked = 0;
