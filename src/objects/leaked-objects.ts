@@ -43,8 +43,8 @@ const LISTENERS = '<symbol kEvents>';
 const PRIVATE = /^(?:#|<symbol (?!kEvents>))/;
 /** V8 makes their function `format` or `compare`, and their `buffer`, when that is first read. */
 const FILLED_LATER = /^(?:Collator|DateTimeFormat|NumberFormat|Memory)$/;
-/** By which V8 gives instances of a class their fields, and a class its own. */
-const INITIALIZER = /^<(?:instance_members|static)_initializer>$/;
+/** The function of a class by which V8 gives instances their fields; later than Node 20 it has the name of the class. */
+const INITIALIZER = '<instance_members_initializer>';
 const ERROR_STACK = /^[gs]et stack$/;
 const MODULE = /^Module(?:Job|Wrap)?$/;
 
@@ -274,10 +274,19 @@ class Search {
     const isPrototype =
       (name === 'prototype' && this.#snapshot.type(this.#parentOf(state)) === 'closure') ||
       (name === '__proto__' && this.#nodes.isOfFunction(node));
-    const isInitializer = INITIALIZER.test(this.#snapshot.name(node));
     return (
-      isPrototype || isInitializer || this.#isOfEventEmitter(state) || this.#isOfEventTarget(state)
+      isPrototype ||
+      this.#isInitializer(state) ||
+      this.#isOfEventEmitter(state) ||
+      this.#isOfEventTarget(state)
     );
+  }
+
+  #isInitializer(state: number): boolean {
+    const [name, holder] = [this.#nodeOf(state), this.#parentOf(state)].map((node) =>
+      this.#snapshot.name(node),
+    );
+    return this.#viaEdge(state).name === '<symbol>' && (name === INITIALIZER || name === holder);
   }
 
   /** Its table of listeners, or the list of those to one event: made anew when one of them goes. */

@@ -173,7 +173,7 @@ describe('limitLeakedObjects', function () {
            this.limitLeakedObjects();
            it('chain', () => { for (let i = 0; i < 3; i++) scope = Object.create(scope); });
            it('replaced', () => { Object.setPrototypeOf(old, { list: [] }); });
-           it('class', () => { kept.push(new (class Mixin extends Base { static table = new Map(); })()); });
+           it('class', () => { kept.push(new (class Mixin extends Base { static table = new Map(); #own = 1; })()); });
            it('generator', () => { kept.push((function* rows() { yield 1; })()); });
            it('known class', () => { kept.push(new Base()); });
            it('loaded class', () => { kept.push(new (require('./fresh.js'))()); });

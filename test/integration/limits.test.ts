@@ -307,8 +307,9 @@ describe('limitLeaks', function () {
         it('evaluated', () => { (0, eval)(makeCode()); });
         it('new Function', () => { new Function(makeCode()); });
         it('script', () => { new vm.Script(makeCode()).runInThisContext(); });
+        it('numbers', () => { for (let i = 0; i < 20_000; i++) String(i * 1.5); }).limitLeaks('32 KB');
       });`);
-    assert.equal(tests.length, 6);
+    assert.equal(tests.length, 7);
     for (const { id, violations } of tests) assert.deepEqual(violations, [], id);
   });
 
