@@ -19,7 +19,7 @@ export { formatMemorySize, parseMemorySize } from './memory-size';
 export { limitLeakedObjects, limitLeaks, limitMemory, type LimitMethods } from './mocha/context';
 export type { MemrayOptions } from './mocha/options';
 export type { LeakedObject } from './objects/leaked-objects';
-export { Tracker, type TrackerOptions } from './native/tracker';
+export { Tracker, type StopOptions, type TrackerOptions } from './native/tracker';
 export type { JsonResults } from './reporters/json-results';
 export type { Stats } from './reporters/stats-report';
 export type { TableRow } from './reporters/table-report';

@@ -7,11 +7,11 @@ import { makeFolder } from './make-folder';
 import { joinEveryRun } from './mocha/every-run';
 import { chooseOutput, print } from './mocha/output';
 import { findWriter, isAnnotating } from './mocha/reporter-class';
-import { Run } from './mocha/run';
+import { Run, type RunFindings } from './mocha/run';
 import { Tracker } from './native/tracker';
 import { formatAnnotations, formatJobSummary } from './reporters/github-report';
 import { formatJsonResults } from './reporters/json-results';
-import { reportSummary } from './reporters/summary-report';
+import { describeUnmeasured, reportSummary } from './reporters/summary-report';
 import type { TestResult } from './test-result';
 
 // Tests may change these, and leave them so.
@@ -59,13 +59,16 @@ function publishResults(mocha: Mocha): void {
   const { results, unmeasured, baseline } = run.collect();
   run.dispose();
   const { json, hideSummary } = run.options;
-  if (json !== null) attempt(() => writeJson(json, results));
+  if (json !== null) attempt(() => writeJson(json, results, unmeasured));
   if (!run.isTracking) return;
   const writer = findWriter(mocha);
   const { stream, colors, width } = chooseOutput(writer, run.mocha);
   if (!hideSummary) {
     kleur.enabled = colors;
     print(stream, reportSummary(results, { ...run.options, width, unmeasured }));
+  } else {
+    // No result: that has to be seen.
+    for (const line of describeUnmeasured(unmeasured)) print(stderr, `${line}\n`);
   }
   attempt(() => {
     const notes = run.baseline.save(baseline);
@@ -90,8 +93,12 @@ function attempt(step: () => void): void {
   }
 }
 
-function writeJson(file: string, results: TestResult[]): void {
-  const pieces = formatJsonResults(results, findVersions());
+function writeJson(
+  file: string,
+  results: TestResult[],
+  unmeasured: RunFindings['unmeasured'],
+): void {
+  const pieces = formatJsonResults(results, { ...findVersions(), unmeasured });
   try {
     makeFolder(dirname(file));
     const descriptor = openSync(file, 'w');

@@ -4,6 +4,7 @@ import type { AllocationRecord } from '../capture/capture-reader';
 import { checkOptions } from '../check-options';
 import { createInvalidArgumentError } from '../errors';
 import { formatMemorySize, parseMemorySize } from '../memory-size';
+import { withoutHarness } from '../stack-trace';
 import { measureGrowth, runsBeforeMark } from './growth';
 import {
   createVerdict,
@@ -126,9 +127,9 @@ function adviseRuns({ repeat, warmup }: LeakLimit): string {
     : '';
 }
 
-/** For a filter, which may take it to pieces: the original is shown. */
+/** For a filter, which may take it to pieces and asks about the user's code: the original is shown. */
 function copyStack({ frames }: CallStack): CallStack {
-  return { frames: frames.map((frame) => ({ ...frame })) };
+  return { frames: withoutHarness(frames).map((frame) => ({ ...frame })) };
 }
 
 function noteGrowth(sum: CallStackSum, repeat: number): CallStackSum {

@@ -129,13 +129,14 @@ export class BaselineKeeper {
   #nameTests(root: Mocha.Suite): Map<Mocha.Test, string> {
     const keys = new Map<Mocha.Test, string>();
     const files = new Set<string>();
-    const twins = new Map<string, number>();
+    const taken = new Set<string>();
     root.eachTest((test) => {
       const { id, file } = identifyTest(test, this.#cwd);
-      const twin = (twins.get(id) ?? 0) + 1;
-      twins.set(id, twin);
+      let key = id;
+      for (let twin = 2; taken.has(key); twin++) key = `${id} (${twin})`;
+      taken.add(key);
       files.add(file);
-      keys.set(test, twin > 1 ? `${id} (${twin})` : id);
+      keys.set(test, key);
     });
     // Of others than those with .only, Mocha has forgotten.
     if (!(root as Mocha.Suite & { hasOnly(): boolean }).hasOnly()) {

@@ -1,6 +1,10 @@
 // Not its default export, which only users with `esModuleInterop` have; `Mocha` is global.
 import type { Test } from 'mocha';
-import { createInvalidArgumentError, createLimitTooLateError } from '../errors';
+import {
+  createInvalidArgumentError,
+  createLimitNowhereError,
+  createLimitTooLateError,
+} from '../errors';
 import {
   createLeakLimit,
   type LeakLimit,
@@ -21,6 +25,7 @@ import {
 import type { TestResult } from '../test-result';
 import { findActivePlace, findRunningTest, watchRunnables, type Runnable } from './active-place';
 import {
+  BadDeclaration,
   declareInBody,
   declareInHook,
   declareOnSuite,
@@ -94,6 +99,7 @@ const READERS: { [Each in Method]: (...args: Arguments<Each>) => ReturnType<Read
   limitLeaks: (limit, options) => limit !== false && createLeakLimit(limit, options),
   limitLeakedObjects: (options) => options !== false && createLeakedObjectsLimit(options),
 };
+const AFTER_TESTS = 'in an after or afterEach hook, when tests have run';
 const untrackedBodies = new WeakSet<Test>();
 
 /** Says that the body of a test runs without tracker: a limit declared in it comes too late. */
@@ -105,7 +111,7 @@ export function markUntracked(test: Test): void {
 export function installLimitMethods(mocha: typeof Mocha): void {
   const { Context, Suite, Test } = mocha;
   install((Context as unknown as { prototype: Mocha.Context }).prototype, (context, method, read) =>
-    declareFrom(context.runnable() as Runnable, method, read),
+    declareFrom(context.runnable() as Runnable | undefined, method, read),
   );
   install(Suite.prototype, (suite, method, read) => {
     const test = findRunningTest(suite);
@@ -119,6 +125,8 @@ export function installLimitMethods(mocha: typeof Mocha): void {
     declareOnSuite(suite, keepError(method, read));
   });
   install(Test.prototype, (test, method, read) => {
+    checkTracked(test, method);
+    if (test.state !== undefined) throw createLimitTooLateError(method, AFTER_TESTS);
     declareOnTest(test, keepError(method, read));
   });
   watchRunnables(mocha);
@@ -203,30 +211,41 @@ function install<Scope>(prototype: Scope, declare: Declare<Scope>): void {
 }
 
 /** A body declares for its test; a hook, for the tests it prepares. */
-const declareFrom: Declare<Runnable> = (runnable, method, read) => {
+const declareFrom: Declare<Runnable | undefined> = (runnable, method, read) => {
+  if (!runnable) {
+    throw createLimitNowhereError(
+      method,
+      'on a context of which nothing runs',
+      `In the callback of a suite, write \`this.${method}(...)\`.`,
+    );
+  }
   const suite = runnable.parent as Mocha.Suite & { getHooks(name: string): Mocha.Runnable[] };
   if (runnable.type === 'test') {
-    if (untrackedBodies.has(runnable)) {
-      throw createLimitTooLateError(
-        method,
-        'by a function the test calls, and with `memray: limits` this test is not tracked',
-      );
-    }
+    checkTracked(runnable, method);
     declareInBody(runnable, { [KINDS[method]]: read() });
   } else if (suite.getHooks('beforeEach').includes(runnable)) {
     declareInHook(runnable.ctx!.currentTest!, suite, keepError(method, read));
   } else if (suite.getHooks('beforeAll').includes(runnable)) {
     declareOnSuite(suite, keepError(method, read));
   } else {
-    throw createLimitTooLateError(method, 'in an after or afterEach hook, when tests have run');
+    throw createLimitTooLateError(method, AFTER_TESTS);
   }
 };
+
+/** @throws MemrayMochaError `ERR_MEMRAY_LIMIT_TOO_LATE` in a body that runs without tracker */
+function checkTracked(test: Test, method: Method): void {
+  if (!untrackedBodies.has(test)) return;
+  throw createLimitTooLateError(
+    method,
+    'by a function the test calls, and with `memray: limits` this test is not tracked',
+  );
+}
 
 /** Outside of a body a mistake is kept: it fails the tests it concerns and not the whole run. */
 function keepError(method: Method, read: ReadLimit): Declarations {
   try {
     return { [KINDS[method]]: read() };
   } catch (error) {
-    return { [KINDS[method]]: error };
+    return { [KINDS[method]]: new BadDeclaration(error) };
   }
 }

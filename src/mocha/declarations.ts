@@ -5,8 +5,13 @@ import type { LeakLimit } from '../limits/leak-limit';
 import type { LeakedObjectsLimit } from '../limits/leaked-objects-limit';
 import type { MemoryLimit } from '../limits/memory-limit';
 
-/** A limit; `false`, which lifts an outer one; or the error its declaration made. */
-export type Declared<Limit> = Limit | false | TypeError;
+/** In place of a limit, what its declaration threw. */
+export class BadDeclaration {
+  constructor(readonly error: unknown) {}
+}
+
+/** A limit; `false`, which lifts an outer one; or none that can hold. */
+type Declared<Limit> = Limit | false | BadDeclaration;
 
 /** What one place declares. */
 export interface Declarations {
@@ -90,7 +95,7 @@ export function declareInHook(
 /**
  * The limits of a test: of each kind the innermost.
  *
- * @throws TypeError of a declaration that holds and is malformed
+ * @throws what a declaration that holds has thrown, a TypeError where it is malformed
  */
 export function findLimits(test: Mocha.Test): Limits {
   const places = [inBody.get(test), onTest.get(firstAttempt(test))];
@@ -109,10 +114,10 @@ export function findLimits(test: Mocha.Test): Limits {
 function findInnermost<Kind extends keyof Declarations>(
   places: (Declarations | undefined)[],
   kind: Kind,
-): Exclude<Declarations[Kind], TypeError> {
+): Exclude<Declarations[Kind], BadDeclaration> {
   const declared = places.find((place) => place && hasOwn(place, kind))?.[kind];
-  if (declared instanceof TypeError) throw declared;
-  return declared as Exclude<Declarations[Kind], TypeError>;
+  if (declared instanceof BadDeclaration) throw declared.error;
+  return declared as Exclude<Declarations[Kind], BadDeclaration>;
 }
 
 /** Mocha runs a clone of the test for each retry. */

@@ -9,8 +9,8 @@ import type { Options } from './options';
  *
  * @throws MemrayMochaError for one that cannot be created or written
  */
-export function prepareOutputPaths({ binPath, json }: Options): void {
-  if (binPath !== null) prepare('bin-path', 'folder', binPath, prepareFolder);
+export function prepareOutputPaths({ memray, binPath, json }: Options): void {
+  if (binPath !== null && memray !== 'off') prepare('bin-path', 'folder', binPath, prepareFolder);
   if (json !== null) prepare('json', 'file', json, prepareFile);
 }
 

@@ -54,8 +54,8 @@ function watchFilter<Value>(
   return (value) => {
     try {
       const answer: unknown = filterFn(value);
-      // A promise is truthy, whatever it resolves to: each leak would be reported.
-      if (isThenable(answer)) throw createAsyncFilterError(of, answer);
+      // A promise is truthy, whatever it resolves to: each leak would be reported, and none where `return` is missing.
+      if (isThenable(answer) || answer === undefined) throw createFilterAnswerError(of, answer);
       return Boolean(answer);
     } catch (error) {
       noteFailure();
@@ -64,11 +64,11 @@ function watchFilter<Value>(
   };
 }
 
-function createAsyncFilterError(of: string, answer: unknown): TypeError {
+function createFilterAnswerError(of: string, answer: unknown): TypeError {
   return createInvalidArgumentError(
     `what the filter of ${of} returns`,
     '`true` or `false`',
     answer,
-    'It may not be async.',
+    answer === undefined ? 'Is there a `return`?' : 'It may not be async.',
   );
 }

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import type Mocha from 'mocha';
+import { hasOwn } from '../builtins';
 import { createReporterNotFoundError } from '../errors';
 import { findNearestName } from './nearest-name';
 
@@ -40,7 +41,7 @@ export function findReporter(
 ): ReporterClass {
   const own = reporters as unknown as Record<string, ReporterClass | undefined>;
   try {
-    return own[name] ?? loadReporter(name, cwd);
+    return (hasOwn(own, name) && own[name]) || loadReporter(name, cwd);
   } catch (error) {
     const names = Object.keys(own).filter((each) => each !== 'base' && /^[a-z-]+$/.test(each));
     throw createReporterNotFoundError(name, error, names, findNearestName(name, names).name);

@@ -29,10 +29,19 @@ export interface TrackerOptions {
   native?: boolean;
   /** Measures V8's heap too, by samples, and confirms peaks by collecting garbage. Default: true. */
   jsHeap?: boolean;
-  /** Records every JS heap object instead of samples; slower. Default: false. */
+  /** Records every JS heap object instead of samples, unless `jsHeap` is false; slower. Default: false. */
   traceJs?: boolean;
   /** The mean distance of two samples of the JS heap, in bytes, at least 1. Default: 32 KiB. */
   sampleIntervalBytes?: number;
+}
+
+/** How a {@link Tracker} stops. */
+export interface StopOptions {
+  /**
+   * Collects all garbage first, in workers, too, which stand still until the end, so that only what is live is left; and
+   * what V8 keeps of code, its text above all, in case it is compiled again. Default: false.
+   */
+  collectsGarbage?: boolean;
 }
 
 // Tests fake these.
@@ -244,14 +253,14 @@ export class Tracker {
    * Ends the capture. A tracker with a `path` is stopped when the process exits, also by `process.exit()` or an error;
    * then this gives what there was.
    *
-   * @param options.collectsGarbage whether all garbage is collected first, in workers, too, which stand still until the
-   * end, so that only what is live is left; and what V8 keeps of code, its text above all, in case it is compiled
-   * again. Default: false.
+   * @param options - see {@link StopOptions}
    * @returns the capture; close it when done with it
-   * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run,
-   * `ERR_MEMRAY_NOT_RECORDED` when the capture could not be written in full
+   * @throws TypeError naming the option that is unknown or malformed; MemrayMochaError
+   * `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run, `ERR_MEMRAY_NOT_RECORDED` when the capture could not be written in full
    */
-  stop({ collectsGarbage = false } = {}): CaptureReader {
+  stop(options: StopOptions = {}): CaptureReader {
+    checkOptions('stop', options, { collectsGarbage: 'boolean' });
+    const { collectsGarbage = false } = options;
     const captureAtExit = this.#captureAtExit;
     this.#captureAtExit = undefined;
     return captureAtExit ?? this.#stop(collectsGarbage);
@@ -327,8 +336,8 @@ function findSampleInterval({
   sampleIntervalBytes = DEFAULT_SAMPLE_INTERVAL_BYTES,
 }: TrackerOptions): number {
   checkSampleInterval('the `sampleIntervalBytes` option of Tracker', sampleIntervalBytes);
-  if (traceJs) return 1;
-  return jsHeap ? sampleIntervalBytes : 0;
+  if (!jsHeap) return 0;
+  return traceJs ? 1 : sampleIntervalBytes;
 }
 
 /** V8 ends the process where there is nothing between two samples. */

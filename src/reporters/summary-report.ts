@@ -85,7 +85,8 @@ function describeCaptures(
   ];
 }
 
-function describeUnmeasured(unmeasured: ReportOptions['unmeasured']): string[] {
+/** Says which tests have no result, and why, in one line if there are any. */
+export function describeUnmeasured(unmeasured: ReportOptions['unmeasured']): string[] {
   const first = unmeasured[0];
   if (!first) return [];
   const others = unmeasured.length > 1 ? ` and ${unmeasured.length - 1} more` : '';

@@ -110,13 +110,15 @@ describe('fail-on-increase', function () {
   it('keeps tests of one name apart, whichever of them runs', function () {
     const twin = (title: string, bytes: number) =>
       `describe('${title}', () => { it('twin', () => allocate(${bytes})).limitMemory('100 MB'); });`;
-    const source = allocate + twin('suite', 1e6) + twin('suite', 2e6) + twin('other', 3e6);
+    const named = `it('suite > twin (2)', () => allocate(4e6)).limitMemory('100 MB');`;
+    const source = allocate + twin('suite', 1e6) + twin('suite', 2e6) + twin('other', 3e6) + named;
     withProject(source, (project) => {
       project.run(on);
       assert.deepEqual(readPeaks(project), {
         'a.test.js > other > twin': 3000,
         'a.test.js > suite > twin': 1000,
-        'a.test.js > suite > twin (2)': 2000,
+        'a.test.js > suite > twin (2)': 4000,
+        'a.test.js > suite > twin (3)': 2000,
       });
       assert.equal(project.run([...on, '--grep', 'other']).code, 0);
       assert.equal(project.run(on).code, 0);

@@ -63,6 +63,34 @@ describe('limits with more arguments than there are', function () {
   });
 });
 
+describe('limits that cannot hold', function () {
+  it('fail the tests they concern, whatever their options throw', function () {
+    const { stdout } = measure(`${allocate}
+      describe('of the suite', function () {
+        this.limitMemory('1 KB', { get currentThreadOnly() { throw new RangeError('mine'); } });
+        it('concerned', () => allocate());
+      });
+      it('next', () => allocate());`);
+    assert.match(stdout, /1 passing[^]*1 failing[^]*concerned:\n +RangeError: mine\n/);
+  });
+
+  it('are refused on a test that runs untracked, or has ended, and where nothing runs', function () {
+    const { stdout } = measure(
+      `${allocate}
+       const declare = (test) => { try { test.limitMemory('1 KB'); } catch (error) { console.log(error.code); } };
+       it('untracked', function () { declare(this.test); allocate(); });
+       afterEach(function () { declare(this.currentTest); });
+       describe('suite', function () { declare(this.ctx); });`,
+      ['--memray=limits'],
+    );
+    assert.deepEqual(stdout.match(/ERR_MEMRAY_\w+/g), [
+      'ERR_MEMRAY_LIMIT_NOWHERE',
+      'ERR_MEMRAY_LIMIT_TOO_LATE',
+      'ERR_MEMRAY_LIMIT_TOO_LATE',
+    ]);
+  });
+});
+
 describe('limits declared by import', function () {
   const imports = `const { limitMemory, limitLeaks } = require('memray-mocha'); ${allocate}`;
 

@@ -390,6 +390,20 @@ describe('limitLeaks', function () {
     assert.deepEqual(stdout.match(/asked about .*/g), ['asked about true']);
   });
 
+  it('asks the filter about frames of the program, and none of Mocha or memray-mocha', function () {
+    const { stdout } = measure(`${kept}
+      const ofPackage = ({ filename }) => filename.includes('node_modules') || filename.includes('/dist/');
+      const fill = () => kept.push(Buffer.alloc(1e6));
+      it('leaks', function () {
+        this.limitLeaks('500 KB', ({ frames }) => {
+          console.log('asked about ' + frames.filter(({ kind }) => kind === 'js').map((f) => f.functionName));
+          return !frames.some(ofPackage);
+        });
+        fill();
+      });`);
+    assert.match(stdout, /asked about (?:.*,)?fill,<anonymous>\n[^]*1 failing/);
+  });
+
   it('fails the test with what the filter throws', function () {
     const { stdout, result } = measure(`${kept}
       it('asks', function () {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { JsonResults } from '../../dist/reporters/json-results';
 import type { TestResult } from '../../dist/test-result';
 import {
   mochaModule,
@@ -934,12 +935,16 @@ describe('analysis', function () {
       describe('first', timesOut);
       describe('second', timesOut);`;
     withProject(source, (project) => {
-      const { stdout } = project.run();
-      const reason = 'RangeError: no memory';
-      assert.ok(
-        stdout.includes(`Could not measure a.test.js > first > times out and 1 more: ${reason}`),
-        stdout,
+      const said =
+        'Could not measure a.test.js > first > times out and 1 more: RangeError: no memory';
+      const { stdout } = project.run(['--memray-json=results.json']);
+      assert.ok(stdout.includes(said), stdout);
+      assert.deepEqual(
+        (JSON.parse(project.read('results.json')) as JsonResults).unmeasured.map(({ id }) => id),
+        ['a.test.js > first > times out', 'a.test.js > second > times out'],
       );
+      const hidden = project.run(['--memray-hide-summary']);
+      assert.ok(hidden.stderr.includes(said) && !hidden.stdout.includes(said), hidden.stderr);
     });
   });
 

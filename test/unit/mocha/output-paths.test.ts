@@ -26,6 +26,11 @@ describe('prepareOutputPaths', function () {
     assert.ok(existsSync(join(folder, 'b')));
   });
 
+  it('makes none for captures where there will be none', function () {
+    prepare({ memray: 'off', binPath: join(folder, 'bins'), json: join(folder, 'b/results.json') });
+    assert.deepEqual([existsSync(join(folder, 'bins')), existsSync(join(folder, 'b'))], [false, true]); // prettier-ignore
+  });
+
   it('refuses a folder that is a file, a file that is a folder, and what cannot be made', function () {
     const file = join(folder, 'file');
     writeFileSync(file, '');

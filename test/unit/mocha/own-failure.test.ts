@@ -56,24 +56,29 @@ describe('tellOwnFailure', () => {
     assert.throws(tell, (thrown) => Number.isNaN(thrown));
   });
 
-  it('says that a filter may not be async, which would report every leak', () => {
-    const filterFn = (() => Promise.resolve(false)) as unknown as () => boolean;
-    const limits: Limits = {
-      ...ofFilter,
-      leaks: { ...ofFilter.leaks!, filterFn },
-      leakedObjects: { filterFn },
-    };
-    const asks = {
-      limitLeaks: (each: Limits) => each.leaks!.filterFn({ frames: [] }),
-      limitLeakedObjects: (each: Limits) => each.leakedObjects!.filterFn(leaked),
-    };
-    for (const [method, ask] of Object.entries(asks)) {
-      assert.throws(() => tellOwnFailure(limits, (each) => void ask(each)), {
-        name: 'TypeError',
-        message: `Expected what the filter of ${method} returns to be \`true\` or \`false\`, got Promise { false } (object). It may not be async.`,
-      });
-    }
-  });
+  for (const [what, answer, got] of [
+    ['may not be async, which would report every leak', Promise.resolve(false), 'Promise { false } (object). It may not be async.'], // prettier-ignore
+    ['has to return something, or would ignore every leak', undefined, 'undefined. Is there a `return`?'], // prettier-ignore
+  ] as const) {
+    it(`says that a filter ${what}`, () => {
+      const filterFn = (() => answer) as unknown as () => boolean;
+      const limits: Limits = {
+        ...ofFilter,
+        leaks: { ...ofFilter.leaks!, filterFn },
+        leakedObjects: { filterFn },
+      };
+      const asks = {
+        limitLeaks: (each: Limits) => each.leaks!.filterFn({ frames: [] }),
+        limitLeakedObjects: (each: Limits) => each.leakedObjects!.filterFn(leaked),
+      };
+      for (const [method, ask] of Object.entries(asks)) {
+        assert.throws(() => tellOwnFailure(limits, (each) => void ask(each)), {
+          name: 'TypeError',
+          message: `Expected what the filter of ${method} returns to be \`true\` or \`false\`, got ${got}`,
+        });
+      }
+    });
+  }
 
   it('lets out what says itself what to do', () => {
     for (const error of [new MemoryLimitError('limited', []), createHeapTooLargeError(1e9)]) {

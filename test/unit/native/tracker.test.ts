@@ -78,6 +78,16 @@ describe('a Tracker that does not run', function () {
     });
   }
 
+  it('refuses options that there are none of', function () {
+    for (const [options, message] of [
+      [{ collectGarbage: true }, 'Expected the options of stop to be any of `collectsGarbage`'],
+      [{ collectsGarbage: 'no' }, 'Expected the `collectsGarbage` option of stop to be a boolean'],
+      [null, 'Expected the options of stop to be an object, got null'],
+    ] as const) {
+      assertInvalid(() => tracker.stop(options as object), message);
+    }
+  });
+
   for (const [method, call] of [
     ['setMemoryLimit', () => tracker.setMemoryLimit(1)],
     ['setSampleInterval', () => tracker.setSampleInterval(1)],
