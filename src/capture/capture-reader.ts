@@ -99,10 +99,10 @@ export interface CaptureStatistics {
 
 /** Reads a capture: a kept file, or what a tracker has just recorded. */
 export class CaptureReader {
-  private readonly name: string;
-  private readonly source: CaptureSource;
-  private readonly summaries: CaptureSummary[] = [];
-  private closed = false;
+  readonly #name: string;
+  readonly #source: CaptureSource;
+  readonly #summaries: CaptureSummary[] = [];
+  #closed = false;
 
   /**
    * @param source a path, or anything that gives the bytes
@@ -116,8 +116,8 @@ export class CaptureReader {
         source,
       );
     }
-    this.name = typeof source === 'string' ? source : 'The capture';
-    this.source = typeof source === 'string' ? new FileSource(source) : source;
+    this.#name = typeof source === 'string' ? source : 'The capture';
+    this.#source = typeof source === 'string' ? new FileSource(source) : source;
   }
 
   /**
@@ -126,54 +126,54 @@ export class CaptureReader {
    * @throws MemrayMochaError when it cannot be read, like all that follows; these throw TypeError for wrong options
    */
   get metadata(): CaptureMetadata {
-    return (this.summaries[0] ?? this.summarize({})).metadata;
+    return (this.#summaries[0] ?? this.#summarize({})).metadata;
   }
 
   /** Totals. Only `currentThreadOnly` makes a difference here. */
   statistics(options: ReadOptions = {}): CaptureStatistics {
     checkReadOptions(options);
     const mainThreadOnly = options.currentThreadOnly ?? false;
-    const known = this.summaries.find(
+    const known = this.#summaries.find(
       (summary) => summary.options.mainThreadOnly === mainThreadOnly,
     );
-    return (known ?? this.summarize(options)).statistics;
+    return (known ?? this.#summarize(options)).statistics;
   }
 
   /** What was live at the moment of peak memory, largest first. */
   highWaterMark(options: ReadOptions = {}): AllocationRecord[] {
-    return this.summarize(options).highWaterMark(options.native ?? false);
+    return this.#summarize(options).highWaterMark(options.native ?? false);
   }
 
   /** What is still live at the end, largest first; with garbage, where none was collected before. */
   leaks(options: ReadOptions = {}): AllocationRecord[] {
-    return this.summarize(options).leaks(options.native ?? false);
+    return this.#summarize(options).leaks(options.native ?? false);
   }
 
   /** All native memory that was ever allocated, most bytes first; JS objects are not recorded one by one. */
   allocations(options: ReadOptions = {}): AllocationRecord[] {
-    return this.summarize(options).allocations(options.native ?? false);
+    return this.#summarize(options).allocations(options.native ?? false);
   }
 
   /** Gives the file back, and memory once no row is held; the reader cannot be used any more. */
   close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.summaries.length = 0;
-    this.source.close?.();
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#summaries.length = 0;
+    this.#source.close?.();
   }
 
   /** Reads the capture, once for each combination of options that makes a difference. */
-  private summarize(readOptions: ReadOptions): CaptureSummary {
+  #summarize(readOptions: ReadOptions): CaptureSummary {
     checkReadOptions(readOptions);
-    if (this.closed) throw createCaptureClosedError(this.name);
+    if (this.#closed) throw createCaptureClosedError(this.#name);
     const options: ParserOptions = {
       mainThreadOnly: readOptions.currentThreadOnly ?? false,
       mergeThreads: readOptions.mergeThreads ?? true,
     };
-    const known = this.summaries.find((summary) => summary.answers(options));
+    const known = this.#summaries.find((summary) => summary.answers(options));
     if (known) return known;
-    const summary = new CaptureSummary(options, parseCapture(this.source, this.name, options));
-    this.summaries.push(summary);
+    const summary = new CaptureSummary(options, parseCapture(this.#source, this.#name, options));
+    this.#summaries.push(summary);
     return summary;
   }
 }
