@@ -82,10 +82,10 @@ export function createInvalidArgumentError(
   return assign(new TypeError(message), { code: 'ERR_MEMRAY_INVALID_ARGUMENT' } as const);
 }
 
-/** A limit that is no memory size. */
-export function createInvalidSizeError(got: unknown): TypeError & { code: ErrorCode } {
+/** What is no memory size; `of` is what should be one. */
+export function createInvalidSizeError(got: unknown, of?: string): TypeError & { code: ErrorCode } {
   const shown = got === undefined ? 'nothing' : describeValue(got);
-  const message = `Expected a memory size such as "24 MB" (a number and B, KB, MB, GB, TB or PB, where K is 1024) or a number of bytes, got ${shown}.`;
+  const message = `Expected ${of ? `${of} to be ` : ''}a memory size such as "24 MB" (a number and B, KB, MB, GB, TB or PB, where K is 1024) or a number of bytes, got ${shown}.`;
   return assign(new TypeError(message), { code: 'ERR_MEMRAY_INVALID_SIZE' } as const);
 }
 

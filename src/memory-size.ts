@@ -13,9 +13,18 @@ const PRINTED_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB', 'EiB'];
  * @throws TypeError with code `ERR_MEMRAY_INVALID_SIZE` for anything else
  */
 export function parseMemorySize(limit: string | number): number {
-  const bytes = typeof limit === 'string' ? parseText(limit) : limit;
+  return readSize(limit);
+}
+
+/** Reads the limit of one of the methods, which an error is to name. */
+export function parseLimit(limit: string | number, method: string): number {
+  return readSize(limit, `the limit of ${method}`);
+}
+
+function readSize(size: string | number, of?: string): number {
+  const bytes = typeof size === 'string' ? parseText(size) : size;
   if (isFiniteNumber(bytes) && bytes >= 0) return bytes;
-  throw createInvalidSizeError(limit);
+  throw createInvalidSizeError(size, of);
 }
 
 /** Gives NaN for what is no size. */

@@ -3,7 +3,7 @@ import type { CallStack } from '../call-stack';
 import type { AllocationRecord } from '../capture/capture-reader';
 import { checkOptions } from '../check-options';
 import { createInvalidArgumentError } from '../errors';
-import { formatMemorySize, parseMemorySize } from '../memory-size';
+import { formatMemorySize, parseLimit } from '../memory-size';
 import { withoutHarness } from '../stack-trace';
 import { measureGrowth, runsBeforeMark } from './growth';
 import {
@@ -63,7 +63,7 @@ export function createLeakLimit(
   limit: string | number,
   filterOrOptions: LeaksFilterFunction | LimitLeaksOptions = {},
 ): LeakLimit {
-  const bytes = parseMemorySize(limit);
+  const bytes = parseLimit(limit, 'limitLeaks');
   const options = toOptions(filterOrOptions);
   checkOptions('limitLeaks', options, {
     filterFn: 'function',

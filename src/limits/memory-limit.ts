@@ -2,7 +2,7 @@ import { isFiniteNumber } from '../builtins';
 import type { AllocationRecord } from '../capture/capture-reader';
 import { checkOptions } from '../check-options';
 import { createInvalidArgumentError } from '../errors';
-import { formatMemorySize, parseMemorySize } from '../memory-size';
+import { formatMemorySize, parseLimit } from '../memory-size';
 import type { TestResult } from '../test-result';
 import { createVerdict, sumAllocations, type TextOptions, type Verdict } from './verdict';
 
@@ -40,7 +40,7 @@ export function createMemoryLimit(
   options: LimitMemoryOptions = {},
 ): MemoryLimit {
   const isBaseline = limit === 'baseline';
-  const bytes = isBaseline ? Infinity : parseMemorySize(limit);
+  const bytes = isBaseline ? Infinity : parseLimit(limit, 'limitMemory');
   checkOptions('limitMemory', options, { currentThreadOnly: 'boolean', tolerance: 'string' });
   const { currentThreadOnly = false, tolerance } = options;
   if (isBaseline) {

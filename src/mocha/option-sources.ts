@@ -24,7 +24,8 @@ export function readSources(
   // Mocha starts itself anew for Node's own flags, and hands its configuration down as `--memray.stacks=5`.
   const handedDown = entries.filter(([name]) => name.startsWith('memray.'));
   return {
-    commandLine: Object.fromEntries(entries.filter(([name]) => /^memray(-|$)/.test(name))),
+    // Also those that are misspelled: `memrayStacks` would do nothing.
+    commandLine: Object.fromEntries(entries.filter(([name]) => /^memray(?!\.)/.test(name))),
     environment,
     configuration: [
       Object.fromEntries(
@@ -57,7 +58,7 @@ export function readArguments([, script = '', ...args]: string[]): string[] {
 function checkSwitches(args: string[]): void {
   args.forEach((arg, index) => {
     const next = args[index + 1];
-    if (next === undefined || next.startsWith('-') || !/^--memray(-[^=]*)?$/.test(arg)) return;
+    if (next === undefined || next.startsWith('-') || !/^--memray[^.=]*$/.test(arg)) return;
     throw createSwallowedArgumentError(arg, next);
   });
 }
@@ -69,9 +70,8 @@ function toNumber(value: unknown): unknown {
 
 /** In a configuration they stand below `memray`, or as on the command line. */
 function listOptions(configuration: Values): unknown[] {
-  const prefix = 'memray-';
-  const flags = Object.entries(configuration).filter(([name]) => name.startsWith(prefix));
-  const options = flags.map(([name, value]) => [name.slice(prefix.length), value]);
+  const flags = Object.entries(configuration).filter(([name]) => /^memray./.test(name));
+  const options = flags.map(([name, value]) => [name.replace(/^memray-?/, ''), value]);
   return [configuration.memray, flags.length > 0 ? Object.fromEntries(options) : undefined];
 }
 

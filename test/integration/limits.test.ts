@@ -490,7 +490,10 @@ describe('limits', function () {
   });
 
   const mistakes: [string, RegExp][] = [
-    [`this.limitMemory('24 XB')`, /TypeError: Expected a memory size .*, got '24 XB' \(string\)\./],
+    [
+      `this.limitMemory('24 XB')`,
+      /TypeError: Expected the limit of limitMemory to be a memory size .*, got '24 XB' \(string\)\./,
+    ],
     [`this.limitMemory('')`, /TypeError: .*, got '' \(string\)\./],
     [`this.limitMemory(-1)`, /TypeError: .*, got -1 \(number\)\./],
     [`this.limitMemory(NaN)`, /TypeError: .*, got NaN \(number\)\./],

@@ -52,6 +52,14 @@ describe('readSources', function () {
     assert.throws(() => read([], { env: { MOCHA_OPTIONS: args.join(' ') } }), refusal);
   });
 
+  it('takes misspelled ones too, which would do nothing', function () {
+    const { commandLine, configuration } = read(['--memrayStacks=5', '--memray_json=a'], {
+      rc: { memrayNative: true, other: 1 },
+    });
+    assert.deepEqual(Object.keys(commandLine), ['memrayStacks', 'memray_json']);
+    assert.deepEqual(configuration.at(-1), { Native: true });
+  });
+
   it('takes weaker ones out of MOCHA_OPTIONS', function () {
     const env = { MOCHA_OPTIONS: '--memray-stacks=3  --memray-verbosity=2 --reporter dot' };
     const { commandLine } = read(['--memray-stacks=5'], { env });
