@@ -176,6 +176,15 @@ bool IsPageOfV8Heap(const void* hint, int flags, const void* caller) {
          installer::IsInV8Module(caller);
 }
 
+/// Whether a mapping is address space only. Allocators that use theirs bit by
+/// bit, without mprotect, take a GiB or more at once: mimalloc, in many addons
+/// written in Rust. Others, as jemalloc, map what they use with the same flag.
+bool IsReservation(size_t size, int protection, int flags) {
+  constexpr size_t kTooMuchToUse = size_t{1} << 30;
+  return protection == PROT_NONE ||
+         ((flags & MAP_NORESERVE) && size >= kTooMuchToUse);
+}
+
 /// Pages are reserved or accessible from here on, whatever they were.
 void NotifyPages(const Reservations::Range& range, bool is_reserved,
                  Allocator allocator, const void* caller) {
@@ -203,8 +212,8 @@ void* NotifyMapping(void* result, const void* hint, size_t size, int protection,
     Notify([](AllocationListener* listener) { listener->OnHeapPage(); });
     return result;
   }
-  NotifyPages(RangeOf(result, size), protection == PROT_NONE, Allocator::kMmap,
-              caller);
+  NotifyPages(RangeOf(result, size), IsReservation(size, protection, flags),
+              Allocator::kMmap, caller);
   return result;
 }
 

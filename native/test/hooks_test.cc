@@ -11,6 +11,7 @@
 #include <cstring>
 #include <new>
 #include <thread>
+#include <tuple>
 
 #include "interposition/block_provider.h"
 #include "interposition/hook_switches.h"
@@ -458,6 +459,23 @@ TEST("Hooks: reserved pages count when they become accessible, and once") {
     ::munmap(pages, kReserved);
     // To the ledger that was the program's.
     library->Call<int>("call_munmap", (void*)pages, kReserved);
+  }
+}
+
+TEST("Hooks: a GiB that nothing is reserved for is address space only") {
+  constexpr size_t kGiB = size_t{1} << 30;
+  constexpr int kUnreserved = kPrivate | MAP_NORESERVE;
+  FOR_EACH_LIBRARY(library) {
+    for (const auto& [size, flags, adds] :
+         {std::tuple{kGiB, kUnreserved, false},
+          std::tuple{kGiB / 2, kUnreserved, true},
+          std::tuple{kGiB, kPrivate, true}}) {
+      const auto [events, pages] = RecordCall(
+          library, "call_mmap", (void*)nullptr, size, kReadWrite, flags);
+      EXPECT(pages != MAP_FAILED);
+      EXPECT_EQUAL(AddsMemory(events), adds);
+      library->Call<int>("call_munmap", pages, size);
+    }
   }
 }
 
