@@ -8,6 +8,7 @@ import { withoutHarness } from '../stack-trace';
 import { measureGrowth, runsBeforeMark } from './growth';
 import {
   createVerdict,
+  inBytes,
   sumByCallStack,
   type CallStackSum,
   type TextOptions,
@@ -105,7 +106,7 @@ export function judgeLeaks(
       kind: 'limitLeaks',
       limitBytes: limit.bytes,
       actualBytes: largest.bytes,
-      summary: `Test was allowed to leak ${formatMemorySize(limit.bytes)} per location but at least one location leaked more${limit.repeat > 1 ? ` in ${limit.repeat} runs` : ''}`,
+      summary: `Test was allowed to leak ${formatMemorySize(limit.bytes)} per location but at least one location leaked more${inBytes(largest.bytes, limit.bytes)}${limit.repeat > 1 ? ` in ${limit.repeat} runs` : ''}`,
       title: 'List of leaked allocations:',
       sums: limit.repeat > 1 ? leaks.map((sum) => noteGrowth(sum, limit.repeat)) : leaks,
       remedy: `Release what these lines allocated, raise the limit${limit.isFromOption ? ' (the option `limit-leaks`)' : ''}, or ignore a known cache with \`filterFn\`.${adviseRuns(limit)}`,

@@ -4,7 +4,7 @@ import { checkOptions } from '../check-options';
 import { createInvalidArgumentError } from '../errors';
 import { formatMemorySize, parseLimit } from '../memory-size';
 import type { TestResult } from '../test-result';
-import { createVerdict, sumAllocations, type TextOptions, type Verdict } from './verdict';
+import { createVerdict, inBytes, sumAllocations, type TextOptions, type Verdict } from './verdict';
 
 const PERCENT = /^\s*(\d+\.?\d*|\.\d+)\s*%\s*$/;
 
@@ -99,12 +99,4 @@ function boundPeak(actualBytes: number, rawBytes: number): string {
   const [actual, raw] = [actualBytes, rawBytes].map(formatMemorySize);
   if (rawBytes <= actualBytes || raw === actual) return '';
   return ` The peak is at least ${actual}, which was live when garbage was collected, and at most ${raw}, with garbage.`;
-}
-
-/** Two sizes that print the same need their bytes, or the message would contradict itself. */
-function inBytes(actual: number, limit: number): string {
-  if (formatMemorySize(actual) !== formatMemorySize(limit)) return '';
-  return actual === limit
-    ? ` (${actual} bytes: a limit is reached at equal)`
-    : ` (${actual} bytes; the limit is ${limit})`;
 }

@@ -111,6 +111,14 @@ export function createVerdict(
   };
 }
 
+/** Two sizes that print the same need their bytes, or the message would contradict itself. */
+export function inBytes(actual: number, limit: number): string {
+  if (formatMemorySize(actual) !== formatMemorySize(limit)) return '';
+  return actual === limit
+    ? ` (${actual} bytes: a limit is reached at equal)`
+    : ` (${actual} bytes; the limit is ${limit})`;
+}
+
 /** The lines of each item, or of the first ones and how many more there are. */
 export function listItems<Item>(
   items: Item[],

@@ -149,6 +149,18 @@ describe('judgeLeaks', function () {
     );
   });
 
+  it('says by how little a limit is reached, where that would not show', function () {
+    const summarize = (bytes: number) =>
+      judgeLeaks(createLeakLimit('1 MB'), [row(bytes, remember)], { ...options, verbosity: -1 })!
+        .violation.message;
+    assert.match(
+      summarize(mebibyte),
+      /leaked more \(1048576 bytes: a limit is reached at equal\)$/,
+    );
+    assert.match(summarize(mebibyte + 9), /leaked more \(1048585 bytes; the limit is 1048576\)$/);
+    assert.match(summarize(2 * mebibyte), /leaked more$/);
+  });
+
   it('takes two call stacks for one where only what called the body differs', function () {
     const asked: CallStack[] = [];
     const limit = createLeakLimit(100, (stack) => asked.push(stack) > 0);
