@@ -299,7 +299,7 @@ export function createTrackerNotActiveError(): MemrayMochaError {
   );
 }
 
-/** Nothing to record to, or not enough of it; `cause` is the native part's, and says which. */
+/** Nothing to record to, or not enough of it: which, the native part's error says. */
 export function createNotRecordedError({ message }: Error): MemrayMochaError {
   return new MemrayMochaError(
     'ERR_MEMRAY_NOT_RECORDED',

@@ -193,7 +193,7 @@ export class Tracker {
    * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run
    */
   get liveBytes(): number {
-    return this.#findAddon().liveBytes();
+    return this.#findRunning()?.liveBytes() ?? 0;
   }
 
   /**
@@ -215,7 +215,7 @@ export class Tracker {
       }
     }
     // A part of a byte is reached with the whole one; to the native part, less than one is none.
-    this.#findAddon().setMemoryLimit(ceil(limitBytes), ceil(firstBytes));
+    this.#findRunning()?.setMemoryLimit(ceil(limitBytes), ceil(firstBytes));
   }
 
   /**
@@ -226,7 +226,7 @@ export class Tracker {
    */
   setSampleInterval(intervalBytes: number): void {
     checkSampleInterval('the interval of `setSampleInterval`', intervalBytes);
-    this.#findAddon().setSampleInterval(intervalBytes);
+    this.#findRunning()?.setSampleInterval(intervalBytes);
   }
 
   /**
@@ -236,7 +236,7 @@ export class Tracker {
    * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run
    */
   notePeak(): void {
-    if (!this.#captureAtExit) this.#findAddon().notePeak();
+    this.#findRunning()?.notePeak();
   }
 
   /**
@@ -246,7 +246,7 @@ export class Tracker {
    * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run
    */
   mark(): void {
-    this.#findAddon().mark(findProgramFlags());
+    this.#findRunning()?.mark(findProgramFlags());
   }
 
   /**
@@ -290,6 +290,11 @@ export class Tracker {
       emitWarning(message, { code });
     }
     return new CaptureReader(new AddonSource(addon, capture));
+  }
+
+  /** Nothing where the end of the process has stopped this tracker: who uses it need not know. */
+  #findRunning(): Addon | undefined {
+    return this.#captureAtExit ? undefined : this.#findAddon();
   }
 
   /** What this tracker runs in: the native part would do what it is told to with any that runs. */

@@ -29,11 +29,12 @@ describe('the end of a process', function () {
       const kept = [];
       const end = () => { kept.push(Buffer.alloc(1e6)); process.emit('exit', 0); };
       it('passes', end);
+      it('keeps a leak limit', end).limitLeaks('10 MB', { repeat: 2 });
       it('fails', () => { end(); throw new Error('its own'); });`;
     withProject(source, (project) => {
       const { code, stdout } = project.run(['--memray-bin-path=captures']);
       assert.equal(code, 1);
-      assert.match(stdout, /1 passing[^]*1 failing[^]*1\) fails:\s+Error: its own\n/);
+      assert.match(stdout, /2 passing[^]*1 failing[^]*1\) fails:\s+Error: its own\n/);
     });
   });
 
