@@ -1,4 +1,3 @@
-import type { ParseArgsConfig } from 'node:util';
 import type { AllocationRecord, CaptureReader } from '../capture/capture-reader';
 import { createUsageError } from '../errors';
 import { UNPRINTABLE, type StackView } from '../stack-trace';
@@ -6,20 +5,29 @@ import { UNPRINTABLE, type StackView } from '../stack-trace';
 /** Options as parsed; every verb has `json` and `native`. */
 export type CommandValues = Record<string, string | boolean | undefined>;
 
+/** An option as `parseArgs` takes it, which passes over the help. */
+export interface CommandOption {
+  /** What is no switch is a count. */
+  type: 'boolean' | 'string';
+  short?: string;
+  /** One line. */
+  help: string;
+}
+
 /** One verb of `memray-mocha`. */
 export interface Command {
   /** One line for the list of verbs. */
   description: string;
-  options: NonNullable<ParseArgsConfig['options']>;
-  /** One line for each option. */
-  help: Record<string, string>;
+  options: Record<string, CommandOption>;
   /** Reads the capture and gives the lines to print, which together may be longer than a string can be. */
   run(reader: CaptureReader, values: CommandValues, view: StackView): Iterable<string>;
 }
 
-/** Help of `--leaks`, which several verbs have. */
-export const LEAKS_HELP =
-  'what was left at the end, instead of at the high-water mark; with garbage, unless leaks were limited';
+/** `--leaks`, which several verbs have. */
+export const LEAKS_OPTION: CommandOption = {
+  type: 'boolean',
+  help: 'what was left at the end, instead of at the high-water mark; with garbage, unless leaks were limited',
+};
 
 /** The rows a verb is about. */
 export function readRows(reader: CaptureReader, values: CommandValues): AllocationRecord[] {

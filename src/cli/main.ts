@@ -11,15 +11,10 @@ import { print } from './print';
 const { version } = createRequire(__filename)('../../package.json') as { version: string };
 
 const COMMANDS: Record<string, Command> = { summary, tree, stats };
-const COMMON_OPTIONS = {
-  help: { type: 'boolean', short: 'h' },
-  json: { type: 'boolean' },
-  native: { type: 'boolean' },
-} as const;
-const COMMON_HELP = {
-  native: 'native frames in call stacks, if the capture has them',
-  json: 'results as JSON',
-  help: 'this text',
+const COMMON_OPTIONS: Command['options'] = {
+  native: { type: 'boolean', help: 'native frames in call stacks, if the capture has them' },
+  json: { type: 'boolean', help: 'results as JSON' },
+  help: { type: 'boolean', short: 'h', help: 'this text' },
 };
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
@@ -115,7 +110,7 @@ function* joinLines(lines: Iterable<string>): Generator<string> {
 
 function parse(command: Command, args: string[]): { values: CommandValues; files: string[] } {
   try {
-    const options = { ...COMMON_OPTIONS, ...command.options };
+    const options = { ...command.options, ...COMMON_OPTIONS };
     const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
     return { values, files: positionals };
   } catch (error) {
@@ -137,10 +132,11 @@ function describeUsage(): string {
   ].join('\n');
 }
 
-function describeCommand(verb: string, { description, options, help }: Command): string {
-  const lines = Object.entries({ ...help, ...COMMON_HELP }).map(([name, text]) => [
-    options[name]?.type === 'string' ? `--${name}=N` : `--${name}`,
-    text,
+function describeCommand(verb: string, { description, options }: Command): string {
+  const all = Object.entries({ ...options, ...COMMON_OPTIONS });
+  const lines = all.map(([name, { type, help }]) => [
+    type === 'string' ? `--${name}=N` : `--${name}`,
+    help,
   ]);
   return [
     `Usage: memray-mocha ${verb} [options] <file>`,

@@ -5,8 +5,9 @@ import { readCount, toJson, type Command } from '../command';
 export const stats: Command = {
   description:
     'Totals, a histogram of sizes, allocators, and the lines that hold and allocate most',
-  options: { 'num-largest': { type: 'string' } },
-  help: { 'num-largest': 'lines shown, 0 for all (default 5; all with --json)' },
+  options: {
+    'num-largest': { type: 'string', help: 'lines shown, 0 for all (default 5; all with --json)' },
+  },
   run(reader, values, view) {
     const { native } = view;
     const rows = {

@@ -1,11 +1,13 @@
 import { createTable, formatTable } from '../../reporters/table-report';
-import { LEAKS_HELP, readCount, readRows, tellHidden, toJson, type Command } from '../command';
+import { LEAKS_OPTION, readCount, readRows, tellHidden, toJson, type Command } from '../command';
 
 /** `memray-mocha summary`: functions and the memory below them. */
 export const summary: Command = {
   description: 'A table of functions: memory with all they call, and their own',
-  options: { leaks: { type: 'boolean' }, 'max-rows': { type: 'string' } },
-  help: { leaks: LEAKS_HELP, 'max-rows': 'rows shown, 0 for all (default 20; all with --json)' },
+  options: {
+    leaks: LEAKS_OPTION,
+    'max-rows': { type: 'string', help: 'rows shown, 0 for all (default 20; all with --json)' },
+  },
   run(reader, values, view) {
     const rows = readRows(reader, values);
     const table = createTable(rows, view);

@@ -1,13 +1,15 @@
 import { createTree, formatTree, type TreeNode } from '../../reporters/tree-report';
-import { LEAKS_HELP, readCount, readRows, tellHidden, toJson, type Command } from '../command';
+import { LEAKS_OPTION, readCount, readRows, tellHidden, toJson, type Command } from '../command';
 
 /** `memray-mocha tree`: the largest call stacks, merged from their callers down. */
 export const tree: Command = {
   description: 'The call stacks that hold most, as a tree from their callers down',
-  options: { leaks: { type: 'boolean' }, 'biggest-allocs': { type: 'string' } },
-  help: {
-    leaks: LEAKS_HELP,
-    'biggest-allocs': 'call stacks shown, 0 for all (default 10; all with --json)',
+  options: {
+    leaks: LEAKS_OPTION,
+    'biggest-allocs': {
+      type: 'string',
+      help: 'call stacks shown, 0 for all (default 10; all with --json)',
+    },
   },
   *run(reader, values, view) {
     const rows = readRows(reader, values);
