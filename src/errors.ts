@@ -301,9 +301,10 @@ export function createTrackerNotActiveError(): MemrayMochaError {
 
 /** Nothing to record to, or not enough of it: which, the native part's error says. */
 export function createNotRecordedError({ message }: Error): MemrayMochaError {
+  const isFull = /No space|out of memory/.test(message);
   return new MemrayMochaError(
     'ERR_MEMRAY_NOT_RECORDED',
-    `${message} Make room for it, name another file or folder (TMPDIR where none is named), or record a shorter stretch.`,
+    `${message} ${isFull ? 'Make room for it, or record a shorter stretch.' : 'Have it recorded elsewhere: a file that this user may write, or a folder in TMPDIR where none is named.'}`,
   );
 }
 

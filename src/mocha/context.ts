@@ -99,12 +99,16 @@ const READERS: { [Each in Method]: (...args: Arguments<Each>) => ReturnType<Read
   limitLeaks: (limit, options) => limit !== false && createLeakLimit(limit, options),
   limitLeakedObjects: (options) => options !== false && createLeakedObjectsLimit(options),
 };
-const AFTER_TESTS = 'in an after or afterEach hook, when tests have run';
 const untrackedBodies = new WeakSet<Test>();
 
 /** Says that the body of a test runs without tracker: a limit declared in it comes too late. */
 export function markUntracked(test: Test): void {
   untrackedBodies.add(test);
+}
+
+/** Says that it has ended: what is declared on it from here on may be for a later run of it. */
+export function unmarkUntracked(test: Test): void {
+  untrackedBodies.delete(test);
 }
 
 /** Adds the limits to Mocha's classes: `this` in functions, suites, and tests for chaining. */
@@ -126,7 +130,6 @@ export function installLimitMethods(mocha: typeof Mocha): void {
   });
   install(Test.prototype, (test, method, read) => {
     checkTracked(test, method);
-    if (test.state !== undefined) throw createLimitTooLateError(method, AFTER_TESTS);
     declareOnTest(test, keepError(method, read));
   });
   watchRunnables(mocha);
@@ -228,7 +231,7 @@ const declareFrom: Declare<Runnable | undefined> = (runnable, method, read) => {
   } else if (suite.getHooks('beforeAll').includes(runnable)) {
     declareOnSuite(suite, keepError(method, read));
   } else {
-    throw createLimitTooLateError(method, AFTER_TESTS);
+    throw createLimitTooLateError(method, 'in an after or afterEach hook, when tests have run');
   }
 };
 

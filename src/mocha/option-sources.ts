@@ -71,7 +71,8 @@ function toNumber(value: unknown): unknown {
 /** In a configuration they stand below `memray`, or as on the command line. */
 function listOptions(configuration: Values): unknown[] {
   const flags = Object.entries(configuration).filter(([name]) => /^memray./.test(name));
-  const options = flags.map(([name, value]) => [name.replace(/^memray-?/, ''), value]);
+  // A misspelled one stays as it is, to be named.
+  const options = flags.map(([name, value]) => [name.replace(/^memray-/, ''), value]);
   return [configuration.memray, flags.length > 0 ? Object.fromEntries(options) : undefined];
 }
 

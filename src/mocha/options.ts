@@ -150,8 +150,8 @@ function fromConfiguration(entry: unknown): Given[] {
       const name = NAMES.find((each) => each === toCamelCase(key));
       if (name) return { name, source: `\`memray.${key}\` in Mocha's configuration`, value };
       throw createUnknownOptionError(
-        `\`${key}\` (in \`memray\` of Mocha's configuration)`,
-        `\`${findNearestName(toCamelCase(key), NAMES).name}\``,
+        `\`${key}\` (in Mocha's configuration)`,
+        `\`memray.${findNearestName(toCamelCase(key.replace(/^memray\W?/, '')), NAMES).name}\``,
       );
     });
 }

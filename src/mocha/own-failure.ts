@@ -69,6 +69,8 @@ function createFilterAnswerError(of: string, answer: unknown): TypeError {
     `what the filter of ${of} returns`,
     '`true` or `false`',
     answer,
-    answer === undefined ? 'Is there a `return`?' : 'It may not be async.',
+    answer === undefined
+      ? 'Has it a `return`? `Boolean(...)` makes `false` of what may be undefined.'
+      : 'It may not be async.',
   );
 }

@@ -14,7 +14,7 @@ import { prepareCall } from './active-place';
 import { Analysis, type Measurement } from './analysis';
 import type { BaselineKeeper } from './baseline-keeper';
 import { BodyClock } from './body-clock';
-import { markUntracked } from './context';
+import { markUntracked, unmarkUntracked } from './context';
 import { findLimits, NO_LIMITS, unwatchBody, watchBody, type Limits } from './declarations';
 import type { Options } from './options';
 import { tellOwnFailure } from './own-failure';
@@ -116,6 +116,7 @@ export class TrackedTest {
    * @param error why the test failed, if it did
    */
   stop(error?: unknown): void {
+    unmarkUntracked(this.#test);
     this.#stop();
     if (this.#run.name) nameRun(error, this.#run.name);
     if (!this.#result) return;
@@ -327,7 +328,7 @@ export class TrackedTest {
       this.#tracking.Tracker.collectGarbage();
       const { liveBytes } = this.#tracker;
       await nextTurn();
-      if (liveBytes < (leaks?.bytes ?? 0) || liveBytes > left * (1 - LEAST_DROP)) break;
+      if (liveBytes < (leaks?.bytes ?? 0) || liveBytes >= left * (1 - LEAST_DROP)) break;
       left = liveBytes;
     }
     forgetLastMatch();

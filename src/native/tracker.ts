@@ -171,6 +171,7 @@ export class Tracker {
     // Of another thread, which has this class of its own.
     if (measuresJsHeap === undefined) throw createTrackerActiveError();
     this.#measuresJsHeap = measuresJsHeap;
+    this.#captureAtExit = undefined;
     Tracker.#active = this;
     // What waits to be written would be missing in the file.
     if (this.#options.path) process.once('exit', this.#stopAtExit);

@@ -283,17 +283,20 @@ class Search {
   }
 
   #isInitializer(state: number): boolean {
-    const [name, holder] = [this.#nodeOf(state), this.#parentOf(state)].map((node) =>
-      this.#snapshot.name(node),
-    );
-    return this.#viaEdge(state).name === '<symbol>' && (name === INITIALIZER || name === holder);
+    const [node, holder] = [this.#nodeOf(state), this.#parentOf(state)];
+    if (this.#viaEdge(state).name !== '<symbol>') return false;
+    const areFunctions = [node, holder].every((each) => this.#snapshot.type(each) === 'closure');
+    const name = this.#snapshot.name(node);
+    return areFunctions && (name === INITIALIZER || name === this.#snapshot.name(holder));
   }
 
   /** Its table of listeners, or the list of those to one event: made anew when one of them goes. */
   #isOfEventEmitter(state: number): boolean {
     const holdsListeners = (table: number) => this.#viaEdge(table).name === '_events';
-    const isList = this.#snapshot.name(this.#nodeOf(state)) === 'Array';
-    return holdsListeners(state) || (isList && holdsListeners(this.#parents[state]!));
+    if (holdsListeners(state)) return true;
+    return (
+      holdsListeners(this.#parents[state]!) && this.#nodes.isListOfFunctions(this.#nodeOf(state))
+    );
   }
 
   /** Its table of listeners, or where the list of those to one event begins. */

@@ -83,6 +83,13 @@ export class SnapshotNodes {
     );
   }
 
+  /** Whether it is an array that has functions, and nothing else. */
+  isListOfFunctions(node: number): boolean {
+    if (this.#snapshot.name(node) !== 'Array') return false;
+    const elements = [...this.#snapshot.edges(node)].filter(({ type }) => type === 'element');
+    return elements.length > 0 && elements.every(({ to }) => this.#snapshot.type(to) === 'closure');
+  }
+
   isNew(node: number): boolean {
     return this.#snapshot.id(node) > this.#lastOldId;
   }

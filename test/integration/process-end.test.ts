@@ -78,7 +78,7 @@ describe('the end of a process', function () {
       assert.equal(status, 3);
       assert.equal(
         stderr,
-        `Could not use the capture file ${path}: the program has closed its descriptor. Make room for it, name another file or folder (TMPDIR where none is named), or record a shorter stretch.\n`,
+        `Could not use the capture file ${path}: the program has closed its descriptor. Have it recorded elsewhere: a file that this user may write, or a folder in TMPDIR where none is named.\n`,
       );
     });
   });

@@ -57,7 +57,7 @@ describe('readSources', function () {
       rc: { memrayNative: true, other: 1 },
     });
     assert.deepEqual(Object.keys(commandLine), ['memrayStacks', 'memray_json']);
-    assert.deepEqual(configuration.at(-1), { Native: true });
+    assert.deepEqual(configuration.at(-1), { memrayNative: true });
   });
 
   it('takes weaker ones out of MOCHA_OPTIONS', function () {

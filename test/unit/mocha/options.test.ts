@@ -183,7 +183,7 @@ describe('resolveOptions', function () {
     ],
     [
       { configuration: [{ mostAlocations: 1 }] },
-      /option `mostAlocations` .*\. Did you mean `mostAllocations`\?/,
+      /option `mostAlocations` .*\. Did you mean `memray.mostAllocations`\?/,
     ],
   ];
   for (const [sources, message] of unknown) {

@@ -58,7 +58,7 @@ describe('tellOwnFailure', () => {
 
   for (const [what, answer, got] of [
     ['may not be async, which would report every leak', Promise.resolve(false), 'Promise { false } (object). It may not be async.'], // prettier-ignore
-    ['has to return something, or would ignore every leak', undefined, 'undefined. Is there a `return`?'], // prettier-ignore
+    ['has to return something, or would ignore every leak', undefined, 'undefined. Has it a `return`? `Boolean(...)` makes `false` of what may be undefined.'], // prettier-ignore
   ] as const) {
     it(`says that a filter ${what}`, () => {
       const filterFn = (() => answer) as unknown as () => boolean;

@@ -106,7 +106,7 @@ describe('a Tracker that does not run', function () {
       name: 'MemrayMochaError',
       code: 'ERR_MEMRAY_NOT_RECORDED',
       message:
-        /^Could not create the capture file \/nowhere\/a\.bin: No such .*\. Make room for it, /,
+        /^Could not create the capture file \/nowhere\/a\.bin: No such .*\. Have it recorded elsewhere: /,
     });
   });
 });
