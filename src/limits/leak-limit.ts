@@ -36,7 +36,7 @@ export interface LimitLeaksOptions {
    * held to the limit, and the failure says by how much it grows per run. Default: 1.
    */
   repeat?: number;
-  /** How often the body runs before that without being measured: caches fill. Default: 0. */
+  /** How often the body runs before that: caches fill, and as much as is left then is no leak. Default: 0. */
   warmup?: number;
 }
 
@@ -96,8 +96,7 @@ export function judgeLeaks(
   options: TextOptions,
 ): Verdict | undefined {
   const leaks = sumByCallStack(rows, options.native).filter(
-    (sum) =>
-      sum.bytes >= limit.bytes && mayGrow(sum, limit) && limit.filterFn(copyStack(sum.stack)),
+    ({ bytes, stack }) => bytes >= limit.bytes && limit.filterFn(copyStack(stack)),
   );
   const largest = leaks[0];
   if (!largest) return undefined;
@@ -115,17 +114,10 @@ export function judgeLeaks(
   );
 }
 
-/** What was there after the warm-up runs and was replaced since, as a cache or the last result is, does not grow. */
-function mayGrow(sum: CallStackSum, { repeat, warmup }: LeakLimit): boolean {
-  return warmup === 0 || measureGrowth(sum, repeat).grows;
-}
-
-/** How to tell a leak from what is made once. */
+/** How to tell a leak from what is made once, or replaced by each run. */
 function adviseRuns({ repeat, warmup }: LeakLimit): string {
   if (repeat === 1) return ' `{ repeat: 20, warmup: 2 }` tells whether it grows or is made once.';
-  return warmup === 0
-    ? ' What does not grow may be a cache: with `warmup` runs it is no leak.'
-    : '';
+  return ` What does not grow may be a cache: have ${warmup > 0 ? 'more ' : ''}\`warmup\` runs fill it.`;
 }
 
 /** For a filter, which may take it to pieces and asks about the user's code: the original is shown. */

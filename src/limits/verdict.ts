@@ -176,7 +176,7 @@ function quoteForShell(path: string): string {
  * Native frames only tell call stacks apart when the user wants to see them, or there is nothing
  * else; what called the body never does: it is not the same for each run of it.
  */
-function keyOf(stack: CallStack, native: boolean): string {
+export function keyOf(stack: CallStack, native: boolean): string {
   const frames = withoutHarness(stack.frames);
   const ofJavaScript = native ? frames : frames.filter((frame) => frame.kind !== 'native');
   return (ofJavaScript.length > 0 ? ofJavaScript : frames)

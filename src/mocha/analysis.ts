@@ -1,10 +1,11 @@
+import { max, min } from '../builtins';
 import type { CallStack, Frame } from '../call-stack';
 import type { AllocationRecord, CaptureReader, CaptureStatistics } from '../capture/capture-reader';
 import { measureGrowth } from '../limits/growth';
 import { findNotedPeak, findUncertainty, judgeIncrease } from '../limits/increase';
-import { judgeLeaks } from '../limits/leak-limit';
+import { judgeLeaks, type LeakLimit } from '../limits/leak-limit';
 import { judgeMemory, type Peak } from '../limits/memory-limit';
-import { sumByCallStack, type TextOptions, type Verdict } from '../limits/verdict';
+import { keyOf, sumByCallStack, type TextOptions, type Verdict } from '../limits/verdict';
 import { sumByLocation } from '../locations';
 import { shareFrame } from '../share-frame';
 import { displayPath, isOfHarnessOnly, isUsersOwn, withoutHarness } from '../stack-trace';
@@ -71,11 +72,14 @@ export class Analysis {
   readonly #certainPeakBytes: number = 0;
   readonly #leakRows: AllocationRecord[] = [];
 
-  /** @param options.seesGarbage whether the peak is confirmed by collecting it */
+  /**
+   * @param options.seesGarbage whether the peak is confirmed by collecting it
+   * @param options.leftBefore what warm-up runs left: what the measured ones left in its place is no leak
+   */
   constructor(
     reader: CaptureReader,
     limits: Limits,
-    options: TextOptions & { seesGarbage: boolean },
+    options: TextOptions & { seesGarbage: boolean; leftBefore: ReadonlyMap<string, number> },
   ) {
     const { native } = options;
     this.#limits = limits;
@@ -93,12 +97,7 @@ export class Analysis {
       this.#certainPeakBytes = options.seesGarbage ? limited.confirmedPeakBytes : limited.peakBytes;
     }
     if (limits.leaks) {
-      const { currentThreadOnly } = limits.leaks;
-      // What allocated natively tells what is not the test's, also on a line that leaks.
-      const left = reader.leaks({ currentThreadOnly, native: true });
-      this.#leakRows = left.filter(
-        (row) => !isOfHarnessOnly(row.stack.frames) && !isOfV8(row) && !isPoolInUse(row),
-      );
+      this.#leakRows = subtract(readLeaks(reader, limits.leaks), options.leftBefore, native);
     }
     this.measurement = this.#measure(rows, reader.statistics());
   }
@@ -157,6 +156,47 @@ export class Analysis {
       leaks && judgeLeaks(leaks, this.#leakRows, this.#options),
     ].filter((verdict) => verdict !== undefined);
   }
+}
+
+function readLeaks(reader: CaptureReader, { currentThreadOnly }: LeakLimit): AllocationRecord[] {
+  // What allocated natively tells what is not the test's, also on a line that leaks.
+  const left = reader.leaks({ currentThreadOnly, native: true });
+  return left.filter(
+    (row) => !isOfHarnessOnly(row.stack.frames) && !isOfV8(row) && !isPoolInUse(row),
+  );
+}
+
+/**
+ * What warm-up runs left, to be compared with what the measured ones leave.
+ *
+ * @returns bytes by heap and call stack
+ */
+export function sumLeaks(
+  reader: CaptureReader,
+  limit: LeakLimit,
+  { native }: Pick<TextOptions, 'native'>,
+): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const row of readLeaks(reader, limit)) {
+    const key = row.heap + keyOf(row.stack, native);
+    sums.set(key, (sums.get(key) ?? 0) + row.bytes);
+  }
+  return sums;
+}
+
+function subtract(
+  rows: AllocationRecord[],
+  leftBefore: ReadonlyMap<string, number>,
+  native: boolean,
+): AllocationRecord[] {
+  if (leftBefore.size === 0) return rows;
+  const rest = new Map(leftBefore);
+  return rows.map((row) => {
+    const key = row.heap + keyOf(row.stack, native);
+    const bytes = min(row.bytes, rest.get(key) ?? 0);
+    rest.set(key, (rest.get(key) ?? 0) - bytes);
+    return { ...row, bytes: row.bytes - bytes, bytesAtMark: max(0, row.bytesAtMark - bytes) };
+  });
 }
 
 /** Whether the test allocated it, and not Mocha around it; nearly always the innermost call tells. */

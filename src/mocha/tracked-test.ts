@@ -11,7 +11,7 @@ import { findLeakedObjects, type LeakedObject } from '../objects/leaked-objects'
 import { displayPath, isHarnessFile } from '../stack-trace';
 import type { TestResult } from '../test-result';
 import { prepareCall } from './active-place';
-import { Analysis, type Measurement } from './analysis';
+import { Analysis, sumLeaks, type Measurement } from './analysis';
 import type { BaselineKeeper } from './baseline-keeper';
 import { BodyClock } from './body-clock';
 import { markUntracked, unmarkUntracked } from './context';
@@ -96,6 +96,8 @@ export class TrackedTest {
   #capture: string | null = null;
   /** Which run of the body is under way; without a name when it is not repeated. */
   #run: Pick<BodyRun, 'number' | 'name'> = { number: 1, name: '' };
+  /** By the warm-up runs, if there were any: bytes by call stack. */
+  #leftBefore: ReadonlyMap<string, number> = new Map();
   #result: TestResult | undefined;
   #confirmingMs = 0;
   /** Infinity without one, or where it is not about the peak as it is shown. */
@@ -296,14 +298,26 @@ export class TrackedTest {
 
   async #prepareRun({ before }: BodyRun, limits: Limits): Promise<void> {
     if (before === 'restart') {
-      this.#tracker!.stop().close();
-      this.#tracker = undefined;
+      await this.#collectGarbage(limits);
+      // Not of a test that has ended meanwhile.
+      if (!this.#tracker) return;
+      this.#readWarmUp(this.#tracker, limits);
       this.#start(limits);
     } else if (before === 'mark') {
       await this.#collectGarbage(limits);
       this.#tracker?.mark();
     } else if (before === 'collect' && limits.memory) {
       this.#tracking.Tracker.collectGarbage();
+    }
+  }
+
+  #readWarmUp(tracker: InstanceType<TrackerClass>, { leaks }: Limits): void {
+    const reader = tracker.stop({ collectsGarbage: true });
+    this.#tracker = undefined;
+    try {
+      this.#leftBefore = callWithOriginals(() => sumLeaks(reader, leaks!, this.#tracking.options));
+    } finally {
+      reader.close();
     }
   }
 
@@ -378,7 +392,13 @@ export class TrackedTest {
     const { options, cwd } = this.#tracking;
     const capture = this.#capture && displayPath(this.#capture, cwd);
     const leaked = judged.leakedObjects && this.#findLeakedObjects();
-    const analysis = new Analysis(reader, judged, { ...options, cwd, capture, seesGarbage });
+    const analysis = new Analysis(reader, judged, {
+      ...options,
+      cwd,
+      capture,
+      seesGarbage,
+      leftBefore: this.#leftBefore,
+    });
     const result = this.#createResult(analysis.measurement, capture);
     this.#result = result;
     showResult(this.#test, result);

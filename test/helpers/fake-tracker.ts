@@ -30,12 +30,15 @@ export function createFakeTracker(
     everyCall = () => {},
     read = () => {},
     live = [],
+    leaks = [],
   }: {
     failToStart?: Error;
     everyCall?: () => void;
     read?: () => void;
     /** What is live after each collection, then nothing. */
     live?: number[];
+    /** What is left at each stop, then the rows. */
+    leaks?: AllocationRecord[][];
   } = {},
 ): FakeTracker {
   const events: string[] = [];
@@ -64,7 +67,7 @@ export function createFakeTracker(
       read();
       return rows;
     },
-    leaks: () => rows,
+    leaks: () => leaks.shift() ?? rows,
     close: () => void events.push('close'),
   };
   let liveBytes = 0;

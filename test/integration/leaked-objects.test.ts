@@ -132,6 +132,7 @@ describe('limitLeakedObjects', function () {
         let settle;
         const settled = new Promise((resolve) => { settle = resolve; });
         class Listener {}
+        const logger = { _events: [] };
         describe('leaks', function () {
           this.limitLeakedObjects();
           it('map', () => { byKey.set('a', new Listener()); });
@@ -144,6 +145,8 @@ describe('limitLeakedObjects', function () {
           it('timer', () => { setInterval(function tick() {}, 1e6).unref(); });
           it('context', function () { this.session = new Listener(); });
           it('proxy', () => { kept.push(new Proxy(byKey, {})); });
+          it('nameless symbol', () => { byKey[Symbol()] = new Map(); });
+          it('other events', () => { logger._events.push(['text']); });
           it('weak', () => { kept.push(new WeakRef(new Listener())); });
         });`),
     );
@@ -153,6 +156,8 @@ describe('limitLeakedObjects', function () {
     assert.match(failures['event target']!, /1 Function onEvent .*\n +target .*<symbol kEvents>/);
     assert.match(failures['known listener']!, /1 Listener .*\n +target .*<symbol kEvents>/);
     assert.match(failures.symbol!, /1 Object .*\n +byKey .* -> Map\.<symbol own>/);
+    assert.match(failures['nameless symbol']!, /1 Map .*\n +byKey .* -> Map\.<symbol>/);
+    assert.match(failures['other events']!, /1 Array .*\n +logger .*_events -> Array\[0\]/);
     assert.match(failures.promise!, /1 Object .*\n.* -> Promise\[\] -> Array\[0\]/);
     assert.match(failures.timer!, /1 Function tick .*\n.*Timeout\._onTimeout/);
     assert.match(failures.context!, /1 Listener .*\n +Context\.session/);

@@ -83,10 +83,15 @@ describe('limitLeaks with repeat', function () {
       it('grows', function () {
         this.limitLeaks('64 KB', { repeat: 20, warmup: 1 });
         kept.push(latest = Buffer.alloc(10_000));
+      });
+      const ids = new Set();
+      it('grows by doubling', function () {
+        this.limitLeaks('500 KB', { repeat: 20, warmup: 2 });
+        for (let i = 0; i < 5699; i++) ids.add(ids.size);
       });`);
     assert.deepEqual(
       tests.map(({ state }) => state),
-      ['passed', 'passed', 'failed'],
+      ['passed', 'passed', 'failed', 'failed'],
     );
   });
 

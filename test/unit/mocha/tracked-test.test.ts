@@ -285,14 +285,15 @@ describe('TrackedTest', function () {
         void body.call(this);
         done();
       };
-      const { error, events, result } = await run(style === 'done' ? withDone : body);
+      const fake = createFakeTracker(rows, { leaks: [[]] });
+      const { error, events, result } = await run(style === 'done' ? withDone : body, { fake });
       assert.equal(runs, 6);
       assert.match(
         String(error),
         /leaked more in 4 runs\n[^]* 1000\.0B allocated here, growing by/,
       );
       assert.deepEqual(events, [
-        ...['start', 'note peak', 'note peak', 'stop', 'close'],
+        ...['start', 'note peak', 'note peak', 'collect', 'collect and stop', 'close'],
         ...['start', 'note peak', 'note peak', 'collect', 'mark'],
         ...['note peak', 'note peak', 'collect', 'collect and stop', 'close'],
       ]);
@@ -301,12 +302,36 @@ describe('TrackedTest', function () {
     });
   }
 
+  it('takes as much as warm-up runs left of a call stack for no leak', async function () {
+    const leaks = [
+      [row(900, ['keep:/app/a.js:1', 'test:/app/a.test.js:2'])],
+      [
+        row(1000, ['keep:/app/a.js:1', 'test:/app/a.test.js:2'], { bytesAtMark: 950 }),
+        row(50, ['other:/app/a.js:9']),
+      ],
+    ];
+    const { error, result } = await run(
+      function () {
+        this.limitLeaks(100, { repeat: 4, warmup: 1 });
+      },
+      { fake: createFakeTracker(rows, { leaks }) },
+    );
+    assert.match(
+      String(error),
+      /List of leaked allocations:\n {4}- 100\.0B allocated here.*\n.*keep/,
+    );
+    assert.deepEqual(
+      result!.leaks.map(({ bytes, bytesPerRun }) => [bytes, bytesPerRun]),
+      [[100, 25], [50, 25]], // prettier-ignore
+    );
+  });
+
   it('collects garbage between runs where the peak is limited too', async function () {
     const { events } = await run(function () {
       this.limitLeaks(5000, { repeat: 5, warmup: 1 }).limitMemory(5000);
     });
     assert.deepEqual(events, [
-      ...['start', 'note peak', 'stop', 'close'],
+      ...['start', 'note peak', 'collect', 'collect and stop', 'close'],
       ...['start', 'note peak', 'collect', 'note peak', 'collect', 'mark'],
       ...['note peak', 'collect', 'note peak', 'collect', 'note peak'],
       ...['collect', 'collect and stop', 'close'],
