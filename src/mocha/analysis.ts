@@ -191,12 +191,14 @@ function subtract(
 ): AllocationRecord[] {
   if (leftBefore.size === 0) return rows;
   const rest = new Map(leftBefore);
-  return rows.map((row) => {
+  const reduced = rows.map((row) => {
     const key = row.heap + keyOf(row.stack, native);
-    const bytes = min(row.bytes, rest.get(key) ?? 0);
-    rest.set(key, (rest.get(key) ?? 0) - bytes);
+    const before = rest.get(key) ?? 0;
+    const bytes = min(row.bytes, before);
+    rest.set(key, before - bytes);
     return { ...row, bytes: row.bytes - bytes, bytesAtMark: max(0, row.bytesAtMark - bytes) };
   });
+  return reduced.filter(({ bytes }) => bytes > 0);
 }
 
 /** Whether the test allocated it, and not Mocha around it; nearly always the innermost call tells. */

@@ -304,9 +304,10 @@ describe('TrackedTest', function () {
 
   it('takes as much as warm-up runs left of a call stack for no leak', async function () {
     const leaks = [
-      [row(900, ['keep:/app/a.js:1', 'test:/app/a.test.js:2'])],
+      [row(900, ['keep:/app/a.js:1', 'test:/app/a.test.js:2']), row(70, ['last:/app/a.js:5'])],
       [
         row(1000, ['keep:/app/a.js:1', 'test:/app/a.test.js:2'], { bytesAtMark: 950 }),
+        row(60, ['last:/app/a.js:5']),
         row(50, ['other:/app/a.js:9']),
       ],
     ];
