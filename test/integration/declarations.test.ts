@@ -74,20 +74,33 @@ describe('limits that cannot hold', function () {
     assert.match(stdout, /1 passing[^]*1 failing[^]*concerned:\n +RangeError: mine\n/);
   });
 
-  it('are refused on a test that runs untracked, or has ended, and where nothing runs', function () {
+  it('are refused on a test that runs untracked, and where nothing runs', function () {
     const { stdout } = measure(
       `${allocate}
        const declare = (test) => { try { test.limitMemory('1 KB'); } catch (error) { console.log(error.code); } };
        it('untracked', function () { declare(this.test); allocate(); });
-       afterEach(function () { declare(this.currentTest); });
        describe('suite', function () { declare(this.ctx); });`,
       ['--memray=limits'],
     );
     assert.deepEqual(stdout.match(/ERR_MEMRAY_\w+/g), [
       'ERR_MEMRAY_LIMIT_NOWHERE',
       'ERR_MEMRAY_LIMIT_TOO_LATE',
-      'ERR_MEMRAY_LIMIT_TOO_LATE',
     ]);
+  });
+
+  it('are none on a test that has ended: a hook may declare for all of a suite', function () {
+    for (const mode of ['all', 'limits', 'off']) {
+      const { stdout } = measure(
+        `${allocate}
+         const declare = (test) => test.parent.tests.forEach((each) => each.limitMemory('1 MB'));
+         beforeEach(function () { declare(this.currentTest); });
+         afterEach(function () { declare(this.currentTest); });
+         it('first', () => {});
+         it('second', () => allocate());`,
+        [`--memray=${mode}`],
+      );
+      assert.match(stdout, mode === 'off' ? /2 passing/ : /1 passing[^]*1 failing[^]*1\) second:/);
+    }
   });
 });
 
