@@ -1,3 +1,4 @@
+import fs from 'node:fs';
 import type Mocha from 'mocha';
 import { callWithOriginals } from '../builtins';
 import type { CaptureReader } from '../capture/capture-reader';
@@ -34,6 +35,7 @@ import { wrapBody, type Body, type BodyEnd, type BodyStyle, type RunAgain } from
 
 // Tests may fake these.
 const { Promise, setImmediate } = globalThis;
+const { rmSync } = fs;
 /** V8 keeps the text that a regular expression was last found in, however large: has it keep none. */
 const forgetLastMatch = RegExp.prototype.exec.bind(/^/, '');
 
@@ -96,8 +98,8 @@ export class TrackedTest {
   #capture: string | null = null;
   /** Which run of the body is under way; without a name when it is not repeated. */
   #run: Pick<BodyRun, 'number' | 'name'> = { number: 1, name: '' };
-  /** By the warm-up runs, if there were any: bytes by call stack. */
-  #leftBefore: ReadonlyMap<string, number> = new Map();
+  /** What the warm-up runs left, if there were any; read at the end, for what reading takes is not the test's. */
+  #warmUp: CaptureReader | undefined;
   #result: TestResult | undefined;
   #confirmingMs = 0;
   /** Infinity without one, or where it is not about the peak as it is shown. */
@@ -140,6 +142,7 @@ export class TrackedTest {
     this.#restoreBody();
     this.#stop();
     this.#forgetObjects();
+    this.#forgetWarmUp();
     unwatchBody(this.#test);
     this.#clock?.remove();
     if (!this.#result) return undefined;
@@ -301,23 +304,16 @@ export class TrackedTest {
       await this.#collectGarbage(limits);
       // Not of a test that has ended meanwhile.
       if (!this.#tracker) return;
-      this.#readWarmUp(this.#tracker, limits);
+      this.#warmUp = this.#tracker.stop({ collectsGarbage: true });
+      this.#tracker = undefined;
+      // The measured runs get a file of their own: this one is still to be read.
+      if (this.#capture) rmSync(this.#capture, { force: true });
       this.#start(limits);
     } else if (before === 'mark') {
       await this.#collectGarbage(limits);
       this.#tracker?.mark();
     } else if (before === 'collect' && limits.memory) {
       this.#tracking.Tracker.collectGarbage();
-    }
-  }
-
-  #readWarmUp(tracker: InstanceType<TrackerClass>, { leaks }: Limits): void {
-    const reader = tracker.stop({ collectsGarbage: true });
-    this.#tracker = undefined;
-    try {
-      this.#leftBefore = callWithOriginals(() => sumLeaks(reader, leaks!, this.#tracking.options));
-    } finally {
-      reader.close();
     }
   }
 
@@ -384,6 +380,7 @@ export class TrackedTest {
       else measure(judged);
     } finally {
       this.#forgetObjects();
+      this.#forgetWarmUp();
       reader.close();
     }
   }
@@ -397,7 +394,8 @@ export class TrackedTest {
       cwd,
       capture,
       seesGarbage,
-      leftBefore: this.#leftBefore,
+      leftBefore:
+        this.#warmUp && judged.leaks ? sumLeaks(this.#warmUp, judged.leaks, options) : new Map(),
     });
     const result = this.#createResult(analysis.measurement, capture);
     this.#result = result;
@@ -430,6 +428,11 @@ export class TrackedTest {
       leaks,
       capture,
     };
+  }
+
+  #forgetWarmUp(): void {
+    this.#warmUp?.close();
+    this.#warmUp = undefined;
   }
 
   #forgetObjects(): void {

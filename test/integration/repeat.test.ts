@@ -68,8 +68,10 @@ describe('limitLeaks with repeat', function () {
     assert.deepEqual([largest!.grows, largest!.bytesPerRun], [false, 0]);
   });
 
-  it('takes what each run replaces for no leak, where there are warm-up runs', function () {
-    const { tests } = measure(`
+  for (const args of [[], ['--memray-bin-path=captures']]) {
+    it(`takes what each run replaces for no leak, where there are warm-up runs: ${args.join()}`, function () {
+      const { tests } = measure(
+        `
       const text = JSON.stringify(Array.from({ length: 2000 }, (_, i) => ({ i, name: 'n' + i })));
       let latest;
       it('objects', function () {
@@ -88,12 +90,15 @@ describe('limitLeaks with repeat', function () {
       it('grows by doubling', function () {
         this.limitLeaks('500 KB', { repeat: 20, warmup: 2 });
         for (let i = 0; i < 5699; i++) ids.add(ids.size);
-      });`);
-    assert.deepEqual(
-      tests.map(({ state }) => state),
-      ['passed', 'passed', 'failed', 'failed'],
-    );
-  });
+      });`,
+        args,
+      );
+      assert.deepEqual(
+        tests.map(({ state }) => state),
+        ['passed', 'passed', 'failed', 'failed'],
+      );
+    });
+  }
 
   it('runs hooks once, wherever it is declared, and asks a filter once per call stack', function () {
     const { result, runs, stdout } = measure(`
