@@ -19,3 +19,11 @@ export interface CallStack {
   /** The most recent call first. */
   frames: Frame[];
 }
+
+/** One line of one function. */
+export type Place = Pick<Frame, 'functionName' | 'filename' | 'lineNumber'>;
+
+/** A text that no other place has. */
+export function keyOfPlace({ functionName, filename, lineNumber }: Place): string {
+  return `${functionName}\0${filename}\0${lineNumber}`;
+}

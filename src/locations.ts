@@ -1,5 +1,5 @@
 import type { AllocationRecord } from './capture/capture-reader';
-import type { Frame } from './call-stack';
+import { keyOfPlace, type Frame } from './call-stack';
 import { displayPath, isUsersOwn, visibleFrames, type StackView } from './stack-trace';
 import type { LocationResult } from './test-result';
 
@@ -31,7 +31,7 @@ function findSum(
   { cwd }: StackView,
 ): LocationResult {
   const filename = displayPath(file || nativeCaller, cwd);
-  const key = `${functionName}\0${filename}\0${lineNumber}`;
+  const key = keyOfPlace({ functionName, filename, lineNumber });
   const sum = sums.get(key) ?? { functionName, filename, lineNumber, bytes: 0, count: 0 };
   sums.set(key, sum);
   return sum;

@@ -1,7 +1,7 @@
 import { sep } from 'node:path';
 import url from 'node:url';
 import { types } from 'node:util';
-import type { CallStack, Frame } from './call-stack';
+import type { CallStack, Frame, Place } from './call-stack';
 
 // Tests may replace these.
 const { fileURLToPath } = url;
@@ -82,7 +82,7 @@ export function formatFrame(frame: Frame, cwd: string): string {
 
 /** As much of `parseRow:src/catalogue.ts:41` as is known: native code has no lines, and what V8 makes for itself no file. */
 export function formatPlace(
-  { functionName, filename, lineNumber }: Pick<Frame, 'functionName' | 'filename' | 'lineNumber'>,
+  { functionName, filename, lineNumber }: Place,
   separator = ':',
 ): string {
   const file = filename === '' || filename === UNKNOWN ? '' : separator + toPrintable(filename);

@@ -1,5 +1,5 @@
 import type { AllocationRecord } from '../capture/capture-reader';
-import type { CallStack } from '../call-stack';
+import { keyOfPlace, type CallStack } from '../call-stack';
 import { formatMemorySize } from '../memory-size';
 import { shareFrame } from '../share-frame';
 import {
@@ -179,7 +179,5 @@ function quoteForShell(path: string): string {
 export function keyOf(stack: CallStack, native: boolean): string {
   const frames = withoutHarness(stack.frames);
   const ofJavaScript = native ? frames : frames.filter((frame) => frame.kind !== 'native');
-  return (ofJavaScript.length > 0 ? ofJavaScript : frames)
-    .map((frame) => `${frame.functionName}\0${frame.filename}\0${frame.lineNumber}`)
-    .join('\n');
+  return (ofJavaScript.length > 0 ? ofJavaScript : frames).map(keyOfPlace).join('\n');
 }

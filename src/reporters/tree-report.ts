@@ -1,4 +1,4 @@
-import type { Frame } from '../call-stack';
+import { keyOfPlace, type Frame, type Place } from '../call-stack';
 import type { AllocationRecord } from '../capture/capture-reader';
 import { formatMemorySize } from '../memory-size';
 import { displayPath, formatPlace, visibleFrames, type StackView } from '../stack-trace';
@@ -38,7 +38,7 @@ export function createTree(
   view: StackView,
   shown = rows.length,
 ): TreeNode {
-  const root = createBranch('<root>', '', 0);
+  const root = createBranch({ functionName: '<root>', filename: '', lineNumber: 0 });
   const all = [root];
   for (const [index, { bytes, count, stack }] of rows.entries()) {
     add(root.node, bytes, count);
@@ -82,22 +82,17 @@ function formatNode(node: TreeNode, total: number): string {
   return `${icon} ${formatMemorySize(bytes)} (${percent} %) ${name}`;
 }
 
-function findBranch(
-  { branches }: Branch,
-  { functionName, filename, lineNumber }: Frame,
-  { cwd }: StackView,
-  all: Branch[],
-): Branch {
-  const key = `${functionName}\0${filename}\0${lineNumber}`;
+function findBranch({ branches }: Branch, frame: Frame, { cwd }: StackView, all: Branch[]): Branch {
+  const key = keyOfPlace(frame);
   const known = branches.get(key);
   if (known) return known;
-  const branch = createBranch(functionName, displayPath(filename, cwd), lineNumber);
+  const branch = createBranch({ ...frame, filename: displayPath(frame.filename, cwd) });
   branches.set(key, branch);
   all.push(branch);
   return branch;
 }
 
-function createBranch(functionName: string, filename: string, lineNumber: number): Branch {
+function createBranch({ functionName, filename, lineNumber }: Place): Branch {
   const node = { functionName, filename, lineNumber, bytes: 0, count: 0, children: [] };
   return { node, branches: new Map() };
 }
