@@ -3,7 +3,8 @@ import type { AllocationRecord } from '../../dist/capture/capture-reader';
 
 /** A frame from `name:file:line`, or `native name:file:line`. */
 export function frame(text: string): Frame {
-  const [, native, functionName, filename, line] = /^(native )?(.+?):(.*):(\d+)$/.exec(text) ?? [];
+  const [, native, functionName, filename, line] =
+    /^(native )?((?:[^:]|::)+):(.*):(\d+)$/.exec(text) ?? [];
   return {
     functionName: functionName ?? '',
     filename: filename ?? '',
