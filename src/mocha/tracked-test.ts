@@ -15,11 +15,11 @@ import { prepareCall } from './active-place';
 import { Analysis, sumLeaks, type Measurement } from './analysis';
 import type { BaselineKeeper } from './baseline-keeper';
 import { BodyClock } from './body-clock';
+import { collectGarbage, nextTurn } from './collect-garbage';
 import { markUntracked, unmarkUntracked } from './context';
 import { findLimits, NO_LIMITS, unwatchBody, watchBody, type Limits } from './declarations';
 import type { Options } from './options';
 import { tellOwnFailure } from './own-failure';
-import { defineOwn } from './own-property';
 import {
   findConfirmedTotals,
   findSampleInterval,
@@ -29,15 +29,14 @@ import {
   mayLimitObjects,
 } from './precision';
 import { listRuns, nameRun, type BodyRun } from './repeated-body';
+import { showResult } from './shown-result';
 import { identifyTest, type TestId } from './test-id';
 import { explainTimeout } from './tracking-cost';
 import { wrapBody, type Body, type BodyEnd, type BodyStyle, type RunAgain } from './wrapped-body';
 
 // Tests may fake these.
-const { Promise, setImmediate } = globalThis;
+const { Promise } = globalThis;
 const { rmSync } = fs;
-/** V8 keeps the text that a regular expression was last found in, however large: has it keep none. */
-const forgetLastMatch = RegExp.prototype.exec.bind(/^/, '');
 
 /** The part of the class Tracker that is needed here. */
 export interface TrackerClass {
@@ -70,11 +69,6 @@ export interface Tracking {
   /** Takes the reason why a test without limits could not be measured. */
   noteUnmeasured(id: string, reason: unknown): void;
 }
-
-/** How often garbage is collected for what only several collections let go, one after the other. */
-const MAX_COLLECTIONS = 10;
-/** By less than this part of what is live, a collection has let go nothing that another could follow. */
-const LEAST_DROP = 1 / 16;
 
 /** Of a body whose leak limit does not say more, or that has none. */
 const ONE_RUN = { repeat: 1, warmup: 0 };
@@ -324,24 +318,11 @@ export class TrackedTest {
     return !this.#tracker || hasEnded || this.#clock!.isOverdue;
   }
 
-  /**
-   * Lets go what only waits for its turn: microtasks, immediates already queued, and, after each
-   * collection, callbacks of finalization registries. What these release is for the next one, as
-   * long as that may matter; the tracker collects once more where leaks are looked for.
-   */
+  /** The tracker collects once more where leaks are looked for. */
   async #collectGarbage({ leaks }: Limits): Promise<void> {
     this.#clock?.pause();
     this.#test.clearTimeout();
-    await nextTurn();
-    let left = Infinity;
-    for (let count = 0; count < MAX_COLLECTIONS && this.#tracker; count++) {
-      this.#tracking.Tracker.collectGarbage();
-      const { liveBytes } = this.#tracker;
-      await nextTurn();
-      if (liveBytes < (leaks?.bytes ?? 0) || liveBytes >= left * (1 - LEAST_DROP)) break;
-      left = liveBytes;
-    }
-    forgetLastMatch();
+    await collectGarbage(this.#tracking.Tracker, () => this.#tracker, leaks?.bytes ?? 0);
   }
 
   /**
@@ -449,22 +430,6 @@ export class TrackedTest {
       displayPath: (file) => displayPath(file, this.#tracking.cwd),
     });
   }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Puts the result on the test, where reporters find it, also those in the parent of a worker. */
-function showResult(test: Mocha.Test, memray: TestResult): void {
-  defineOwn(test, 'memray', { value: memray, configurable: true });
-  defineOwn(test, 'serialize', { value: serialize, configurable: true });
-}
-
-/** What Mocha's workers send to their parent. */
-function serialize(this: Mocha.Test): object {
-  const prototype = Object.getPrototypeOf(this) as { serialize?(this: Mocha.Test): object };
-  return { ...prototype.serialize?.call(this), memray: this.memray };
 }
 
 function toError(verdicts: Verdict[]): MemoryLimitError {
