@@ -39,8 +39,12 @@ describe('the end of a process', function () {
   });
 
   describe('of a tracker with a path', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'memray-mocha-exit-'));
-    const path = join(folder, 'exit.bin');
+    let folder: string;
+    let path: string;
+    before(() => {
+      folder = mkdtempSync(join(tmpdir(), 'memray-mocha-exit-'));
+      path = join(folder, 'exit.bin');
+    });
     after(() => rmSync(folder, { recursive: true }));
 
     /** Runs a program that keeps 5 MB, and then does that. */
