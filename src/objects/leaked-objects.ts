@@ -212,7 +212,7 @@ class Search {
       return this.#nodes.isNew(to) ? undefined : BY.node;
     }
     if (targetType !== 'object' && targetType !== 'closure') return holder;
-    if (name === 'exports' && isNodeFile(file) && snapshot.name(from) === 'Module') return BY.user;
+    if (this.#isExports(from, edge)) return BY.user;
     if (targetFile === undefined || isNodeFile(targetFile)) {
       const isOfNode =
         targetType === 'closure' && targetFile !== undefined && !this.#nodes.isNew(to);
@@ -223,6 +223,15 @@ class Search {
       return this.#nodes.isThisOfTests(to) ? BY.user : BY.harness;
     }
     return holder === BY.harness && this.#nodes.isNew(to) ? undefined : BY.user;
+  }
+
+  /** Whether it leads to what a CommonJS module exports. */
+  #isExports(from: number, { name }: Edge): boolean {
+    return (
+      name === 'exports' &&
+      this.#snapshot.name(from) === 'Module' &&
+      isNodeFile(this.#nodes.file(from))
+    );
   }
 
   /** Whether it is the variables of a module that the test has loaded. */
@@ -326,6 +335,9 @@ class Search {
         continue;
       }
       if (this.#nodes.isGlobal(parent)) return [`(global).${edge.name}`, ...steps];
+      // Else the way would begin with whichever `require` is nearest to the cache of all modules.
+      const module = this.#isExports(parent, edge) && this.#nodes.fileOfOldModule(parent);
+      if (module) return [`exports (${this.#owners.displayPath(module)})`, ...steps];
       if (before === this.#stateOf(parent, BY.harness)) return steps;
       const step = this.#nodes.describeStep(parent, edge);
       if (step) steps.unshift(step);

@@ -105,6 +105,15 @@ export class SnapshotNodes {
     return script !== undefined && this.isNew(script.node);
   }
 
+  /** Of a CommonJS module that was there before, and so in the cache of all; undefined where it is not known. */
+  fileOfOldModule(module: number): string | undefined {
+    if (this.isNew(module)) return undefined;
+    for (const { name, to } of this.#snapshot.edges(module)) {
+      if (name === 'filename') return this.#snapshot.name(to) || undefined;
+    }
+    return undefined;
+  }
+
   /** Whether it holds the variables of a function, block or module. */
   isScope(node: number): boolean {
     return this.#snapshot.name(node) === SCOPE;

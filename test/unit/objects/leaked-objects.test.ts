@@ -106,6 +106,23 @@ describe('leaked objects', () => {
     }
   });
 
+  it('are held by what a module exports, and not by whoever has the cache of all modules', () => {
+    const ofModule = (nodes: NodeText[]) => {
+      const [leaked] = findLeakedObjects(write([...nodes, { is: 'object:Made' }]), LAST_OLD_ID, {
+        ...owners,
+        displayPath: (file) => file,
+      });
+      return leaked!.retainers;
+    };
+    const nodes = old('node:internal/modules/helpers');
+    nodes[2] = { is: 'object:Map' };
+    nodes[7] = { is: 'object:Module', edges: [['property', 'exports', 9], ['property', 'filename', 8]], script: 1 }; // prettier-ignore
+    nodes[8] = { is: 'string:/lib/a.js' };
+    assert.deepEqual(ofModule(nodes), ['exports (/lib/a.js)']);
+    nodes[7]!.edges!.pop();
+    assert.deepEqual(ofModule(nodes), ['kept (node:internal/modules/helpers)']);
+  });
+
   it('have the file of a variable in sight of a function whose blocks Node 20 counts', () => {
     const nodes = old('/a.js');
     nodes[2] = { is: 'object:Map' };
