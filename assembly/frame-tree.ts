@@ -13,6 +13,7 @@ import { fail, readAddress, readDefinedNumber, readVarintUpTo } from './byte-cur
 import { CallTree } from './call-tree';
 import { findOriginal, findPosition, getCode, readCodeNumber, resolveCode } from './code-map';
 import { VALUE_OUT_OF_RANGE } from './error-codes';
+import { noteNativeFrames } from './metadata';
 import { PairIndex } from './pair-index';
 import { BUILTIN_CODE, STATE_CODE, WEBASSEMBLY_CODE } from './records';
 import { addModuleName, addSymbolFile, getSymbol, readSymbol } from './symbols';
@@ -105,6 +106,8 @@ export function defineCallStack(): void {
   callStack.parent = parent;
   callStack.frame = readDefinedNumber(recordedFrames.last);
   callStack.all = UNRESOLVED;
+  if (isNative(callStack) && parent != 0 && isNative(getRecordedCallStack(parent)))
+    noteNativeFrames();
 }
 
 export function lastCallStack(): u32 {
@@ -161,6 +164,10 @@ export function getLineStack(callStack: u32): u32 {
 /** The name of the module that called the allocator, 0 if that is not known. */
 export function addNativeCaller(callStack: RecordedCallStack): u32 {
   return addModuleName(getSymbol(getFrame(callStack.frame).symbol));
+}
+
+function isNative(callStack: RecordedCallStack): bool {
+  return getFrame(callStack.frame).code == 0;
 }
 
 function getFrame(number: u32): RecordedFrame {

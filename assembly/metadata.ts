@@ -49,6 +49,11 @@ export function readHeader(bytes: usize): void {
   traceJs = (header.flags & TRACE_JS_FLAG) != 0;
 }
 
+/** A call stack has two in a row: they are recorded in full from there on, at least. */
+export function noteNativeFrames(): void {
+  nativeFrames = true;
+}
+
 /** METADATA: a key and its value. */
 export function defineMetadata(): void {
   const entry = changetype<MetadataEntry>(metadataEntries.at(metadataEntries.add()));

@@ -53,6 +53,10 @@ void SetSampleInterval(const Napi::CallbackInfo& info) {
   Tracker::Get().SetSampleInterval(info[0].As<Napi::Number>().Int64Value());
 }
 
+void RecordNativeFrames(const Napi::CallbackInfo& info) {
+  if (EnvironmentOf(info).is_tracking()) Tracker::Get().RecordNativeFrames();
+}
+
 void SetMemoryLimit(const Napi::CallbackInfo& info) {
   if (!EnvironmentOf(info).is_tracking()) return;
   Tracker::Get().SetMemoryLimit(info[0].As<Napi::Number>().Int64Value(),
@@ -121,6 +125,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports["describeScript"] =
       Napi::Function::New(env, Call<&Environment::DescribeScript>);
   exports["setSampleInterval"] = Napi::Function::New(env, SetSampleInterval);
+  exports["recordNativeFrames"] = Napi::Function::New(env, RecordNativeFrames);
   exports["setMemoryLimit"] = Napi::Function::New(env, SetMemoryLimit);
   exports["notePeak"] = Napi::Function::New(env, NotePeak);
   exports["liveBytes"] = Napi::Function::New(env, LiveBytes);

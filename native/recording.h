@@ -37,6 +37,9 @@ class Recording {
   /// when it is this package's own.
   std::optional<uint32_t> StackOf(ThreadState* thread);
 
+  /// See Tracker::RecordNativeFrames.
+  void RecordNativeFrames() { recorder_.RecordNativeFrames(); }
+
   /// @param thread its number; 0 when its call stack is not of this capture.
   void Apply(const MemoryEvent& event, uint32_t thread);
   /// To be called a while before that, which is faster then; only with a

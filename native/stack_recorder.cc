@@ -70,6 +70,12 @@ std::optional<uint32_t> StackRecorder::Record(ThreadState* thread) {
   return RecordNative(thread, stack);
 }
 
+void StackRecorder::RecordNativeFrames() {
+  native_ = true;
+  // Call stacks that threads know are found again without Record().
+  for (NativeFrame& frame : native_frames_) frame.with_function = true;
+}
+
 /// Puts the native frames of a call stack on top of its JavaScript.
 uint32_t StackRecorder::RecordNative(ThreadState* thread, uint32_t stack) {
   const bool with_function = native_ || stack == 0;

@@ -51,7 +51,10 @@ class StackRecorder {
   /// program's memory.
   std::optional<uint32_t> Record(ThreadState* thread);
 
-  /// The same for call stacks of functions that V8 tells.
+  /// Has native frames stand in the stacks from here on.
+  void RecordNativeFrames();
+
+  /// The same as Record() for call stacks of functions that V8 tells.
   /// @return the call stack of each node.
   std::vector<std::optional<uint32_t>> RecordFunctions(
       const std::vector<object_sampler::FunctionNode>& nodes);
@@ -119,7 +122,7 @@ class StackRecorder {
   uint32_t Stack(uint32_t parent, uint32_t frame);
 
   RecordWriter* const writer_;
-  const bool native_;
+  bool native_;
   const std::string own_directory_;
   StackTable stacks_;  // numbered as the capture numbers them
   std::vector<Owner> frame_owners_{Owner::kCaller};  // by frame

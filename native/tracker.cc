@@ -133,6 +133,13 @@ void Tracker::SetSampleInterval(uint64_t interval_bytes) {
   StartSampler(interval_bytes);
 }
 
+void Tracker::RecordNativeFrames() {
+  const RecursionGuard guard;
+  std::lock_guard lock(mutex_);
+  recording_->RecordNativeFrames();
+  settings_.native_frames = true;
+}
+
 void Tracker::SetMemoryLimit(uint64_t limit_bytes, uint64_t first_bytes) {
   if (!meter_) return;
   meter_->SetLimit(first_bytes, limit_bytes);

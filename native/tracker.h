@@ -76,6 +76,9 @@ class Tracker final : public AllocationListener, public BlockProvider {
   /// is less than it was.
   void SetSampleInterval(uint64_t interval_bytes);
 
+  /// Records native frames in full from here on, if it has not so far.
+  void RecordNativeFrames();
+
   /// Has the peak confirmed where the raw total reaches this; 0 lifts it.
   void SetMemoryLimit(uint64_t limit_bytes, uint64_t first_bytes);
 

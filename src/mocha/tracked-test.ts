@@ -50,6 +50,7 @@ export interface TrackerClass {
     | 'stop'
     | 'setMemoryLimit'
     | 'setSampleInterval'
+    | 'recordNativeFrames'
     | 'measuresJsHeap'
     | 'liveBytes'
     | 'confirmingMs'
@@ -244,6 +245,10 @@ export class TrackedTest {
     this.#tracker?.setMemoryLimit(...findConfirmedTotals(limits));
     const intervalBytes = findSampleInterval(this.#test, limits);
     if (intervalBytes !== undefined) this.#tracker?.setSampleInterval(intervalBytes);
+    if (limits.leaks && !this.#native) {
+      this.#native = true;
+      this.#tracker?.recordNativeFrames();
+    }
   }
 
   /** Waits for garbage only where leaks are limited: other tests end as they would without us. */

@@ -47,6 +47,8 @@ export interface Addon {
   startTracking(options: TrackingOptions): boolean | undefined;
   /** Samples more closely from here on, if that is closer than so far; samples so far are lost. */
   setSampleInterval(intervalBytes: number): void;
+  /** Records native frames in full from here on. */
+  recordNativeFrames(): void;
   /** Has the peak confirmed where it reaches `firstBytes`, and in steps up to the limit; 0 lifts it. */
   setMemoryLimit(limitBytes: number, firstBytes: number): void;
   /** Takes note of the peak so far, before what is live becomes garbage: what is found to be that counts as if it always was. */

@@ -231,6 +231,16 @@ export class Tracker {
   }
 
   /**
+   * Records native frames in full from here on, as with the option `native`: what was allocated before has only the
+   * function that called the allocator.
+   *
+   * @throws MemrayMochaError `ERR_MEMRAY_TRACKER_NOT_ACTIVE` when this tracker does not run
+   */
+  recordNativeFrames(): void {
+    this.#findRunning()?.recordNativeFrames();
+  }
+
+  /**
    * Takes note of the peak so far. To be called before the program lets go much of what it holds, where the tracker
    * runs on: what a later collection finds dead is taken to have been garbage from the beginning.
    *

@@ -213,12 +213,21 @@ describe('call stacks', () => {
   });
 
   it('differ by native frames when these are asked for and were recorded', () => {
-    const write = (flags: number) => new Sketch(flags).allocate('ABx', 1).allocate('Bx', 3);
+    const write = (flags: number) => new Sketch(flags).allocate('Ax', 1).allocate('Bx', 3);
     assert.deepEqual(shorten(write(NATIVE_FRAMES).rows({ native: true })), [
       ['Bx', 3, 'B.node'],
-      ['ABx', 1, 'A.node'],
+      ['Ax', 1, 'A.node'],
     ]);
     assert.deepEqual(shorten(write(0).rows({ native: true })), [['x', 4, 'B.node']]);
+  });
+
+  it('differ by native frames from where these were recorded on', () => {
+    const sketch = new Sketch().allocate('Bx', 1).allocate('ABx', 2).allocate('CBx', 4);
+    assert.deepEqual(shorten(sketch.rows({ native: true })), [
+      ['CBx', 4, 'C.node'],
+      ['ABx', 2, 'A.node'],
+      ['Bx', 1, 'B.node'],
+    ]);
   });
 
   it('have a row for each heap', () => {

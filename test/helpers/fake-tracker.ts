@@ -103,6 +103,10 @@ export function createFakeTracker(
       sampleIntervals.push(intervalBytes);
     }
 
+    recordNativeFrames(): void {
+      events.push('record native frames');
+    }
+
     notePeak(): void {
       events.push('note peak');
     }

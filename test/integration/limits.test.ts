@@ -238,6 +238,27 @@ describe('limitLeaks', function () {
     assert.deepEqual(result('formats').violations, []);
   });
 
+  it('declared by a function that the body calls tells native frames as well', function () {
+    const { stdout, result } = measure(`${kept}
+      const limit = (test) => test.limitLeaks('512 KB');
+      it('formats', function () {
+        limit(this);
+        new Date(0).toLocaleString('de', { dateStyle: 'full', timeStyle: 'full' });
+        new Intl.Segmenter('de', { granularity: 'word' }).segment('a b');
+      });
+      it('asks', function () {
+        this.test.limitLeaks('512 KB', ({ frames }) => void console.log('kinds', frames[0].kind) ?? true);
+        kept.push(Buffer.alloc(1e6));
+      });
+      it('keeps', function () {
+        limit(this);
+        kept.push(Buffer.alloc(1e6));
+      });`);
+    assert.deepEqual(result('formats').violations, []);
+    assert.match(stdout, /kinds native/);
+    assert.equal(result('keeps').state, 'failed');
+  });
+
   it('does not report what OpenSSL makes when it is first used, nor the certificates that Node trusts', function () {
     const source = `${kept}
       const { createSecureContext } = require('node:tls');

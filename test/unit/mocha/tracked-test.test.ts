@@ -23,6 +23,11 @@ interface Setting {
   prepare?: (test: Mocha.Test) => unknown;
 }
 
+/** A limit that the text of the body does not mention. */
+function declare(context: Mocha.Context): void {
+  context.limitLeaks(5000);
+}
+
 type TestBody = (this: Mocha.Context, done: Mocha.Done) => unknown;
 
 /** Runs one test as Mocha's runner does, with a tracker that finds 1000 bytes. */
@@ -269,17 +274,18 @@ describe('TrackedTest', function () {
   ] as const) {
     it(`repeats a ${style} body, measures what comes after the warm-up runs, and marks half of them`, async function () {
       let runs = 0;
-      const body = function (this: Mocha.Context) {
-        this.limitLeaks(1, { repeat: 4, warmup: 2 });
+      const body = () => {
         runs += 1;
         return end?.();
       };
-      const withDone = function (this: Mocha.Context, done: Mocha.Done) {
-        void body.call(this);
+      const withDone = (done: Mocha.Done) => {
+        void body();
         done();
       };
-      const fake = createFakeTracker(rows, { leaks: [[]] });
-      const { error, events, result } = await run(style === 'done' ? withDone : body, { fake });
+      const { error, events, result } = await run(style === 'done' ? withDone : body, {
+        fake: createFakeTracker(rows, { leaks: [[]] }),
+        prepare: (test) => test.limitLeaks(1, { repeat: 4, warmup: 2 }),
+      });
       assert.equal(runs, 6);
       assert.match(
         String(error),
@@ -502,6 +508,14 @@ describe('TrackedTest', function () {
       [plain, asked, chained, inBody].map(({ options }) => options[0]!.native),
       [false, true, true, true],
     );
+  });
+
+  it('asks for native frames as soon as a function that the body calls limits leaks', async function () {
+    const { options, events } = await run(function () {
+      declare(this);
+    });
+    assert.equal(options[0]!.native, false);
+    assert.deepEqual(events.slice(0, 3), ['start', 'record native frames', 'note peak']);
   });
 
   it('keeps the capture where it is told to', async function () {

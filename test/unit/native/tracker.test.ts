@@ -91,6 +91,7 @@ describe('a Tracker that does not run', function () {
   for (const [method, call] of [
     ['setMemoryLimit', () => tracker.setMemoryLimit(1)],
     ['setSampleInterval', () => tracker.setSampleInterval(1)],
+    ['recordNativeFrames', () => tracker.recordNativeFrames()],
     ['notePeak', () => tracker.notePeak()],
     ['mark', () => tracker.mark()],
     ['liveBytes', () => tracker.liveBytes],
