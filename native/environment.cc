@@ -107,9 +107,18 @@ bool RunAtEnd(v8::Isolate* isolate, void (*callback)(void*), void* argument) {
   return true;
 }
 
+/// Those of this thread. A thread that loads the package twice has two
+/// environments, and V8 tells of code once.
+std::shared_ptr<JsCallStacks> ShareJsCallStacks() {
+  static thread_local std::weak_ptr<JsCallStacks> of_this_thread;
+  std::shared_ptr<JsCallStacks> shared = of_this_thread.lock();
+  if (!shared) of_this_thread = shared = std::make_shared<JsCallStacks>();
+  return shared;
+}
+
 }  // namespace
 
-Environment::Environment() {
+Environment::Environment() : js_call_stacks_(ShareJsCallStacks()) {
   v8::Platform* platform = PlatformOfThisThread();
   // Here, for by the time that tracking begins the answer should be there.
   helper_threads::Probe(platform);
@@ -121,7 +130,7 @@ Environment::~Environment() {
 }
 
 Napi::Value Environment::Start(const Napi::CallbackInfo& info) {
-  js_call_stacks_.code().scripts().Mark();
+  js_call_stacks_->code().scripts().Mark();
   const std::optional<std::string> error =
       Tracker::Get().Start(ReadOptions(info[0].As<Napi::Object>()));
   if (!error) return info.Env().Undefined();
@@ -133,7 +142,7 @@ Napi::Value Environment::Start(const Napi::CallbackInfo& info) {
 /// Garbage of this environment's isolate.
 void Environment::Collect(heap::Collection kind,
                           const heap::ProgramFlags& flags) {
-  IsolateCode& code = js_call_stacks_.code();
+  IsolateCode& code = js_call_stacks_->code();
   if (is_tracking_)
     code.scripts().Release(Tracker::Get().FindScripts(code.id()));
   heap::Collect(kind, flags);
@@ -181,7 +190,7 @@ Napi::Value Environment::Stop(const Napi::CallbackInfo& info) {
 
 Napi::Value Environment::DescribeScript(const Napi::CallbackInfo& info) {
   const auto [name, source_mapping_url] =
-      js_call_stacks_.code().scripts().Describe(
+      js_call_stacks_->code().scripts().Describe(
           info[0].ToNumber().Int32Value());
   Napi::Object script = Napi::Object::New(info.Env());
   script["name"] = name;

@@ -46,7 +46,7 @@ class Environment {
  private:
   void Collect(heap::Collection kind, const heap::ProgramFlags& flags);
 
-  JsCallStacks js_call_stacks_;
+  const std::shared_ptr<JsCallStacks> js_call_stacks_;
   bool is_tracking_ = false;
 };
 

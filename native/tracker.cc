@@ -111,7 +111,7 @@ void Tracker::StartSampler(uint64_t interval_bytes) {
   sample_memory_ = sites.memory.get();
   sampling_thread_ = pthread_self();
   unseen_js_bytes_ = 0;
-  SetOwner(this, reinterpret_cast<uintptr_t>(sample_memory_->begin()));
+  SetOwner(this, sample_memory_->range());
   block_provider = this;
   object_sampler::Start(interval_bytes, Stacks::kNone);
 }
@@ -211,6 +211,9 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals,
     meter_->UpdateLive();
   }
   const RecursionGuard guard;
+  // Until nothing of this capture is left to be undone: another thread may be
+  // waiting to begin one.
+  std::unique_lock start_lock(start_mutex_);
   allocation_listener = nullptr;
   std::unique_ptr<Recording> recording;
   std::unique_ptr<PeakMeter> meter;
@@ -233,6 +236,7 @@ std::unique_ptr<Sink> Tracker::Stop(const FindOriginals& find_originals,
   }
   block_provider = nullptr;
   if (sample_memory_) sample_memory_->Trim();
+  start_lock.unlock();
   return recording->Finish(find_originals);
 }
 

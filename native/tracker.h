@@ -161,7 +161,7 @@ class Tracker final : public AllocationListener, public BlockProvider {
     /// Where V8 frees the memory of dead ArrayBuffers.
     std::atomic<uintptr_t> buffer_freer{0};
   } settings_;
-  // For Start, which has to look before it locks out all others.
+  // One at a time begins, and ends, what hooks do not hold the lock for.
   std::mutex start_mutex_;
   // Threads queue their events and take the lock for many of them at once, or
   // for a call stack that is new.

@@ -1,5 +1,6 @@
 // What programs do to a process that few do: it goes on as without the plugin.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { buildFixtureAddon, fixtureAddon } from '../helpers/fixture-addon';
@@ -80,6 +81,66 @@ describe('a program', function () {
     const { inWorker, here } = JSON.parse(stdout) as Record<string, { code: string }>;
     assert.equal(here!.code, 'ERR_MEMRAY_TRACKER_ACTIVE');
     assert.deepEqual(inWorker, here);
+  });
+
+  it('whose threads take turns with a tracker gets whole captures in each', function () {
+    const source = `
+      const { Worker, isMainThread } = require('node:worker_threads');
+      const { Tracker } = require(${JSON.stringify(index)});
+      if (isMainThread) new Worker(__filename).on('error', (error) => { throw error; });
+      const leaked = [];
+      for (const end = Date.now() + 3000; Date.now() < end || leaked.length === 0; ) {
+        const tracker = new Tracker({ sampleIntervalBytes: 64 });
+        try {
+          tracker.start();
+        } catch {
+          continue; // the other thread's runs
+        }
+        globalThis.kept = Array.from({ length: 60_000 }, (_, i) => ({ i, items: [i] }));
+        const capture = tracker.stop();
+        leaked.push(capture.leaks().reduce((sum, { bytes }) => sum + bytes, 0));
+        capture.close();
+      }
+      // Of an object, an array and its one element there are 64 bytes and more.
+      console.log(isMainThread ? 'main' : 'worker', Math.min(...leaked) > 60_000 * 64 * 0.9);`;
+    const { code, stdout, stderr } = withProject({ 'a.js': source }, (project) =>
+      project.runNode(['a.js']),
+    );
+    assert.equal(code, 0, stderr);
+    assert.deepEqual(stdout.trim().split('\n').sort(), ['main true', 'worker true']);
+  });
+
+  it('that loads the package twice in a thread, and ends while it is tracked, ends as without', function () {
+    const source = `
+      let { Tracker } = require(${JSON.stringify(index)});
+      new Tracker().start();
+      for (const file of Object.keys(require.cache)) delete require.cache[file];
+      ({ Tracker } = require(${JSON.stringify(index)}));
+      globalThis.kept = Array.from({ length: 20_000 }, (_, i) => ({ i }));
+      console.log(Tracker.supported);`;
+    const { code, stdout, stderr } = withProject({ 'a.js': source }, (project) =>
+      project.runNode(['a.js']),
+    );
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout, 'true\n');
+  });
+
+  it('that may have few addresses is measured by line all the same', function () {
+    const source = `
+      const { Tracker } = require(${JSON.stringify(index)});
+      const tracker = new Tracker();
+      tracker.start();
+      globalThis.kept = Array.from({ length: 20_000 }, (_, i) => ({ i }));
+      const capture = tracker.stop();
+      console.log(capture.leaks().find(({ heap }) => heap === 'js').stack.frames[0].lineNumber);
+      capture.close();`;
+    const { status, stdout, stderr } = withProject({ 'a.js': source }, ({ folder }) =>
+      spawnSync('sh', ['-c', 'ulimit -v 33554432; exec "$0" a.js', process.execPath], {
+        cwd: folder,
+        encoding: 'utf8',
+      }),
+    );
+    assert.deepEqual([status, stdout, stderr], [0, '5\n', '']);
   });
 
   it('that starts workers while garbage is collected finds no `gc` in them', function () {
