@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <span>
 
 namespace memray_mocha {
 
@@ -12,11 +13,14 @@ namespace memray_mocha {
 /// faster than an allocator, and nearer to each other. Not thread-safe.
 class BlockPool {
  public:
-  /// @param begin of pages that are mapped, and not accessible; nobody else's.
+  /// As much is made accessible at once.
+  static constexpr size_t kCommittedBytes = size_t{1} << 20;
+
+  /// @param range pages that are mapped, and not accessible; nobody else's.
   /// @param block_bytes of which kCommittedBytes is a multiple.
-  BlockPool(void* begin, size_t range_bytes, size_t block_bytes)
-      : begin_(static_cast<std::byte*>(begin)),
-        end_(begin_ + range_bytes),
+  BlockPool(std::span<std::byte> range, size_t block_bytes)
+      : begin_(range.data()),
+        end_(begin_ + range.size()),
         block_bytes_(block_bytes),
         next_(begin_),
         committed_(begin_) {}
@@ -69,7 +73,6 @@ class BlockPool {
   }
 
  private:
-  static constexpr size_t kCommittedBytes = size_t{1} << 20;
   // What a short test needs: each would map the pages anew.
   static constexpr size_t kKeptBytes = 64 << 10;
   struct Free {

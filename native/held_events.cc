@@ -138,7 +138,7 @@ uint64_t HeldEvents::FindGarbageMappings() {
   const auto end_of = [](const Event& range) {
     return range.address + range.size_bytes;
   };
-  const Event* const confirmed = &memory_[confirmed_count_];
+  const Event* const confirmed = memory_.data() + confirmed_count_;
   for (Event& event : events) {
     if (event.kind == EventKind::kMapping) held[event.address] = &event;
     if (event.kind != EventKind::kUnmapping) continue;

@@ -42,6 +42,11 @@ inline constinit Notice sampler_unknown{
     "memray-mocha shows the functions that allocated on the JS heap, not their "
     "lines: it did not find where V8 samples objects. Please report this, with "
     "the version of Node."};
+inline constinit Notice too_few_addresses{
+    "MEMRAY_MOCHA_FUNCTION_LEVEL",
+    "memray-mocha shows the functions that allocated on the JS heap, not their "
+    "lines: it could not reserve the addresses for that. Raise the limit of "
+    "this process (ulimit -v)."};
 inline constinit Notice sampler_taken{
     "MEMRAY_MOCHA_SAMPLER_TAKEN",
     "memray-mocha cannot measure V8's heap where the program samples it itself "
@@ -55,9 +60,9 @@ inline constinit Notice sampler_stopped{
     "inspector). What is on that heap from then on, whenever it was allocated, "
     "may count for nothing, also in limits."};
 
-inline constexpr Notice* kAll[] = {&frames_unknown, &frames_wrong,
-                                   &sampler_unknown, &sampler_taken,
-                                   &sampler_stopped};
+inline constexpr Notice* kAll[] = {&frames_unknown,  &frames_wrong,
+                                   &sampler_unknown, &too_few_addresses,
+                                   &sampler_taken,   &sampler_stopped};
 
 }  // namespace notices
 }  // namespace memray_mocha

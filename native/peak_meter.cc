@@ -26,7 +26,6 @@ constexpr uint64_t kMinCollectedAtEndBytes = uint64_t{1} << 20;
 // has begun to allocate on it may count all as used. What is not certainly more
 // is taken for none: by these, or by samples, less twice their standard error.
 constexpr uint64_t kJsNoiseBytes = uint64_t{64} << 10;
-constexpr uint64_t kPageBytes = uint64_t{256} << 10;
 constexpr double kCertainErrors = 2;
 /// By how many of its standard errors a sum of samples is off at most, nearly
 /// always.
@@ -104,7 +103,7 @@ uint64_t PeakMeter::JsBytes() {
 
 /// Whether this is more than what V8 itself may need, and chance may sample.
 bool PeakMeter::IsCertain(uint64_t bytes, uint64_t sampled_bytes) const {
-  if (bytes >= kPageBytes + kJsNoiseBytes) return true;
+  if (bytes >= heap::kPageBytes + kJsNoiseBytes) return true;
   const uint64_t least = std::min(bytes, sampled_bytes);
   return static_cast<double>(least) -
              kCertainErrors * object_sampler::StandardError(least) >=
@@ -191,10 +190,10 @@ void PeakMeter::LookAt(Moment moment, uint64_t js_bytes) {
 }
 
 void PeakMeter::NoteRawPeak(uint64_t raw_bytes, uint64_t js_bytes) {
-  if (raw_bytes <= raw_peak_bytes_) return;
-  raw_peak_bytes_ = raw_bytes;
   const RecursionGuard guard;
   std::lock_guard lock(*lock_);
+  if (raw_bytes <= raw_peak_bytes_) return;
+  raw_peak_bytes_ = raw_bytes;
   recording_->WriteRawHeap(js_bytes);
 }
 

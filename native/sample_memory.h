@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 
 #include "block_pool.h"
 #include "live_samples.h"
@@ -17,9 +18,10 @@ namespace memray_mocha {
 class SampleMemory {
  public:
   static constexpr size_t kEntryBytes = 32;
+  static constexpr size_t kRangeUnitBytes = 2 * BlockPool::kCommittedBytes;
 
   /// Reserves addresses, no memory. This thread's.
-  /// @param range_bytes a multiple of 1 GiB.
+  /// @param range_bytes a multiple of kRangeUnitBytes.
   /// @return nullptr when there are none.
   static std::unique_ptr<SampleMemory> Reserve(size_t range_bytes);
 
@@ -51,12 +53,13 @@ class SampleMemory {
   /// Gives back what is not needed when all blocks are free.
   void Trim();
 
-  void* begin() const { return begin_; }
+  /// Where its blocks are.
+  std::span<const std::byte> range() const { return range_; }
 
  private:
-  SampleMemory(void* begin, size_t range_bytes);
+  explicit SampleMemory(std::span<std::byte> range);
 
-  void* const begin_;
+  const std::span<std::byte> range_;
   BlockPool samples_;
   BlockPool entries_;
 };

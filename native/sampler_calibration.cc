@@ -1,6 +1,7 @@
 #include "sampler_calibration.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -8,7 +9,6 @@
 #include <set>
 #include <utility>
 
-#include "interposition/block_provider.h"
 #include "interposition/listener.h"
 #include "js_heap/object_sampler.h"
 #include "notices.h"
@@ -20,6 +20,16 @@ using object_sampler::Stacks;
 
 /// For tests.
 constexpr const char* kForceFunctionLevel = "MEMRAY_MOCHA_FORCE_FUNCTION_LEVEL";
+
+/// @return the addresses to reserve for samples: more than there is memory for,
+/// but where the program may have few (`ulimit -v`), a sixteenth of those.
+size_t FindRangeBytes() {
+  constexpr rlim_t kMostBytes = rlim_t{64} << 30;
+  constexpr rlim_t kUnitBytes = SampleMemory::kRangeUnitBytes;
+  rlimit limit;
+  getrlimit(RLIMIT_AS, &limit);
+  return std::min(limit.rlim_cur / 16 / kUnitBytes * kUnitBytes, kMostBytes);
+}
 
 /// Counts this thread's calls of operator new by who calls and how much is
 /// asked for, and what it frees.
@@ -101,9 +111,12 @@ SamplerSites Find() {
       });
   if (sites.sample != UINTPTR_MAX && sites.block.IsKnown() && are_freed &&
       !std::getenv(kForceFunctionLevel)) {
-    sites.memory = SampleMemory::Reserve(BlockProvider::kRangeBytes);
+    sites.memory = SampleMemory::Reserve(FindRangeBytes());
+    if (sites.memory) return sites;
+    notices::too_few_addresses.Raise();
+  } else {
+    notices::sampler_unknown.Raise();
   }
-  if (sites.memory) return sites;
   sites.sample = 0;
   // Its call stacks are bookkeeping, too.
   object_sampler::Start(1, Stacks::kFunctions);
@@ -119,11 +132,7 @@ SamplerSites Find() {
 
 const SamplerSites& FindSamplerSites() {
   // Never destroyed: hooks look at it until the process ends.
-  static const SamplerSites& sites = *[] {
-    auto* found = new SamplerSites(Find());
-    if (found->sample == 0) notices::sampler_unknown.Raise();
-    return found;
-  }();
+  static const SamplerSites& sites = *new SamplerSites(Find());
   return sites;
 }
 

@@ -13,8 +13,16 @@
 namespace memray_mocha {
 
 void Tracker::OnHeapPage() {
-  if (v8::Isolate* isolate = heap::Current())
-    RequestOfWorker(isolate, LookAtWorkerHeap);
+  v8::Isolate* isolate = heap::Current();
+  if (!isolate) return;
+  RequestOfWorker(isolate, LookAtWorkerHeap);
+  const SamplerSites* sampler = settings_.sampler;
+  if (isolate != settings_.isolate || !sampler || sampler->sample != 0) return;
+  // Nothing else tells of objects when V8 takes the call stacks itself.
+  std::unique_lock lock(mutex_);
+  if (!meter_) return;
+  meter_->TickJs(heap::kPageBytes);
+  if (meter_->is_due()) RequestLook(std::move(lock));
 }
 
 /// Has this thread, when it is a worker's, call that where its JavaScript could

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "interposition/hook_switches.h"
 
@@ -13,21 +14,19 @@ namespace memray_mocha {
 /// Asked by hooks, on whichever thread allocates.
 class BlockProvider {
  public:
-  /// Where all blocks are that are provided, and nothing else: so a look at an
-  /// address tells whether it is one.
-  static constexpr size_t kRangeBytes = size_t{64} << 30;
-
-  /// @param range_begin as soon as it is set, what is freed in that range comes
-  /// back to this provider, for good.
-  static void SetOwner(BlockProvider* owner, uintptr_t range_begin) {
+  /// @param range where all blocks are that are provided, and nothing else: so
+  /// a look at an address tells whether it is one. As soon as it is set, what
+  /// is freed there comes back to this provider, for good.
+  static void SetOwner(BlockProvider* owner, std::span<const std::byte> range) {
     owner_ = owner;
-    range_begin_ = range_begin;
+    range_begin_ = reinterpret_cast<uintptr_t>(range.data());
+    range_bytes_ = range.size();
   }
   static BlockProvider* Owner() { return owner_; }
   static bool IsProvided(const void* address) {
     return reinterpret_cast<uintptr_t>(address) -
                range_begin_.load(std::memory_order_relaxed) <
-           kRangeBytes;
+           range_bytes_.load(std::memory_order_relaxed);
   }
 
   /// @return nullptr to leave it to the allocator.
@@ -39,8 +38,8 @@ class BlockProvider {
 
  private:
   static inline std::atomic<BlockProvider*> owner_{nullptr};
-  // No address of the program's is as far up as this.
-  static inline std::atomic<uintptr_t> range_begin_{uintptr_t{1} << 63};
+  static inline std::atomic<uintptr_t> range_begin_{0};
+  static inline std::atomic<size_t> range_bytes_{0};
 };
 
 /// The provider in force, or nullptr: then operator new does not ask.

@@ -10,6 +10,9 @@ class Isolate;
 
 namespace memray_mocha::heap {
 
+/// Of V8's heap, but those with one large object.
+inline constexpr size_t kPageBytes = size_t{256} << 10;
+
 /// kThorough drops, before all garbage, what V8 keeps of code in case the
 /// program compiles the same text again: that text, for one.
 enum class Collection { kYoung, kFull, kThorough };

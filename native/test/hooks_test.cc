@@ -688,12 +688,10 @@ class TestProvider final : public BlockProvider {
   int taken_back = 0;
 
  private:
-  TestProvider() {
-    SetOwner(this, reinterpret_cast<uintptr_t>(memory_->begin()));
-  }
+  TestProvider() { SetOwner(this, memory_->range()); }
 
   const std::unique_ptr<SampleMemory> memory_ =
-      SampleMemory::Reserve(kRangeBytes);
+      SampleMemory::Reserve(size_t{1} << 30);
 };
 
 TEST("Hooks: provided blocks are the provider's, and reported to nobody") {

@@ -15,6 +15,11 @@ const source = `
   }
   function keepMore(count) { keep(count); }
   afterEach(() => void kept.fill(null, (next = 0)));
+  it('holds until it ends', function () {
+    this.limitMemory('8 MB');
+    const held = [];
+    for (let i = 0; i < 40; i++) held.push(new Array(50_000).fill(i));
+  });
   it('leaks', function () {
     this.limitLeaks('500 KB');
     makeGarbage();
@@ -110,6 +115,7 @@ describe('where V8 samples objects was not found, the tracker', function () {
     assert.deepEqual([state, violations[0]!.kind], ['failed', 'limitMemory']);
     assert.equal(topAllocations[0]!.stack[0]!.functionName, 'keep');
     assert.equal(run.result('drops').state, 'passed');
+    assert.equal(run.result('holds until it ends').state, 'failed');
   });
 
   it('is not said where it was found', () => {
