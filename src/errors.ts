@@ -266,6 +266,15 @@ export function createGarbledReadingError(found: unknown): MemrayMochaError {
   );
 }
 
+/** V8 reserves 8 GiB of addresses and more for each memory of WebAssembly, unless it checks each access itself. */
+export function createNoParserMemoryError(cause: unknown): MemrayMochaError {
+  return new MemrayMochaError(
+    'ERR_MEMRAY_NOT_MEASURED',
+    `memray-mocha could not read what it recorded: V8 has no memory for WebAssembly. Raise the limit of addresses (ulimit -v), or start Node with --disable-wasm-trap-handler, which takes fewer.`,
+    { cause },
+  );
+}
+
 /** A test with a limit whose results cannot be read, for a reason that is not its own. */
 export function createNotMeasuredError(cause: unknown): MemrayMochaError {
   return new MemrayMochaError(

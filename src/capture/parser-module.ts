@@ -6,6 +6,7 @@ import {
   createCaptureVersionError,
   createCorruptCaptureError,
   createInvalidArgumentError,
+  createNoParserMemoryError,
   createNotACaptureError,
   createParserNotFoundError,
   type MemrayMochaError,
@@ -81,7 +82,8 @@ function readParser(): Uint8Array {
  * Reads a whole capture.
  *
  * @param name what errors call the capture
- * @throws MemrayMochaError when it is not a capture, of another version, corrupt, or too large
+ * @throws MemrayMochaError when it is not a capture, of another version, corrupt, or too large, or
+ * there is no memory to read it
  */
 export function parseCapture(
   source: CaptureSource,
@@ -111,8 +113,13 @@ function takeParser(): ParserExports {
 }
 
 function instantiate(): ParserExports {
-  parserModule ??= new WebAssembly.Module(parserBytes);
-  const parser = new WebAssembly.Instance(parserModule).exports as ParserExports;
+  let parser: ParserExports;
+  try {
+    parserModule ??= new WebAssembly.Module(parserBytes);
+    parser = new WebAssembly.Instance(parserModule).exports as ParserExports;
+  } catch (error) {
+    throw createNoParserMemoryError(error);
+  }
   parser.reset(seed);
   usualMemoryBytes = parser.memory.buffer.byteLength;
   // Once: a test may replace what this takes while it runs.

@@ -112,6 +112,32 @@ describe('parseCapture', () => {
     assert.deepEqual(parseCapture(source, 'test', OPTIONS), expected);
   });
 
+  it('says what to do where there is no memory for WebAssembly', () => {
+    const { Instance } = WebAssembly;
+    const cause = new RangeError('WebAssembly.Instance(): Out of memory');
+    class NoInstance {
+      readonly exports = {};
+
+      constructor() {
+        throw cause;
+      }
+    }
+    const anew = loadAnew<{ parseCapture: typeof parseCapture }>(
+      '../../dist/capture/parser-module',
+    );
+    Object.assign(WebAssembly, { Instance: NoInstance });
+    try {
+      assert.throws(() => anew.parseCapture(createSource(writeChurn(2)), 'test', OPTIONS), {
+        code: 'ERR_MEMRAY_NOT_MEASURED',
+        message:
+          /no memory for WebAssembly\. Raise the limit of addresses \(ulimit -v\), or start /,
+        cause,
+      });
+    } finally {
+      Object.assign(WebAssembly, { Instance });
+    }
+  });
+
   it('lets an error of the source through', () => {
     const source = {
       sizeBytes: 100,

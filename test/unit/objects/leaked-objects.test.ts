@@ -119,7 +119,7 @@ describe('leaked objects', () => {
     nodes[7] = { is: 'object:Module', edges: [['property', 'exports', 9], ['property', 'filename', 8]], script: 1 }; // prettier-ignore
     nodes[8] = { is: 'string:/lib/a.js' };
     assert.deepEqual(ofModule(nodes), ['exports (/lib/a.js)']);
-    nodes[7]!.edges!.pop();
+    nodes[7].edges!.pop();
     assert.deepEqual(ofModule(nodes), ['kept (node:internal/modules/helpers)']);
   });
 
