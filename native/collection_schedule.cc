@@ -16,6 +16,10 @@ constexpr uint64_t kMaxGapBytes = uint64_t{4} << 20;
 
 constexpr uint64_t kUrgentGrowth = 4;
 
+// Nobody looks at a peak for the sake of so little.
+constexpr uint64_t kFewBlockBytes = uint64_t{8} << 10;
+constexpr uint64_t kFewBlockDivisor = 8;
+
 // When Buffers have grown by 64 MiB, V8 begins to mark, and takes for live what
 // is allocated meanwhile, until it has marked once more. To collect the young
 // generation before that costs less, and tells more.
@@ -57,7 +61,9 @@ bool CollectionSchedule::IsUrgent(uint64_t raw_bytes) const {
 
 bool CollectionSchedule::HasFewNewBlocks(const Total& now) const {
   const uint64_t bytes = now.native_bytes + now.js_bytes;
-  return now.native_bytes <= left_native_bytes_ + bytes / 8;
+  return now.native_bytes <=
+         left_native_bytes_ +
+             std::max(kFewBlockBytes, bytes / kFewBlockDivisor);
 }
 
 bool CollectionSchedule::HasManyNewBlocks(uint64_t native_bytes) const {

@@ -76,12 +76,17 @@ TEST("collection schedule: less than half of what was added is no growth") {
   EXPECT(schedule.grows_by_live_memory());
 }
 
-TEST("collection schedule: new blocks are few up to an eighth of all") {
+TEST(
+    "collection schedule: new blocks are few up to an eighth of all, or 8 "
+    "KiB") {
   CollectionSchedule schedule(kBegin);
   schedule.OnCollected(9 * kMiB, {8 * kMiB, 0});
   EXPECT(schedule.HasFewNewBlocks({9 * kMiB, 0}));
   EXPECT(!schedule.HasFewNewBlocks({10 * kMiB, 0}));
   EXPECT(schedule.HasFewNewBlocks({10 * kMiB, 6 * kMiB}));
+  schedule.OnCollected(9 * kMiB, {0, 0});
+  EXPECT(schedule.HasFewNewBlocks({8 << 10, 0}));
+  EXPECT(!schedule.HasFewNewBlocks({9 << 10, 0}));
 }
 
 TEST("collection schedule: new blocks are many before V8 begins to mark") {
