@@ -112,7 +112,12 @@
   'targets': [
     {
       'target_name': 'memray_mocha',
-      'defines': ['NAPI_DISABLE_CPP_EXCEPTIONS', 'NAPI_VERSION=8'],
+      # A worker may be terminated at any call: that is no reason to end the process.
+      'defines': [
+        'NAPI_DISABLE_CPP_EXCEPTIONS',
+        'NAPI_VERSION=8',
+        'NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+      ],
       'include_dirs': ["<!@(node -p \"require('node-addon-api').include_dir\")"],
       'conditions': [
         ['OS=="linux" and target_arch=="x64"', {

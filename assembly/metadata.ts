@@ -49,7 +49,7 @@ export function readHeader(bytes: usize): void {
   traceJs = (header.flags & TRACE_JS_FLAG) != 0;
 }
 
-/** A call stack has two in a row: they are recorded in full from there on, at least. */
+/** A call stack has two native frames in a row: from there on, at least, they are recorded in full. */
 export function noteNativeFrames(): void {
   nativeFrames = true;
 }

@@ -15,41 +15,64 @@
 namespace memray_mocha {
 namespace {
 
-std::string GetString(const Napi::Object& options, const char* key) {
-  return options.Get(key).ToString().Utf8Value();
+/// What an object has. Of a thread that is being terminated nothing can be
+/// read: then it is empty, as is what an empty object has.
+template <typename Key>
+Napi::Value Read(const Napi::Object& object, Key key) {
+  return object.IsEmpty() ? Napi::Value() : object.Get(key);
+}
+
+template <typename Key>
+std::string ReadString(const Napi::Object& object, Key key) {
+  const Napi::Value value = Read(object, key);
+  return value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
+}
+
+bool ReadBoolean(const Napi::Object& object, const char* key) {
+  const Napi::Value value = Read(object, key);
+  return value.IsBoolean() && value.As<Napi::Boolean>().Value();
+}
+
+template <typename Number>
+Number ReadNumber(const Napi::Object& object, const char* key) {
+  const Napi::Value value = Read(object, key);
+  if (!value.IsNumber()) return 0;
+  return static_cast<Number>(value.As<Napi::Number>().Int64Value());
 }
 
 heap::ProgramFlags ReadFlags(const Napi::Object& flags) {
-  return {.exposes_gc = flags.Get("exposesGc").ToBoolean(),
-          .sweeps_at_once = flags.Get("sweepsAtOnce").ToBoolean()};
+  return {.exposes_gc = ReadBoolean(flags, "exposesGc"),
+          .sweeps_at_once = ReadBoolean(flags, "sweepsAtOnce")};
 }
 
-TrackingOptions ReadOptions(const Napi::Object& options) {
+/// @return nothing on a thread that is being terminated.
+std::optional<TrackingOptions> ReadOptions(const Napi::Object& options) {
   TrackingOptions result{
-      .path = GetString(options, "path"),
-      .temporary_directory = GetString(options, "temporaryDirectory"),
-      .native = options.Get("native").ToBoolean(),
-      .trace_js = options.Get("traceJs").ToBoolean(),
-      .js_sample_interval_bytes = static_cast<uint64_t>(
-          options.Get("jsSampleIntervalBytes").ToNumber().Int64Value()),
-      .own_directory = GetString(options, "ownDirectory"),
+      .path = ReadString(options, "path"),
+      .temporary_directory = ReadString(options, "temporaryDirectory"),
+      .native = ReadBoolean(options, "native"),
+      .trace_js = ReadBoolean(options, "traceJs"),
+      .js_sample_interval_bytes =
+          ReadNumber<uint64_t>(options, "jsSampleIntervalBytes"),
+      .own_directory = ReadString(options, "ownDirectory"),
       .program_flags =
-          ReadFlags(options.Get("programFlags").As<Napi::Object>()),
+          ReadFlags(Read(options, "programFlags").As<Napi::Object>()),
       .metadata = {}};
   // A list: names of an object's properties would include those that tests give
   // to all objects.
-  const auto metadata = options.Get("metadata").As<Napi::Array>();
-  for (uint32_t i = 0; i < metadata.Length(); ++i) {
-    const auto entry = metadata.Get(i).As<Napi::Array>();
-    result.metadata.emplace_back(entry.Get(0u).ToString().Utf8Value(),
-                                 entry.Get(1u).ToString().Utf8Value());
+  const Napi::Value metadata = Read(options, "metadata");
+  if (!metadata.IsArray()) return std::nullopt;
+  const uint32_t count = metadata.As<Napi::Array>().Length();
+  for (uint32_t i = 0; i < count; ++i) {
+    const auto entry = Read(metadata.As<Napi::Object>(), i).As<Napi::Object>();
+    result.metadata.emplace_back(ReadString(entry, 0u), ReadString(entry, 1u));
   }
   return result;
 }
 
 KeptScripts::Place ReadPlace(const Napi::Object& place) {
-  return {place.Get("line").ToNumber().Uint32Value(),
-          place.Get("column").ToNumber().Uint32Value()};
+  return {ReadNumber<uint32_t>(place, "line"),
+          ReadNumber<uint32_t>(place, "column")};
 }
 
 /// Asks `find_originals(scriptId, [{line, column}...])`, which gives for each
@@ -71,10 +94,10 @@ std::vector<OriginalPlace> CallFindOriginals(
   std::vector<OriginalPlace> originals(places.size());
   if (!result.IsArray()) return originals;
   for (uint32_t i = 0; i < places.size(); ++i) {
-    const Napi::Value original = result.As<Napi::Array>().Get(i);
+    const Napi::Value original = Read(result.As<Napi::Object>(), i);
     if (!original.IsObject()) continue;
     const auto object = original.As<Napi::Object>();
-    originals[i] = {GetString(object, "file"), ReadPlace(object)};
+    originals[i] = {ReadString(object, "file"), ReadPlace(object)};
   }
   return originals;
 }
@@ -130,11 +153,12 @@ Environment::~Environment() {
 }
 
 Napi::Value Environment::Start(const Napi::CallbackInfo& info) {
-  js_call_stacks_->code().scripts().Mark();
-  const std::optional<std::string> error =
-      Tracker::Get().Start(ReadOptions(info[0].As<Napi::Object>()));
+  const auto options = ReadOptions(info[0].As<Napi::Object>());
+  if (!options) return info.Env().Undefined();
+  const std::optional<std::string> error = Tracker::Get().Start(*options);
   if (!error) return info.Env().Undefined();
   if (!error->empty()) return ThrowNotRecorded(info.Env(), *error);
+  js_call_stacks_->code().scripts().Mark();
   is_tracking_ = true;
   return Napi::Boolean::New(info.Env(), Tracker::Get().measures_js_heap());
 }

@@ -160,7 +160,7 @@ void Recording::SetWorkerHeap(ThreadState* thread, uint64_t used_bytes) {
   ThreadState::WorkerHeap& known = thread->worker_heap;
   if (known.capture != id) known = {id, used_bytes, 0};
   known.base_bytes = std::min(known.base_bytes, used_bytes);
-  constexpr uint64_t kPageBytes = uint64_t{256} << 10;
+  using heap::kPageBytes;
   const uint64_t bytes =
       (used_bytes - known.base_bytes) / kPageBytes * kPageBytes;
   // The addresses of its pages are not known: any will do that are no

@@ -396,7 +396,10 @@ void* Tracker::Provide(size_t size_bytes, uintptr_t caller) {
   }
   if (size_bytes != Sample::kBlockBytes) return nullptr;
   Sample* sample = sample_memory_->AllocateSample();
-  if (sample) OnSampledObject(sample);
+  if (sample)
+    OnSampledObject(sample);
+  else
+    OnOutOfMemory();  // it would count for nothing
   return sample;
 }
 

@@ -161,7 +161,9 @@ class Tracker final : public AllocationListener, public BlockProvider {
     /// Where V8 frees the memory of dead ArrayBuffers.
     std::atomic<uintptr_t> buffer_freer{0};
   } settings_;
-  // One at a time begins, and ends, what hooks do not hold the lock for.
+  // Held by Start(), and by Stop() but for what runs JavaScript: without mutex_
+  // they set what hooks only read, and V8's sampler. Taken before mutex_, never
+  // while workers are waited for.
   std::mutex start_mutex_;
   // Threads queue their events and take the lock for many of them at once, or
   // for a call stack that is new.

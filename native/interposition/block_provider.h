@@ -38,7 +38,8 @@ class BlockProvider {
 
  private:
   static inline std::atomic<BlockProvider*> owner_{nullptr};
-  static inline std::atomic<uintptr_t> range_begin_{0};
+  // No address of the program's is as far up as this.
+  static inline std::atomic<uintptr_t> range_begin_{uintptr_t{1} << 63};
   static inline std::atomic<size_t> range_bytes_{0};
 };
 

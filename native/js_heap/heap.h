@@ -10,7 +10,7 @@ class Isolate;
 
 namespace memray_mocha::heap {
 
-/// Of V8's heap, but those with one large object.
+/// What a page of V8's heap takes, unless it holds one large object.
 inline constexpr size_t kPageBytes = size_t{256} << 10;
 
 /// kThorough drops, before all garbage, what V8 keeps of code in case the

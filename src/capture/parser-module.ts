@@ -118,7 +118,7 @@ function instantiate(): ParserExports {
     parserModule ??= new WebAssembly.Module(parserBytes);
     parser = new WebAssembly.Instance(parserModule).exports as ParserExports;
   } catch (error) {
-    throw createNoParserMemoryError(error);
+    throw error instanceof RangeError ? createNoParserMemoryError(error) : error;
   }
   parser.reset(seed);
   usualMemoryBytes = parser.memory.buffer.byteLength;

@@ -15,6 +15,7 @@ const source = `
   }
   function keepMore(count) { keep(count); }
   afterEach(() => void kept.fill(null, (next = 0)));
+  // First: garbage of others, collected meanwhile, would count against what it holds.
   it('holds until it ends', function () {
     this.limitMemory('8 MB');
     const held = [];

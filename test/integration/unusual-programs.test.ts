@@ -93,8 +93,9 @@ describe('a program', function () {
         const tracker = new Tracker({ sampleIntervalBytes: 64 });
         try {
           tracker.start();
-        } catch {
-          continue; // the other thread's runs
+        } catch (error) {
+          if (error.code === 'ERR_MEMRAY_TRACKER_ACTIVE') continue; // the other thread's runs
+          throw error;
         }
         globalThis.kept = Array.from({ length: 60_000 }, (_, i) => ({ i, items: [i] }));
         const capture = tracker.stop();
@@ -109,6 +110,40 @@ describe('a program', function () {
     assert.equal(code, 0, stderr);
     assert.deepEqual(stdout.trim().split('\n').sort(), ['main true', 'worker true']);
   });
+
+  for (const [state, use, lifeMs] of [
+    ['load the package', 'void Tracker.supported;', 40],
+    [
+      'use a tracker',
+      'for (;;) try { const tracker = new Tracker(); tracker.start(); tracker.stop(); } catch {}',
+      150,
+    ],
+  ] as const) {
+    it(`whose workers are terminated as they ${state} goes on`, function () {
+      const source = `
+        const { Worker, isMainThread } = require('node:worker_threads');
+        const { setTimeout } = require('node:timers/promises');
+        async function endWorkers() {
+          for (let i = 0; i < 40; i++) {
+            const worker = new Worker(__filename);
+            await setTimeout(${lifeMs / 2} + (${lifeMs} * i) / 40);
+            await worker.terminate();
+          }
+          console.log('goes on');
+        }
+        const { Tracker } = require(${JSON.stringify(index)});
+        if (isMainThread) {
+          endWorkers();
+        } else {
+          ${use}
+        }`;
+      const { code, stdout, stderr } = withProject({ 'a.js': source }, (project) =>
+        project.runNode(['a.js']),
+      );
+      assert.equal(code, 0, stderr);
+      assert.equal(stdout, 'goes on\n');
+    });
+  }
 
   it('that loads the package twice in a thread, and ends while it is tracked, ends as without', function () {
     const source = `
@@ -125,22 +160,56 @@ describe('a program', function () {
     assert.equal(stdout, 'true\n');
   });
 
-  it('that may have few addresses is measured by line all the same', function () {
-    const source = `
-      const { Tracker } = require(${JSON.stringify(index)});
+  describe('that may have few addresses', function () {
+    const runLimited = (kib: number, source: string, ...flags: string[]) =>
+      withProject(
+        { 'a.js': `const { Tracker } = require(${JSON.stringify(index)});${source}` },
+        ({ folder }) => {
+          const command = `ulimit -v ${kib}; exec "$0" ${flags.join(' ')} a.js`;
+          const options = { cwd: folder, encoding: 'utf8' } as const;
+          return spawnSync('sh', ['-c', command, process.execPath], options);
+        },
+      );
+    const measure = `
       const tracker = new Tracker();
       tracker.start();
-      globalThis.kept = Array.from({ length: 20_000 }, (_, i) => ({ i }));
+      globalThis.kept = Array.from({ length: 20_000 }, (_, i) => {
+        return { i };
+      });
       const capture = tracker.stop();
-      console.log(capture.leaks().find(({ heap }) => heap === 'js').stack.frames[0].lineNumber);
+      const { functionName, lineNumber } = capture.leaks().find(({ heap }) => heap === 'js').stack.frames[0];
+      console.log(functionName, lineNumber);
       capture.close();`;
-    const { status, stdout, stderr } = withProject({ 'a.js': source }, ({ folder }) =>
-      spawnSync('sh', ['-c', 'ulimit -v 33554432; exec "$0" a.js', process.execPath], {
-        cwd: folder,
-        encoding: 'utf8',
-      }),
-    );
-    assert.deepEqual([status, stdout, stderr], [0, '5\n', '']);
+
+    it('is measured by line all the same', function () {
+      const { status, stdout, stderr } = runLimited(32 * 2 ** 20, measure);
+      assert.deepEqual([status, stdout, stderr], [0, '<anonymous> 5\n', '']);
+    });
+
+    it('is measured by function where they are used up, and is told', function () {
+      const use = `
+        const used = [];
+        try { for (;;) used.push(new ArrayBuffer(64 * 2 ** 20)); } catch { used.pop(); }`;
+      const flags = ['--disable-wasm-trap-handler'];
+      const source = use.replaceAll('\n', '') + measure;
+      const { status, stdout, stderr } = runLimited(3_000_000, source, ...flags);
+      assert.deepEqual([status, stdout], [0, '<anonymous> 4\n'], stderr);
+      assert.match(
+        stderr,
+        /MEMRAY_MOCHA_FUNCTION_LEVEL\] Warning: .*Raise the limit of this process \(ulimit -v\)/,
+      );
+    });
+
+    it('is told where not all samples have one', function () {
+      const source = `
+        const tracker = new Tracker({ traceJs: true });
+        tracker.start();
+        globalThis.kept = Array.from({ length: 1_200_000 }, (_, i) => ({ i }));
+        tracker.stop();`;
+      const { status, stderr } = runLimited(2 * 2 ** 20, source, '--disable-wasm-trap-handler');
+      assert.equal(status, 1);
+      assert.match(stderr, /Could not record what was allocated: out of memory\./);
+    });
   });
 
   it('that starts workers while garbage is collected finds no `gc` in them', function () {
