@@ -146,6 +146,8 @@ function runFixture(nodeFlags: string[], mochaFlags: string[]): string {
     ...nodeFlags,
     join(root, 'node_modules/mocha/bin/mocha.js'),
     '--no-config',
+    // They are not about time, of which a busy machine takes more.
+    '--timeout=60000',
     `--require=${join(root, 'dist/register.js')}`,
     ...mochaFlags,
     join(root, 'test/fixtures/js-heap/peaks.test.js'),
