@@ -40,6 +40,7 @@
       'native/environment.cc',
       'native/js_heap/heap.cc',
       'native/js_heap/object_ids.cc',
+      'native/js_heap/object_layout.cc',
       'native/js_heap/object_sampler.cc',
       'native/js_heap/sample_block.cc',
       'native/js_heap/worker_isolates.cc',

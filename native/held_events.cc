@@ -54,7 +54,7 @@ HeldEvents::Peak HeldEvents::FindPeak(uint64_t js_bytes, uint64_t limit_bytes) {
   uint64_t js = js_bytes;
   if (js_bytes > 0) {
     ForEachObjectAfter(0, [&js](const Sample& sample) {
-      js -= std::min(js, sample.live.bytes);
+      js -= std::min(js, sample.live_bytes);
     });
   }
   Peak peak{0, live, js};
@@ -63,7 +63,7 @@ HeldEvents::Peak HeldEvents::FindPeak(uint64_t js_bytes, uint64_t limit_bytes) {
     const uint64_t now = live + event.added_bytes;
     if (!event.is_garbage) live = now;
     if (event.kind == EventKind::kObject && !event.is_garbage && js_bytes > 0)
-      js = std::min(js + SampleOf(event).live.bytes, js_bytes);
+      js = std::min(js + SampleOf(event).live_bytes, js_bytes);
     if (!IsEnd(event.kind) && now + js > peak.bytes()) peak = {i + 1, now, js};
   }
   peak_ = peak;

@@ -1,6 +1,7 @@
 #ifndef NATIVE_LIVE_SAMPLES_H_
 #define NATIVE_LIVE_SAMPLES_H_
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +14,13 @@ namespace memray_mocha {
 struct SampledMemory {
   uint64_t bytes = 0;
   double objects = 0;
+};
+
+/// What of a sampled object V8 may make smaller: itself, or an array's
+/// elements.
+struct ShrinkingPart {
+  uint32_t words = 0;
+  uint16_t type = 0;  // as V8 numbers them
 };
 
 /// A sampled object: the block in which V8's sampler notes it and, behind that,
@@ -28,8 +36,20 @@ struct Sample {
   /// apart: later ones have larger numbers.
   uint32_t call;
   /// Counted as live.
-  SampledMemory live;
+  uint64_t live_bytes : 48;
+  uint64_t part_type : 16;
+  float live_objects;
+  uint32_t part_words;
+
+  ShrinkingPart part() const {
+    return {part_words, static_cast<uint16_t>(part_type)};
+  }
+  void SetPart(const ShrinkingPart& part) {
+    part_words = part.words;
+    part_type = part.type;
+  }
 };
+static_assert(sizeof(Sample) == 64);
 
 /// The sums of what live samples stand for, and dead ones. For one thread.
 class LiveSamples {
@@ -41,32 +61,36 @@ class LiveSamples {
   void Add(Sample* sample, const SampledMemory& memory,
            uint64_t dropped_bytes) {
     variance_ += VarianceOf(memory);
-    sample->live = {};
+    sample->live_bytes = 0;
     if (sample->stack == Sample::kNoStack) {
       dead_bytes_ += memory.bytes;
       return;
     }
-    sample->live = {memory.bytes - dropped_bytes, memory.objects};
+    sample->live_bytes = memory.bytes - dropped_bytes;
+    sample->live_objects = static_cast<float>(memory.objects);
     dead_bytes_ += dropped_bytes;
-    live_bytes_ += sample->live.bytes;
+    live_bytes_ += sample->live_bytes;
     Show(*sample);
   }
 
   /// Counts one that was added as dead.
   void Remove(const Sample& sample) {
     if (sample.stack == Sample::kNoStack) return;
-    live_bytes_ -= sample.live.bytes;
-    dead_bytes_ += sample.live.bytes;
+    live_bytes_ -= sample.live_bytes;
+    dead_bytes_ += sample.live_bytes;
     Hide(sample);
   }
 
   /// Counts a part of one that was added as dead.
-  /// @param bytes what it stands for without that.
-  void Shorten(Sample* sample, uint64_t bytes) {
+  /// @param dropped_bytes what the sample stands for, of that part.
+  void Shorten(Sample* sample, uint64_t dropped_bytes) {
     Remove(*sample);
-    dead_bytes_ -= bytes;
-    live_bytes_ += bytes;
-    sample->live.bytes = bytes;
+    const uint64_t dropped =
+        std::min<uint64_t>(dropped_bytes, sample->live_bytes);
+    sample->live_bytes -= dropped;
+    if (sample->live_bytes == 0) sample->live_objects = 0;
+    dead_bytes_ -= sample->live_bytes;
+    live_bytes_ += sample->live_bytes;
     Show(*sample);
   }
 
@@ -79,14 +103,14 @@ class LiveSamples {
   /// Takes a live one off the sum of its call stack, for a while.
   void Hide(const Sample& sample) {
     SampledMemory& live = SumToChange(sample.stack).live;
-    live.bytes -= sample.live.bytes;
-    live.objects -= sample.live.objects;
+    live.bytes -= sample.live_bytes;
+    live.objects -= sample.live_objects;
   }
   /// Puts it back.
   void Show(const Sample& sample) {
     SampledMemory& live = SumToChange(sample.stack).live;
-    live.bytes += sample.live.bytes;
-    live.objects += sample.live.objects;
+    live.bytes += sample.live_bytes;
+    live.objects += sample.live_objects;
   }
 
   /// Forgets all samples: nothing of them is live.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace memray_mocha {
 namespace {
@@ -19,6 +20,13 @@ std::unique_ptr<Sink> MakeSink(const TrackingOptions& options) {
   if (options.path.empty())
     return std::make_unique<SpillingSink>(options.temporary_directory);
   return std::make_unique<FileSink>(options.path);
+}
+
+/// @param objects how many the sample stands for.
+uint64_t ScaleToSample(size_t bytes, double objects) {
+  // To the nearest: of many small parts what is cut off adds up.
+  return static_cast<uint64_t>(
+      std::llround(static_cast<double>(bytes) * objects));
 }
 
 constexpr uint32_t kFirstThread = 1;
@@ -297,7 +305,9 @@ void Recording::AddSample(Sample* sample, uint32_t stack, uint64_t round) {
     call_ = {stack, call_.number + 1, round, 0};
   sample->stack = stack;
   sample->call = call_.number;
-  sample->live = {};
+  sample->live_bytes = 0;
+  sample->live_objects = 0;
+  sample->SetPart({});
   newest_sample_ = sample;
   has_newest_bytes_ = true;
 }
@@ -311,6 +321,7 @@ uint64_t Recording::TakeNewestBytes() {
 }
 
 void Recording::RemoveSample(const Sample* sample) {
+  if (sample == bytes_sample_) bytes_sample_ = nullptr;
   if (sample != newest_sample_) return samples_.Remove(*sample);
   // What it dropped cannot be told any more, and need not.
   const auto address = reinterpret_cast<uintptr_t>(sample->block);
@@ -320,13 +331,19 @@ void Recording::RemoveSample(const Sample* sample) {
 }
 
 void Recording::CountNewestSample() {
+  if (bytes_sample_) SettleBytes();
   if (!newest_sample_) return;
   const auto address = reinterpret_cast<uintptr_t>(newest_sample_->block);
   if (newest_sample_->stack != Sample::kNoStack &&
       sampler_->block.IsOfCompilers(address))
     newest_sample_->stack = recorder_.CompilerStack();
-  const auto [memory, dropped_bytes] = Measure(*newest_sample_);
-  samples_.Add(newest_sample_, memory, dropped_bytes);
+  const auto [bytes, dropped, part] = sampler_->block.SizeOf(address);
+  const SampledMemory memory = object_sampler::MemoryOf(bytes);
+  newest_sample_->SetPart(part);
+  samples_.Add(newest_sample_, memory, ScaleToSample(dropped, memory.objects));
+  if (newest_sample_->live_bytes > 0 &&
+      sampler_->block.MayBecomeNumbers(address))
+    bytes_sample_ = newest_sample_;
   if (newest_sample_->stack == call_.stack &&
       newest_sample_->call == call_.number) {
     call_.bytes += memory.bytes;
@@ -340,23 +357,25 @@ void Recording::CountNewestSample() {
   newest_sample_ = nullptr;
 }
 
-/// @return what the object stands for, and the part of it that is not live.
-std::pair<SampledMemory, uint64_t> Recording::Measure(
-    const Sample& sample) const {
-  const auto address = reinterpret_cast<uintptr_t>(sample.block);
-  const auto [size_bytes, dropped] = sampler_->block.SizeOf(address);
-  const SampledMemory memory = object_sampler::MemoryOf(size_bytes);
-  if (dropped == 0) return {memory, 0};
-  // To the nearest: of many small parts what is cut off adds up.
-  return {memory, (memory.bytes * dropped + size_bytes / 2) / size_bytes};
+void Recording::SettleBytes() {
+  const size_t dropped = sampler_->block.TakeNumbers(
+      reinterpret_cast<uintptr_t>(bytes_sample_->block));
+  if (dropped == 0) return;
+  samples_.Shorten(bytes_sample_,
+                   ScaleToSample(dropped, bytes_sample_->live_objects));
+  bytes_sample_ = nullptr;
 }
 
 void Recording::ShortenSamples() {
   if (samples_functions()) return;
   sampler_->memory->ForEachLive([this](Sample* sample) {
-    const auto [memory, dropped_bytes] = Measure(*sample);
-    const uint64_t bytes = memory.bytes - dropped_bytes;
-    if (bytes < sample->live.bytes) samples_.Shorten(sample, bytes);
+    const auto before = sample->part();
+    const auto now = sampler_->block.PartNow(
+        reinterpret_cast<uintptr_t>(sample->block), before);
+    sample->SetPart(now);
+    if (now.words == before.words) return;
+    const size_t dropped = (before.words - now.words) * sizeof(uintptr_t);
+    samples_.Shorten(sample, ScaleToSample(dropped, sample->live_objects));
   });
 }
 
@@ -368,7 +387,7 @@ Recording::SampledTotal Recording::SumSamples() {
 
 void Recording::ForgetSamples() {
   samples_.Clear();
-  newest_sample_ = nullptr;
+  newest_sample_ = bytes_sample_ = nullptr;
 }
 
 void Recording::SetLiveByFunction(

@@ -200,7 +200,7 @@ class Recording {
   void WriteSamplesBefore(size_t position);
   void WriteSamples();
   void CountNewestSample();
-  std::pair<SampledMemory, uint64_t> Measure(const Sample& sample) const;
+  void SettleBytes();
 
   /// Only the peak meter asks what is live: without it, and so without the
   /// sampler, the reader of the capture finds that out, and the hot path need
@@ -237,6 +237,9 @@ class Recording {
   /// Not among them yet: V8 fills it in after it was allocated.
   Sample* newest_sample_ = nullptr;
   bool has_newest_bytes_ = false;
+  /// The latest that may become JSON.parse's numbers, which it does after the
+  /// object that has them was allocated.
+  Sample* bytes_sample_ = nullptr;
 };
 
 }  // namespace memray_mocha

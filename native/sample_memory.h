@@ -34,7 +34,7 @@ class SampleMemory {
   }
   void Deallocate(void* block) {
     if (Sample* sample = FindSample(block)) {
-      sample->live.bytes = 0;
+      sample->live_bytes = 0;
       samples_.Deallocate(sample);
     } else {
       entries_.Deallocate(block);
@@ -46,7 +46,7 @@ class SampleMemory {
   void ForEachLive(Visit visit) const {
     samples_.ForEach([&visit](void* block) {
       auto* sample = static_cast<Sample*>(block);
-      if (sample->live.bytes > 0) visit(sample);
+      if (sample->live_bytes > 0) visit(sample);
     });
   }
 

@@ -1,21 +1,17 @@
 #include "js_heap/sample_block.h"
 
-#include <v8-internal.h>
-#include <v8-version.h>
-
-#include <bitset>
+#include <algorithm>
 #include <set>
 
+#include "js_heap/object_layout.h"
 #include "js_heap/object_sampler.h"
-#include "v8_constants.h"
 
 namespace memray_mocha {
 namespace {
 
-using v8::internal::Internals;
-
 /// An AllocationMemento: map and site.
 constexpr size_t kMementoBytes = 16;
+constexpr size_t kEmptyByteArrayBytes = 16;  // map and length
 constexpr size_t kWordBytes = sizeof(uintptr_t);
 
 template <typename Value>
@@ -27,127 +23,10 @@ bool IsPointer(uintptr_t value) {
   return value >= 0x10000 && value % kWordBytes == 0;
 }
 
-/// @return the size that the map of the object says; 0 when it cannot be told.
-size_t InstanceBytes(uintptr_t object) {
-  static const auto size_in_words =
-      FindV8Constant("v8dbg_class_Map__instance_size_in_words__char");
-  if (!size_in_words || !Internals::HasHeapObjectTag(object)) return 0;
-  const auto map = Read<uintptr_t>(object - 1);
-  if (!Internals::HasHeapObjectTag(map)) return 0;
-  return Read<uint8_t>(map - 1 + *size_in_words) * kWordBytes;
-}
-
-/// @return the type of a heap object, as V8 numbers them; nothing when it
-/// cannot be told.
-std::optional<uint16_t> TypeOf(uintptr_t object) {
-  if (!Internals::HasHeapObjectTag(object) ||
-      !Internals::HasHeapObjectTag(Read<uintptr_t>(object - 1)))
-    return {};
-  return Internals::GetInstanceType(object);
-}
-
-#if V8_MAJOR_VERSION < 13
-/// By the flags of the page it is on: they say which half of the young
-/// generation that belongs to.
-bool IsYoung(uintptr_t object) {
-  constexpr uintptr_t kPageBytes = uintptr_t{256} << 10;
-  constexpr uintptr_t kFlags = V8_MAJOR_VERSION < 12 ? kWordBytes : 0;
-  constexpr uintptr_t kFromOrTo = 1 << 3 | 1 << 4;
-  return Read<uintptr_t>((object & ~(kPageBytes - 1)) + kFlags) & kFromOrTo;
-}
-#endif
-
-using Types = std::bitset<size_t{1} << 16>;
-
-/// Programs have none of these.
-Types FindTypesOfCompilers() {
-  Types types;
-  for (const char* name : {
-           "v8dbg_type_BytecodeArray__BYTECODE_ARRAY_TYPE",
-           "v8dbg_type_ClosureFeedbackCellArray__CLOSURE_FEEDBACK_CELL_ARRAY_"
-           "TYPE",
-           "v8dbg_type_Code__CODE_TYPE",
-           "v8dbg_type_CodeWrapper__CODE_WRAPPER_TYPE",
-           "v8dbg_type_DependentCode__DEPENDENT_CODE_TYPE",
-           "v8dbg_type_FeedbackCell__FEEDBACK_CELL_TYPE",
-           "v8dbg_type_FeedbackVector__FEEDBACK_VECTOR_TYPE",
-           "v8dbg_type_InstructionStream__INSTRUCTION_STREAM_TYPE",
-           "v8dbg_type_ProtectedFixedArray__PROTECTED_FIXED_ARRAY_TYPE",
-           "v8dbg_type_ProtectedWeakFixedArray__PROTECTED_WEAK_FIXED_ARRAY_"
-           "TYPE",
-           "v8dbg_type_TrustedByteArray__TRUSTED_BYTE_ARRAY_TYPE",
-           "v8dbg_type_TrustedFixedArray__TRUSTED_FIXED_ARRAY_TYPE",
-           "v8dbg_type_TrustedWeakFixedArray__TRUSTED_WEAK_FIXED_ARRAY_TYPE",
-       }) {
-    // Each version has its own.
-    if (const auto type = FindV8Constant(name)) types.set(*type);
-  }
-  return types;
-}
-
-/// @param elements what has a length in its second word, as all that this is
-/// asked of.
-std::optional<size_t> BytesOfElements(uintptr_t elements) {
-  static const auto length_offset =
-      FindV8Constant("v8dbg_class_FixedArrayBase__length__SMI");
-  if (!length_offset) return {};
-  constexpr int kSmiShift = 32;
-  const auto length =
-      Read<uintptr_t>(elements - 1 + *length_offset) >> kSmiShift;
-  return (2 + length) * kWordBytes;
-}
-
-/// @return the size of the elements of an array; nothing for other objects.
-std::optional<size_t> ElementsBytes(uintptr_t object) {
-  static const auto array_type =
-      FindV8Constant("v8dbg_type_JSArray__JS_ARRAY_TYPE");
-  static const auto elements_offset =
-      FindV8Constant("v8dbg_class_JSObject__elements__Object");
-  if (!array_type || !elements_offset || TypeOf(object) != *array_type)
-    return {};
-  const auto elements = Read<uintptr_t>(object - 1 + *elements_offset);
-  if (!Internals::HasHeapObjectTag(elements)) return {};
-  return BytesOfElements(elements);
-}
-
-/// @param type a string's.
-/// @return nothing where its characters are elsewhere.
-std::optional<size_t> CharactersBytes(uintptr_t string, uint16_t type) {
-  static const auto representation_mask =
-      FindV8Constant("v8dbg_StringRepresentationMask");
-  static const auto sequential = FindV8Constant("v8dbg_SeqStringTag");
-  static const auto encoding_mask = FindV8Constant("v8dbg_StringEncodingMask");
-  static const auto one_byte = FindV8Constant("v8dbg_OneByteStringTag");
-  static const auto length_offset =
-      FindV8Constant("v8dbg_class_String__length__int32_t");
-  static const auto begin =
-      FindV8Constant("v8dbg_class_SeqOneByteString__chars__char");
-  if (!representation_mask || !sequential || !encoding_mask || !one_byte ||
-      !length_offset || !begin ||
-      (type & *representation_mask) != *sequential) {
-    return {};
-  }
-  const size_t length = Read<uint32_t>(string - 1 + *length_offset);
-  const bool is_one_byte = (type & *encoding_mask) == *one_byte;
-  const size_t bytes = *begin + (is_one_byte ? length : 2 * length);
-  return (bytes + kWordBytes - 1) / kWordBytes * kWordBytes;
-}
-
-/// @return the size of what V8 may make shorter after it was allocated; nothing
-/// for other objects.
-std::optional<size_t> ShortenedBytes(uintptr_t object) {
-  static const auto nonstring_type = FindV8Constant("v8dbg_FirstNonstringType");
-  static const auto array_type =
-      FindV8Constant("v8dbg_type_FixedArray__FIXED_ARRAY_TYPE");
-  static const auto double_array_type =
-      FindV8Constant("v8dbg_type_FixedDoubleArray__FIXED_DOUBLE_ARRAY_TYPE");
-  const auto type = TypeOf(object);
-  if (!type) return {};
-  if (nonstring_type && *type < *nonstring_type)
-    return CharactersBytes(object, *type);
-  if (type == array_type || type == double_array_type)
-    return BytesOfElements(object);
-  return {};
+/// @param bytes what it takes now.
+ShrinkingPart PartOf(uintptr_t object, size_t bytes) {
+  return {static_cast<uint32_t>(bytes / kWordBytes),
+          object_layout::TypeOf(object).value_or(0)};
 }
 
 }  // namespace
@@ -158,6 +37,7 @@ SampleBlock::SampleBlock(const std::vector<uintptr_t>& blocks) {
     return sample.index >= blocks.size();
   });
   if (samples.empty()) return;
+  remainders_ = object_layout::Remainders::Find();
   for (size_t at = 0; at < Sample::kBlockBytes; at += kWordBytes) {
     size_t sizes = 0;
     std::set<uintptr_t> pointers;
@@ -172,7 +52,8 @@ SampleBlock::SampleBlock(const std::vector<uintptr_t>& blocks) {
     size_t objects = 0;
     for (const auto& sample : samples) {
       const auto handle = Read<uintptr_t>(blocks[sample.index] + at);
-      if (InstanceBytes(Read<uintptr_t>(handle)) == sample.size_bytes)
+      if (object_layout::InstanceBytes(Read<uintptr_t>(handle)) ==
+          sample.size_bytes)
         ++objects;
     }
     // But for the few that are no plain objects.
@@ -196,41 +77,67 @@ void SampleBlock::ForgetObject(uintptr_t block) const {
 }
 
 bool SampleBlock::IsOfCompilers(uintptr_t block) const {
-  static const Types types = FindTypesOfCompilers();
-  const uintptr_t object = ObjectOf(block);
-  const auto type = TypeOf(object);
-  if (!type) return false;
-#if V8_MAJOR_VERSION < 13
-  // The tables of code have the type of a small typed array's bytes, but are
-  // not made in the young generation.
-  static const auto byte_array_type =
-      FindV8Constant("v8dbg_type_ByteArray__BYTE_ARRAY_TYPE");
-  if (type == byte_array_type) return !IsYoung(object);
-#endif
-  return types[*type];
+  return object_layout::IsOfCompilers(ObjectOf(block));
 }
 
 SampleBlock::ObjectSize SampleBlock::SizeOf(uintptr_t block) const {
-  static const auto buffer_type =
-      FindV8Constant("v8dbg_type_JSArrayBuffer__JS_ARRAY_BUFFER_TYPE");
   const uintptr_t object = ObjectOf(block);
-  const size_t instance = InstanceBytes(object);
   const size_t allocated = AllocatedBytes(block);
-  if (instance == 0) {
-    const size_t bytes = ShortenedBytes(object).value_or(allocated);
-    return {allocated, allocated - std::min(allocated, bytes)};
-  }
-  if (allocated < instance + kMementoBytes) return {allocated, 0};
+  const auto own = object_layout::BytesOf(object);
   // With the buffer of a small typed array V8 asks for another object's bytes,
   // which it then does not make.
-  if (TypeOf(object) == buffer_type) return {instance, 0};
-  if (allocated == instance + kMementoBytes) return {allocated, kMementoBytes};
-  const auto elements = ElementsBytes(object);
-  if (!elements) return {allocated, 0};
-  // What the array has outgrown is garbage: others were allocated since then.
-  const size_t kept =
-      instance + *elements <= allocated ? instance + *elements : instance;
-  return {allocated, allocated - kept};
+  if (own && object_layout::IsArrayBuffer(object)) return {*own, 0, {}};
+  if (!own || *own >= allocated) {
+    const size_t bytes = std::min(own.value_or(0), allocated);
+    return {allocated, 0, PartOf(object, bytes)};
+  }
+  const uintptr_t end = object + *own;
+  if (const uintptr_t elements = object_layout::ElementsOf(object)) {
+    const bool is_there = end <= elements && elements < object + allocated;
+    // Else the array has other elements by now.
+    const size_t bytes =
+        is_there ? object_layout::BytesOf(elements).value_or(0) : 0;
+    const size_t kept = std::min(*own + bytes, allocated);
+    return {allocated, allocated - kept, PartOf(elements, kept - *own)};
+  }
+  const bool is_smaller =
+      (allocated == *own + kMementoBytes && !remainders_.IsNumber(end)) ||
+      allocated > object_layout::kMaxRegularBytes || remainders_.IsUnused(end);
+  // Else other objects follow, which V8 allocated with it.
+  return {allocated, is_smaller ? allocated - *own : 0, PartOf(object, *own)};
+}
+
+bool SampleBlock::MayBecomeNumbers(uintptr_t block) const {
+  return AllocatedBytes(block) > kEmptyByteArrayBytes &&
+         object_layout::IsByteArray(ObjectOf(block));
+}
+
+size_t SampleBlock::TakeNumbers(uintptr_t block) const {
+  const uintptr_t object = ObjectOf(block);
+  const uintptr_t numbers = remainders_.FindJsonNumbers(object);
+  if (numbers == 0) return 0;
+  *reinterpret_cast<uintptr_t*>(Read<uintptr_t>(block + *handle_offset_)) =
+      numbers;
+  return numbers - object;
+}
+
+ShrinkingPart SampleBlock::PartNow(uintptr_t block,
+                                   const ShrinkingPart& before) const {
+  const uintptr_t object = ObjectOf(block);
+  const auto type = object_layout::TypeOf(object);
+  if (before.words == 0 || !type) return before;
+  const uintptr_t elements =
+      type == before.type ? 0 : object_layout::ElementsOf(object);
+  const uintptr_t part = elements == 0 ? object : elements;
+  const auto bytes = object_layout::BytesOf(part);
+  const auto now = PartOf(part, bytes.value_or(0));
+  const bool is_another =
+      elements == 0 ? object_layout::IsIndirectString(before.type) &&
+                          !object_layout::IsIndirectString(now.type)
+                    : now.type != before.type || now.words > before.words;
+  if (is_another) return {0, now.type};
+  if (!bytes) return before;
+  return {std::min(now.words, before.words), now.type};
 }
 
 }  // namespace memray_mocha

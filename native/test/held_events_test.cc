@@ -49,7 +49,8 @@ HeldEvents::Event Object(const Sample& sample) {
 Sample LiveSample(uint32_t stack, uint64_t bytes) {
   Sample sample{};
   sample.stack = stack;
-  sample.live = {bytes, 1};
+  sample.live_bytes = bytes;
+  sample.live_objects = 1;
   return sample;
 }
 
@@ -229,7 +230,7 @@ TEST("held events: objects do not add to what native memory held before") {
   uint64_t later = 0;
   events.ForEachObjectAfter(peak.position, [&later](const Sample& sample) {
     EXPECT_EQUAL(sample.stack, 2u);
-    later += sample.live.bytes;
+    later += sample.live_bytes;
   });
   EXPECT_EQUAL(later, 5000u);
 }

@@ -82,11 +82,23 @@ TEST("live samples: a part of one can die") {
   samples.Add(&first, {100, 1}, 0);
   samples.Add(&second, {40, 2}, 0);
   samples.Shorten(&first, 30);
-  EXPECT(TakeChanges(&samples) == (Rows{{3, 70, 3}}));
-  EXPECT_EQUAL(samples.live_bytes(), 70u);
-  EXPECT_EQUAL(samples.dead_bytes(), 70u);
+  EXPECT(TakeChanges(&samples) == (Rows{{3, 110, 3}}));
+  EXPECT_EQUAL(samples.live_bytes(), 110u);
+  EXPECT_EQUAL(samples.dead_bytes(), 30u);
   samples.Remove(first);
   EXPECT(TakeChanges(&samples) == (Rows{{3, 40, 2}}));
+}
+
+TEST("live samples: of which nothing is left are no objects") {
+  LiveSamples samples;
+  Sample first = SampleOf(3), second = SampleOf(3);
+  samples.Add(&first, {100, 1}, 0);
+  samples.Add(&second, {40, 2}, 0);
+  samples.Shorten(&first, 101);
+  EXPECT(TakeChanges(&samples) == (Rows{{3, 40, 2}}));
+  samples.Remove(first);
+  EXPECT_EQUAL(samples.live_bytes(), 40u);
+  EXPECT_EQUAL(samples.dead_bytes(), 100u);
 }
 
 TEST("live samples: sums can be told by someone else") {

@@ -51,7 +51,7 @@ TEST("sample memory: tells which samples are counted as live") {
   Sample* live = memory->AllocateSample();
   Sample* dead = memory->AllocateSample();
   memory->AllocateSample();  // not counted yet
-  live->live.bytes = dead->live.bytes = 100;
+  live->live_bytes = dead->live_bytes = 100;
   memory->Deallocate(dead);
   const auto find = [&memory] {
     std::vector<Sample*> found;

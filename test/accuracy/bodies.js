@@ -16,6 +16,11 @@ const keptViews = new Array(8000);
 const emitter = new EventEmitter().setMaxListeners(0);
 const source = Buffer.alloc(4 * KIB, 'memory ');
 const noop = () => {};
+/** A number of 8 KiB, and one of a quarter of that. */
+const large = 1n << BigInt(8 * 8 * KIB - 1);
+const quarter = large >> BigInt(6 * 8 * KIB);
+/** Twelve objects of six numbers, which are whole but for the first one's: V8 has fields of doubles for them all. */
+const json = JSON.stringify(Array.from({ length: 12 }, (_, i) => objectOfSix(i || 0.5)));
 /** Never settles. Whoever waits for it hangs on it. */
 let never = new Promise(noop);
 
@@ -24,6 +29,10 @@ class Holder {
     this.list = list;
     this.number = number;
   }
+}
+
+function objectOfSix(i) {
+  return { a: i, b: i, c: i, d: i, e: i, f: i };
 }
 
 const closureBytes = sizes.arrowFunctionBytes + sizes.contextBytes(1);
@@ -159,6 +168,30 @@ const leakKinds = [
     },
     bytes: {
       'leaks longer arrays': sizes.objectBytes(1) + sizes.elementsBytes(151 + 75 + 16),
+    },
+  },
+  {
+    name: 'arrays whose elements were replaced',
+    keep(i) {
+      kept[i] = new Array(252).fill(0.5); // leaks replaced elements
+    },
+    bytes: { 'leaks replaced elements': sizes.arrayBytes(252) },
+  },
+  {
+    name: 'large numbers that became small',
+    keep(i) {
+      kept[i] = large + quarter - large; // leaks large numbers
+    },
+    bytes: { 'leaks large numbers': sizes.bigIntBytes(2 * 8 * KIB) },
+  },
+  {
+    name: 'numbers of parsed JSON',
+    keep(i) {
+      kept[i] = JSON.parse(json); // leaks parsed numbers
+    },
+    bytes: {
+      'leaks parsed numbers':
+        sizes.arrayBytes(12) + 12 * (sizes.objectBytes(6) + 6 * sizes.numberBytes),
     },
   },
   {

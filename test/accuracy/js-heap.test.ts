@@ -5,36 +5,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ResultLookup } from '../helpers/result-lookup';
 import type { TestResult } from '../../dist/test-result';
+import { assertNear } from './checks';
 import { node } from './run-body';
 
 const root = join(__dirname, '..', '..');
-const fixture = join(root, 'test/fixtures/js-heap/objects.test.js');
+const folder = join(root, 'test/fixtures/js-heap');
+const fixture = join(folder, 'objects.test.js');
 const lines = readFileSync(fixture, 'utf8').split('\n');
 const lineOf = (comment: string) => lines.findIndex((line) => line.endsWith(`// ${comment}`)) + 1;
 
-describe('the JS heap, with Mocha', function () {
+describe('the JS heap, with Mocha', () => {
   let results: Map<string, TestResult>;
   let output: string;
 
-  before('run the fixture', function () {
-    const folder = mkdtempSync(join(tmpdir(), 'memray-mocha-js-heap-'));
-    const file = join(folder, 'results.json');
-    const { stdout, stderr } = spawnSync(
-      node,
-      [
-        join(root, 'node_modules/mocha/bin/mocha.js'),
-        '--no-config',
-        `--require=${join(root, 'dist/register.js')}`,
-        `--memray-json=${file}`,
-        fixture,
-      ],
-      { encoding: 'utf8', env: { ...process.env, TEST_COUNTS_FILE: '' } },
-    );
-    output = stdout + stderr;
-    const { tests } = JSON.parse(readFileSync(file, 'utf8')) as { tests: TestResult[] };
-    rmSync(folder, { recursive: true });
-    results = new Map(tests.map((test) => [test.titlePath[0]!, test]));
-  });
+  before('run the fixture', () => ({ results, output } = runFixture(fixture)));
 
   const result = (title: string) => new ResultLookup(results, output).result(title);
   const states = (title: string) => new ResultLookup(results, output).states(title);
@@ -95,3 +79,49 @@ describe('the JS heap, with Mocha', function () {
     assert.ok(Math.abs(bytes - expected) < 0.03 * expected, `${bytes}`);
   });
 });
+
+describe('objects that V8 changes where they are', () => {
+  let results: Map<string, TestResult>;
+  let output: string;
+
+  before(
+    'run the fixture',
+    () => ({ results, output } = runFixture(join(folder, 'changed-objects.test.js'))),
+  );
+
+  for (const title of [
+    'chains of prototypes',
+    'strings put together',
+    'names of properties',
+    'objects without the properties they had',
+    'arrays of other elements',
+    'objects with numbers, and arrays of them',
+  ]) {
+    it(title, () => {
+      const truth = new RegExp(`${title}: (\\d+) bytes`).exec(output)?.[1];
+      const { leaks } = new ResultLookup(results, output).result(title);
+      const bytes = leaks.reduce((sum, leak) => sum + leak.bytes, 0);
+      assertNear(bytes, { bytes: Number(truth), tolerance: 0.02 }, 'what leaked');
+    });
+  }
+});
+
+function runFixture(path: string) {
+  const temporary = mkdtempSync(join(tmpdir(), 'memray-mocha-js-heap-'));
+  const file = join(temporary, 'results.json');
+  const { stdout, stderr } = spawnSync(
+    node,
+    [
+      join(root, 'node_modules/mocha/bin/mocha.js'),
+      '--no-config',
+      `--require=${join(root, 'dist/register.js')}`,
+      `--memray-json=${file}`,
+      path,
+    ],
+    { encoding: 'utf8', env: { ...process.env, TEST_COUNTS_FILE: '' } },
+  );
+  const { tests } = JSON.parse(readFileSync(file, 'utf8')) as { tests: TestResult[] };
+  rmSync(temporary, { recursive: true });
+  const results = new Map(tests.map((test) => [test.titlePath[0]!, test]));
+  return { results, output: stdout + stderr };
+}

@@ -17,6 +17,12 @@ const arrayBytes = (length) => objectBytes(1) + elementsBytes(length);
 /** Map, hash and length; then a byte per character, up to a multiple of 8. */
 const oneByteStringBytes = (length) => 2 * WORD + Math.ceil(length / WORD) * WORD;
 
+/** On the heap: map and value. */
+const numberBytes = 2 * WORD;
+
+/** Map and length, then 64 bits in each word. */
+const bigIntBytes = (bits) => (2 + Math.ceil(bits / 64)) * WORD;
+
 /** An object with shared function info, context, feedback cell and code. */
 const arrowFunctionBytes = objectBytes(4);
 
@@ -56,9 +62,11 @@ module.exports = {
   arrayBytes,
   arrowFunctionBytes,
   backingStoreBytes,
+  bigIntBytes,
   contextBytes,
   elementsBytes,
   errorBytes,
+  numberBytes,
   objectBytes,
   oneByteStringBytes,
   promiseBytes,

@@ -190,9 +190,12 @@ describe('a program', function () {
       const use = `
         const used = [];
         try { for (;;) used.push(new ArrayBuffer(64 * 2 ** 20)); } catch { used.pop(); }`;
-      const flags = ['--disable-wasm-trap-handler'];
       const source = use.replaceAll('\n', '') + measure;
-      const { status, stdout, stderr } = runLimited(3_000_000, source, ...flags);
+      const { status, stdout, stderr } = runLimited(
+        3_000_000,
+        source,
+        '--disable-wasm-trap-handler',
+      );
       assert.deepEqual([status, stdout], [0, '<anonymous> 4\n'], stderr);
       assert.match(
         stderr,
