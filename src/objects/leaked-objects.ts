@@ -48,6 +48,9 @@ const INITIALIZER = '<instance_members_initializer>';
 const ERROR_STACK = /^[gs]et stack$/;
 const MODULE = /^Module(?:Job|Wrap)?$/;
 
+/** What of Node's anybody may have in a variable. */
+const NODE_OBJECTS = /^(?:process|console)$/;
+
 // What Node makes of a global when it is first used is not the user's.
 const NODE_GLOBALS = new Set(Object.getOwnPropertyNames(globalThis));
 
@@ -163,6 +166,8 @@ class Search {
   #follow(from: number, index: number): void {
     const edge = this.#snapshot.edge(index);
     if (this.#holders[edge.to] === BY.user || !this.#isFollowed(edge)) return;
+    // Its object leads to what is in it, and tells by what symbol.
+    if (this.#isListOfProperties(from) && this.#nodes.isObject(edge.to)) return;
     const holder = this.#findHolder(from, edge);
     const known = this.#holders[edge.to]!;
     if (holder === undefined || (known !== 0 && known <= holder)) return;
@@ -181,6 +186,12 @@ class Search {
     if (target === 'code' || target === 'object shape') return false;
     const targetName = this.#snapshot.name(to);
     return targetName !== 'system / NativeContext' && !BUSY_ROOTS.test(targetName);
+  }
+
+  /** Whether V8 keeps the properties there that have no room in their object. */
+  #isListOfProperties(node: number): boolean {
+    const { type, name } = this.#viaEdge(this.#stateOf(node));
+    return type === 'internal' && name === 'properties';
   }
 
   /** @returns undefined for what does not count at all, as far as it is reached this way */
@@ -212,11 +223,12 @@ class Search {
       return this.#nodes.isNew(to) ? undefined : BY.node;
     }
     if (targetType !== 'object' && targetType !== 'closure') return holder;
-    if (this.#isExports(from, edge)) return BY.user;
+    if (this.#isExports(from, edge)) return this.#ownerOf(this.#nodes.fileOfOldModule(from));
     if (targetFile === undefined || isNodeFile(targetFile)) {
       const isOfNode =
         targetType === 'closure' && targetFile !== undefined && !this.#nodes.isNew(to);
-      const isTheirs = isOfNode || targetName === 'process' || this.#isMadeWhenUsed(from, edge);
+      const isTheirs =
+        isOfNode || NODE_OBJECTS.test(targetName) || this.#isMadeWhenUsed(from, edge);
       return isTheirs && holder === BY.user ? BY.node : holder;
     }
     if (this.#owners.isHarness(targetFile)) {
@@ -253,20 +265,20 @@ class Search {
   }
 
   #isPrivate(from: number, { name }: Edge): boolean {
-    return isNodeFile(this.#nodes.file(from)) && PRIVATE.test(String(name));
+    return PRIVATE.test(String(name)) && isNodeFile(this.#nodes.fileOfClass(from));
   }
 
   /** Whether it is what only an object of Node's has, and not the user's. */
   #isInner(node: number): boolean {
-    const file = this.#nodes.file(node);
+    const file = this.#nodes.fileOfClass(node);
     if (file !== undefined && !isNodeFile(file)) return false;
     const state = this.#stateOf(node);
     return this.#isPrivate(this.#parentOf(state), this.#viaEdge(state));
   }
 
-  #ownerOf(file: string): Holder {
+  #ownerOf(file: string | undefined): Holder {
     if (isNodeFile(file)) return BY.node;
-    return this.#owners.isHarness(file) ? BY.harness : BY.user;
+    return file !== undefined && this.#owners.isHarness(file) ? BY.harness : BY.user;
   }
 
   #noteLeaked(node: number): void {

@@ -99,6 +99,18 @@ export class SnapshotNodes {
     return this.#script(node)?.file;
   }
 
+  /** Of the script that a function, or the class of an object, comes from. On Node 20 that of a web stream is native. */
+  fileOfClass(node: number): string | undefined {
+    const file = this.file(node);
+    if (file !== undefined) return file;
+    for (const { type, name, to } of this.#snapshot.edges(node)) {
+      if (type !== 'property' || name !== '__proto__') continue;
+      const constructor = this.#constructorOf(to);
+      return constructor === undefined ? undefined : this.file(constructor);
+    }
+    return undefined;
+  }
+
   /** Whether the script of a function was loaded meanwhile. */
   isLoaded(node: number): boolean {
     const script = this.#script(node);

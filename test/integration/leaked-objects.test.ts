@@ -69,6 +69,9 @@ describe('limitLeakedObjects', function () {
        const controller = new AbortController();
        const [url, headers] = [new URL('http://a/?b=c'), new Headers({ a: 'b' })];
        const [format, error] = [new Intl.NumberFormat('en'), new Error()];
+       const server = require('node:http').createServer();
+       const [response, sink] = [new Response('text'), new WritableStream({ write() {} })];
+       const log = console;
        describe('clean', function () {
          this.limitLeakedObjects();
          it('garbage', () => { new Old(); for (let i = 0; i < 100; i++) [i, { i }, /x/.exec('x')]; });
@@ -103,6 +106,17 @@ describe('limitLeakedObjects', function () {
            await new Promise((resolve) => server.listen(0, resolve));
            await new Promise((resolve) => server.close(resolve));
          });
+         it('server from before', async () => {
+           await new Promise((resolve) => server.listen(0, resolve));
+           await new Promise((resolve) => server.close(resolve));
+         });
+         it('body of a response from before', () => response.text());
+         it('stream from before', async () => {
+           const writer = sink.getWriter();
+           await writer.write('x');
+           writer.releaseLock();
+         });
+         it('console', () => { console.time('a'); log.count('b'); });
        });`,
       {
         'fresh.js': 'const made = [{}]; exports.get = () => made;',
@@ -111,7 +125,7 @@ describe('limitLeakedObjects', function () {
     );
     assert.deepEqual(Object.values(failuresOf(run)).filter(Boolean), []);
     assert.equal(run.code, 0, run.stdout);
-    assert.equal(run.tests.length, 11);
+    assert.equal(run.tests.length, 15);
   });
 
   it('reports nothing of a body that leaves nothing, where coverage is counted', function () {
@@ -133,6 +147,9 @@ describe('limitLeakedObjects', function () {
         const settled = new Promise((resolve) => { settle = resolve; });
         class Listener {}
         const logger = { _events: [] };
+        const large = {};
+        for (let i = 0; i < 20; i++) large['p' + i] = i;
+        const server = require('node:http').createServer();
         describe('leaks', function () {
           this.limitLeakedObjects();
           it('map', () => { byKey.set('a', new Listener()); });
@@ -141,6 +158,9 @@ describe('limitLeakedObjects', function () {
           it('event target', () => { target.addEventListener('x', function onEvent() {}); });
           it('known listener', () => { target.addEventListener('y', known); });
           it('symbol', () => { byKey[Symbol('own')] = {}; });
+          it('symbol of many properties', () => { large[Symbol('own')] = new Listener(); });
+          it('server', () => { server[Symbol('own')] = new Listener(); });
+          it('console', () => { console.own = new Listener(); });
           it('promise', () => { settle([{}]); return settled; });
           it('timer', () => { setInterval(function tick() {}, 1e6).unref(); });
           it('context', function () { this.session = new Listener(); });
@@ -156,6 +176,10 @@ describe('limitLeakedObjects', function () {
     assert.match(failures['event target']!, /1 Function onEvent .*\n +target .*<symbol kEvents>/);
     assert.match(failures['known listener']!, /1 Listener .*\n +target .*<symbol kEvents>/);
     assert.match(failures.symbol!, /1 Object .*\n +byKey .* -> Map\.<symbol own>/);
+    const many = failures['symbol of many properties']!;
+    assert.match(many, /1 Listener .*\n +large .* -> Object\.<symbol own>/);
+    assert.match(failures.server!, /1 Listener .*\n +server .* -> Server\.<symbol own>/);
+    assert.match(failures.console!, /1 Listener .*\n.*console\.own/);
     assert.match(failures['nameless symbol']!, /1 Map .*\n +byKey .* -> Map\.<symbol>/);
     assert.match(failures['other events']!, /1 Array .*\n +logger .*_events -> Array\[0\]/);
     assert.match(failures.promise!, /1 Object .*\n.* -> Promise\[\] -> Array\[0\]/);
