@@ -115,9 +115,13 @@ export function createLimitNowhereError(
 
 /** A file that the option `baseline` names and that is none. */
 export function createBaselineUnreadableError(file: string, cause: unknown): MemrayMochaError {
+  const isNoFile = (cause as NodeJS.ErrnoException).code !== undefined;
+  const remedy = isNoFile
+    ? 'Name a file with the option `baseline` that this user may read and write, or one that is not there yet.'
+    : 'Resolve its conflicts if there are any, or delete it and run Mocha with --memray-update-baseline.';
   return new MemrayMochaError(
     'ERR_MEMRAY_BASELINE_UNREADABLE',
-    `Cannot read the baseline ${file}: ${reasonOf(cause)}. Resolve its conflicts if there are any, or delete it and run Mocha with --memray-update-baseline.`,
+    `Cannot read the baseline ${file}: ${reasonOf(cause)}. ${remedy}`,
     { cause },
   );
 }
@@ -161,6 +165,9 @@ export function createUnknownOptionError(source: string, nearest: string): Memra
   );
 }
 
+/** No room on the disk, or no more for this user. */
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
+
 /** A folder or file that results should go to and cannot; `kind` is which of them is asked for. */
 export function createPathNotWritableError(
   source: string,
@@ -168,9 +175,13 @@ export function createPathNotWritableError(
   path: string,
   cause: unknown,
 ): MemrayMochaError {
+  const isFull = FULL.has((cause as NodeJS.ErrnoException).code ?? '');
+  const remedy = isFull
+    ? `Make room there, or name another ${kind}.`
+    : `Name a ${kind} that this user may create or write.`;
   return startUpError(
     'ERR_MEMRAY_PATH_NOT_WRITABLE',
-    `Cannot write to ${path}, which ${source} names: ${reasonOf(cause)}. Name a ${kind} that this user may create or write.`,
+    `Cannot write to ${path}, which ${source} names: ${reasonOf(cause)}. ${remedy}`,
   );
 }
 

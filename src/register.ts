@@ -15,7 +15,7 @@ import { describeUnmeasured, reportSummary } from './reporters/summary-report';
 import type { TestResult } from './test-result';
 
 // Tests may change these, and leave them so.
-const { appendFileSync, closeSync, openSync, readFileSync, writeFileSync } = fs;
+const { appendFileSync, closeSync, openSync, readFileSync, rmSync, statSync, writeFileSync } = fs;
 const { GITHUB_ACTIONS, GITHUB_STEP_SUMMARY } = process.env;
 const { stderr } = process;
 
@@ -30,15 +30,14 @@ joinEveryRun(run.mocha, {
     if (!(runner as Mocha.Runner & { isParallelMode(): boolean }).isParallelMode()) {
       run.follow(runner);
     }
-    if (run.isWorker) return;
-    ongoing = mocha;
-    runner.once('end', () => publish(mocha));
+    if (!run.isWorker) ongoing = mocha;
   },
+  end: (mocha) => ongoing === mocha && !publish(mocha),
 });
 
 // A test may end the process.
 process.prependOnceListener('exit', () => {
-  if (ongoing) publish(ongoing);
+  if (ongoing && !publish(ongoing)) process.exitCode ||= 1;
   run.dispose();
 });
 
@@ -49,18 +48,31 @@ if (run.options.memray !== 'off' && !run.isWorker && !Tracker.supported) {
   );
 }
 
-/** Publishes the results of a run, after the reporter's last line. */
-function publish(mocha: Mocha): void {
+/**
+ * Publishes the results of a run, after the reporter's last line. What cannot be published keeps nothing else from being.
+ *
+ * @returns whether all is where somebody may look for it; not so results and baselines that could not be written
+ */
+function publish(mocha: Mocha): boolean {
   ongoing = undefined;
-  attempt(() => publishResults(mocha));
+  return attempt(() => {
+    const { results, unmeasured, baseline } = run.collect();
+    run.dispose();
+    const { json } = run.options;
+    const hasJson = json === null || attempt(() => writeJson(json, results, unmeasured));
+    if (!run.isTracking) return hasJson;
+    return showResults(mocha, results, unmeasured, baseline) && hasJson;
+  });
 }
 
-function publishResults(mocha: Mocha): void {
-  const { results, unmeasured, baseline } = run.collect();
-  run.dispose();
-  const { json, hideSummary } = run.options;
-  if (json !== null) attempt(() => writeJson(json, results, unmeasured));
-  if (!run.isTracking) return;
+/** @returns whether the baseline is written */
+function showResults(
+  mocha: Mocha,
+  results: TestResult[],
+  unmeasured: RunFindings['unmeasured'],
+  baseline: RunFindings['baseline'],
+): boolean {
+  const { hideSummary } = run.options;
   const writer = findWriter(mocha);
   const { stream, colors, width } = chooseOutput(writer, run.mocha);
   if (!hideSummary) {
@@ -70,26 +82,28 @@ function publishResults(mocha: Mocha): void {
     // No result: that has to be seen.
     for (const line of describeUnmeasured(unmeasured)) print(stderr, `${line}\n`);
   }
-  attempt(() => {
+  const hasBaseline = attempt(() => {
     const notes = run.baseline.save(baseline);
     if (!hideSummary) for (const note of notes) print(stream, `${note}\n`);
   });
   // Runs of --watch are for who sits before them.
-  if ((mocha.options as { watch?: boolean }).watch) return;
+  if ((mocha.options as { watch?: boolean }).watch) return hasBaseline;
   if (GITHUB_ACTIONS === 'true' && !isAnnotating(writer, run.mocha)) {
     print(stream, formatAnnotations(results, { cwd: run.cwd, readSource }));
   }
   if (GITHUB_STEP_SUMMARY && !hideSummary) {
     attempt(() => writeJobSummary(GITHUB_STEP_SUMMARY, results));
   }
+  return hasBaseline;
 }
 
-/** What cannot be published keeps nothing else from being, and does not change how the run ends. */
-function attempt(step: () => void): void {
+/** @returns whether it went well, and what `step` returns, if that is something */
+function attempt(step: () => boolean | void): boolean {
   try {
-    step();
+    return step() ?? true;
   } catch (error) {
     print(stderr, `${String(error)}\n`);
+    return false;
   }
 }
 
@@ -108,7 +122,17 @@ function writeJson(
       closeSync(descriptor);
     }
   } catch (error) {
+    removeHalf(file);
     throw createPathNotWritableError('the option `json`', 'file', file, error);
+  }
+}
+
+/** Nobody should take it for results. */
+function removeHalf(file: string): void {
+  try {
+    if (statSync(file).isFile()) rmSync(file);
+  } catch {
+    // Not there, or not to be removed: the error tells of the file.
   }
 }
 

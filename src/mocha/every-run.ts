@@ -6,6 +6,12 @@ export interface RunListener {
   prepare(mocha: Mocha): void;
   /** When the reporter listens already, and no test has begun. */
   begin(runner: Mocha.Runner, mocha: Mocha): void;
+  /**
+   * When the reporter has written its last line.
+   *
+   * @returns whether the run has failed, whatever its tests did
+   */
+  end(mocha: Mocha): boolean;
 }
 
 let isRunning = false;
@@ -33,7 +39,8 @@ export function joinEveryRun(mochaClass: typeof Mocha, listener: RunListener): v
     try {
       runner = run.call(this, (failures) => {
         isRunning = false;
-        callback?.(failures);
+        const hasFailed = listener.end(this);
+        callback?.(failures === 0 && hasFailed ? 1 : failures);
       });
     } catch (error) {
       isRunning = false;

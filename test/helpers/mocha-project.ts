@@ -70,8 +70,23 @@ export class MochaProject {
 
   /** Runs a program in the project's folder. */
   runNode(args: string[], env: NodeJS.ProcessEnv = {}): MochaRun {
+    return this.#spawn(process.execPath, args, env);
+  }
+
+  /**
+   * Runs Mocha with the plugin in a shell that has made files small.
+   *
+   * @param kibibytes the most that a file may have
+   */
+  runWithSmallFiles(kibibytes: number, args: string[], env: NodeJS.ProcessEnv = {}): MochaRun {
+    const limit = `ulimit -f ${kibibytes} && exec "$@"`;
+    const mocha = [process.execPath, mochaFile, '*.test.js', '--require', register, ...args];
+    return this.#spawn('bash', ['-c', limit, 'bash', ...mocha], env);
+  }
+
+  #spawn(command: string, args: string[], env: NodeJS.ProcessEnv): MochaRun {
     const options = { ...this.#spawnOptions(env), encoding: 'utf8' } as const;
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, options);
+    const { status, stdout, stderr } = spawnSync(command, args, options);
     return { code: status, stdout, stderr };
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JsonResults } from '../../dist/reporters/json-results';
 import { mochaModule, register, withProject, type MochaRun } from '../helpers/mocha-project';
@@ -159,7 +160,7 @@ describe('what a test makes hard to write', function () {
     });
   });
 
-  it('is told of, and changes neither the end of the run nor what else is written', function () {
+  it('is told of, fails the run, and changes nothing else that is written', function () {
     const replacing = `
       const { rmSync, writeFileSync } = require('node:fs');
       it('replaces', () => {
@@ -170,7 +171,7 @@ describe('what a test makes hard to write', function () {
     withProject(replacing, (project) => {
       const env = { GITHUB_STEP_SUMMARY: 'missing/summary.md' };
       const { code, stdout, stderr } = project.run(['--memray-json=out/results.json'], env);
-      assert.equal(code, 0);
+      assert.equal(code, 1);
       assert.match(stdout, /1 passing[^]*MEMRAY REPORT/);
       const json = join(project.folder, 'out/results.json');
       const [first, second, ...others] = stderr.trim().split('\n');
@@ -183,6 +184,52 @@ describe('what a test makes hard to write', function () {
         /Cannot write to missing\/summary\.md, which GITHUB_STEP_SUMMARY names: ENOENT/,
       );
       assert.deepEqual(others, []);
+    });
+  });
+
+  for (const args of [[], ['--exit'], ['--parallel', '--jobs=1']]) {
+    it(`fails the run where the disk is full, with ${args.join(' ') || 'no option'}`, function () {
+      const source = `it('passes', () => {});`;
+      withProject({ 'a.test.js': source, 'b.test.js': source }, (project) => {
+        const { code, stdout, stderr } = project.run(['--memray-json=/dev/full', ...args]);
+        assert.match(stdout, /2 passing/);
+        assert.match(
+          stderr,
+          /Cannot write to \/dev\/full, .* ENOSPC: .*\. Make room there, or name another file\./,
+        );
+        assert.equal(code, 1);
+      });
+    });
+  }
+
+  it('fails the run, and leaves no half of it', function () {
+    const source = `
+      for (let i = 0; i < 100; i++) it('passes ' + i, () => { new ArrayBuffer(1e6); });
+      it('ends the process', () => { if (process.env.ENDS) process.exit(0); });`;
+    withProject(source, (project) => {
+      for (const ENDS of ['', '1']) {
+        project.write('results.json', 'old');
+        const run = project.runWithSmallFiles(16, ['--memray-json=results.json'], { ENDS });
+        const { code, stderr } = run;
+        assert.match(stderr, /Cannot write to .*results\.json, .* EFBIG: /);
+        assert.equal(code, 1);
+        assert.ok(!existsSync(join(project.folder, 'results.json')));
+      }
+    });
+  });
+
+  it('fails the run where it is a baseline', function () {
+    const source = `
+      it('passes', function () { this.limitMemory('baseline'); new ArrayBuffer(1e6); });
+      after(() => require('node:fs').writeFileSync('.memray-mocha', 'no folder'));`;
+    withProject(source, (project) => {
+      const { code, stdout, stderr } = project.run();
+      assert.match(stdout, /1 passing[^]*MEMRAY REPORT/);
+      assert.match(
+        stderr,
+        /Cannot read the baseline .*: ENOTDIR: .* Name a file with the option `baseline`/,
+      );
+      assert.equal(code, 1);
     });
   });
 });
