@@ -121,7 +121,8 @@ function findOpenSuite({ Suite, beforeEach }: typeof Mocha): Mocha.Suite | undef
   return found[0];
 }
 
-function hasEnded({ state, pending }: Runnable): boolean {
+/** Whether Mocha has its outcome. */
+export function hasEnded({ state, pending }: Runnable): boolean {
   return state !== undefined || pending;
 }
 

@@ -23,7 +23,13 @@ import {
   type MemoryLimit,
 } from '../limits/memory-limit';
 import type { TestResult } from '../test-result';
-import { findActivePlace, findRunningTest, watchRunnables, type Runnable } from './active-place';
+import {
+  findActivePlace,
+  findRunningTest,
+  hasEnded,
+  watchRunnables,
+  type Runnable,
+} from './active-place';
 import {
   BadDeclaration,
   declareInBody,
@@ -99,16 +105,29 @@ const READERS: { [Each in Method]: (...args: Arguments<Each>) => ReturnType<Read
   limitLeaks: (limit, options) => limit !== false && createLeakLimit(limit, options),
   limitLeakedObjects: (options) => options !== false && createLeakedObjectsLimit(options),
 };
-const untrackedBodies = new WeakSet<Test>();
+/** Why a limit that is declared on a test comes too late. */
+const closedTests = new WeakMap<Test, string>();
 
-/** Says that the body of a test runs without tracker: a limit declared in it comes too late. */
+/** Says that the body of a test runs without tracker. */
 export function markUntracked(test: Test): void {
-  untrackedBodies.add(test);
+  closedTests.set(
+    test,
+    'by a function the test calls, and with `memray: limits` this test is not tracked',
+  );
 }
 
-/** Says that it has ended: what is declared on it from here on may be for a later run of it. */
-export function unmarkUntracked(test: Test): void {
-  untrackedBodies.delete(test);
+/** Says that the body of a test has run for the last time. */
+export function markJudged(test: Test): void {
+  closedTests.set(test, describeEnd(test));
+}
+
+function describeEnd({ title }: Test): string {
+  return `when the body of "${title}" had ended`;
+}
+
+/** Says that a test has ended: what is declared on it from here on may be for a later run of it. */
+export function reopen(test: Test): void {
+  closedTests.delete(test);
 }
 
 /** Adds the limits to Mocha's classes: `this` in functions, suites, and tests for chaining. */
@@ -129,7 +148,7 @@ export function installLimitMethods(mocha: typeof Mocha): void {
     declareOnSuite(suite, keepError(method, read));
   });
   install(Test.prototype, (test, method, read) => {
-    checkTracked(test, method);
+    checkOpen(test, method);
     declareOnTest(test, keepError(method, read));
   });
   watchRunnables(mocha);
@@ -224,7 +243,9 @@ const declareFrom: Declare<Runnable | undefined> = (runnable, method, read) => {
   }
   const suite = runnable.parent as Mocha.Suite & { getHooks(name: string): Mocha.Runnable[] };
   if (runnable.type === 'test') {
-    checkTracked(runnable, method);
+    checkOpen(runnable, method);
+    // On the test itself a hook may still declare, for all tests of a suite.
+    if (hasEnded(runnable)) throw createLimitTooLateError(method, describeEnd(runnable));
     declareInBody(runnable, { [KINDS[method]]: read() });
   } else if (suite.getHooks('beforeEach').includes(runnable)) {
     declareInHook(runnable.ctx!.currentTest!, suite, keepError(method, read));
@@ -235,13 +256,10 @@ const declareFrom: Declare<Runnable | undefined> = (runnable, method, read) => {
   }
 };
 
-/** @throws MemrayMochaError `ERR_MEMRAY_LIMIT_TOO_LATE` in a body that runs without tracker */
-function checkTracked(test: Test, method: Method): void {
-  if (!untrackedBodies.has(test)) return;
-  throw createLimitTooLateError(
-    method,
-    'by a function the test calls, and with `memray: limits` this test is not tracked',
-  );
+/** @throws MemrayMochaError `ERR_MEMRAY_LIMIT_TOO_LATE` */
+function checkOpen(test: Test, method: Method): void {
+  const why = closedTests.get(test);
+  if (why !== undefined) throw createLimitTooLateError(method, why);
 }
 
 /** Outside of a body a mistake is kept: it fails the tests it concerns and not the whole run. */

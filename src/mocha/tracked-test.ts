@@ -16,7 +16,7 @@ import { Analysis, sumLeaks, type Measurement } from './analysis';
 import type { BaselineKeeper } from './baseline-keeper';
 import { BodyClock } from './body-clock';
 import { collectGarbage, nextTurn } from './collect-garbage';
-import { markUntracked, unmarkUntracked } from './context';
+import { markJudged, markUntracked, reopen } from './context';
 import { findLimits, NO_LIMITS, unwatchBody, watchBody, type Limits } from './declarations';
 import type { Options } from './options';
 import { tellOwnFailure } from './own-failure';
@@ -115,7 +115,7 @@ export class TrackedTest {
    * @param error why the test failed, if it did
    */
   stop(error?: unknown): void {
-    unmarkUntracked(this.#test);
+    callWithOriginals(() => reopen(this.#test));
     this.#stop();
     if (this.#run.name) nameRun(error, this.#run.name);
     if (!this.#result) return;
@@ -276,6 +276,7 @@ export class TrackedTest {
       this.#stop();
     } else {
       this.#run = { ...this.#run, name: '' };
+      markJudged(this.#test);
       await this.#collectGarbage(limits);
       this.#stop(limits, { collectsGarbage: true });
     }

@@ -88,6 +88,22 @@ describe('limits that cannot hold', function () {
     ]);
   });
 
+  it('are refused in the body of a test that has ended', function () {
+    const { stdout } = measure(`${allocate}
+      const declareIn = (test, ms) => setTimeout(() => {
+        try { test.limitMemory('1 KB'); } catch (error) { console.log(error.message); }
+      }, ms);
+      for (const ms of [0, 1])
+        describe('after ' + ms, () => {
+          it('ends', function () { declareIn(this, ms); allocate(); });
+          afterEach((done) => setTimeout(done, 20));
+        });
+      it('is judged', function () { this.limitLeaks('10 MB'); declareIn(this, 0); allocate(); });`);
+    assert.match(stdout, /3 passing/);
+    const titles = [...stdout.matchAll(/when the body of "(.*)" had ended/g)].map(([, of]) => of);
+    assert.deepEqual(titles, ['is judged', 'ends', 'ends']);
+  });
+
   it('are none on a test that has ended: a hook may declare for all of a suite', function () {
     for (const mode of ['all', 'limits', 'off']) {
       const { stdout } = measure(
