@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { assign } from './builtins';
+import { assign, defineProperty } from './builtins';
 
 /** Every error this package makes has one of these codes; they never change. */
 export type ErrorCode =
@@ -54,9 +54,27 @@ export class MemoryLimitError extends MemrayMochaError {
    */
   constructor(message: string, stackLines: readonly string[]) {
     super('ERR_MEMRAY_LIMIT_REACHED', message);
+    const head = `${this.name}: ${message}`;
     // Mocha prints `stack`: the frames that count are where memory was allocated, not where we found out.
-    this.stack = [`${this.name}: ${message}`, ...stackLines].join('\n');
+    let stack: unknown = [head, ...stackLines].join('\n');
+    // Mocha takes lines out of it that look as if they were of Mocha's files. Of the message these are the user's.
+    defineProperty(this, 'stack', {
+      configurable: true,
+      get: () => stack,
+      set: (value: unknown) => {
+        stack = typeof value === 'string' ? keepHead(head, value) : value;
+      },
+    });
   }
+}
+
+/** @returns a stack with `head` in front of its frames, if what it has there is a part of that */
+function keepHead(head: string, stack: string): string {
+  const lines = stack.split('\n');
+  const frames = lines.findLastIndex((line) => !/^\s+at /.test(line)) + 1;
+  const left = lines.slice(0, frames);
+  for (const line of head.split('\n')) if (line === left[0]) left.shift();
+  return left.length === 0 ? [head, ...lines.slice(frames)].join('\n') : stack;
 }
 
 /** Shows a value and its type in a message: `'24 XB' (string)`. */

@@ -41,4 +41,18 @@ describe('errors', function () {
     assert.equal(error.stack, 'MemoryLimitError: Test was limited\n    at f (/a.js:1:2)');
     assert.ok(!('expected' in error) && !('actual' in error));
   });
+
+  it('keeps the message of a limit error whole where Mocha takes lines out of its stack', function () {
+    const message = 'Test was limited:\n    f (support/mocha.js:1:2)\nAllocate less';
+    const whole = `MemoryLimitError: ${message}\n    at f (/a.js:1:2)`;
+    const error = new MemoryLimitError(message, [
+      '    at f (/a.js:1:2)',
+      '    at g (/mocha.js:3:4)',
+    ]);
+    error.stack = 'MemoryLimitError: Test was limited:\nAllocate less\n    at f (/a.js:1:2)';
+    assert.equal(error.stack, whole);
+    error.stack = 'MemoryLimitError: another\n    at f (/a.js:1:2)';
+    assert.equal(error.stack, 'MemoryLimitError: another\n    at f (/a.js:1:2)');
+    assert.ok(!Object.keys(error).includes('stack'));
+  });
 });
