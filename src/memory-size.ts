@@ -16,15 +16,15 @@ export function parseMemorySize(limit: string | number): number {
   return readSize(limit);
 }
 
-/** Reads the limit of one of the methods, which an error is to name. */
-export function parseLimit(limit: string | number, method: string): number {
-  return readSize(limit, `the limit of ${method}`);
+/** Reads the limit of one of the methods, which an error is to name, with what else may stand there. */
+export function parseLimit(limit: string | number, method: string, others: string[]): number {
+  return readSize(limit, `the limit of ${method}`, others);
 }
 
-function readSize(size: string | number, of?: string): number {
+function readSize(size: string | number, of?: string, others?: string[]): number {
   const bytes = typeof size === 'string' ? parseText(size) : size;
   if (isFiniteNumber(bytes) && bytes >= 0) return bytes;
-  throw createInvalidSizeError(size, of);
+  throw createInvalidSizeError(size, of, others);
 }
 
 /** Gives NaN for what is no size. */

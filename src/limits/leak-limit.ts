@@ -64,7 +64,7 @@ export function createLeakLimit(
   limit: string | number,
   filterOrOptions: LeaksFilterFunction | LimitLeaksOptions = {},
 ): LeakLimit {
-  const bytes = parseLimit(limit, 'limitLeaks');
+  const bytes = parseLimit(limit, 'limitLeaks', ['`false`']);
   const options = toOptions(filterOrOptions);
   checkOptions('limitLeaks', options, {
     filterFn: 'function',

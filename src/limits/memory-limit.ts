@@ -40,7 +40,7 @@ export function createMemoryLimit(
   options: LimitMemoryOptions = {},
 ): MemoryLimit {
   const isBaseline = limit === 'baseline';
-  const bytes = isBaseline ? Infinity : parseLimit(limit, 'limitMemory');
+  const bytes = isBaseline ? Infinity : parseLimit(limit, 'limitMemory', ['"baseline"', '`false`']);
   checkOptions('limitMemory', options, { currentThreadOnly: 'boolean', tolerance: 'string' });
   const { currentThreadOnly = false, tolerance } = options;
   if (isBaseline) {

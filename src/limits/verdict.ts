@@ -93,7 +93,7 @@ export function createVerdict(
       ? summary
       : [
           summary,
-          title,
+          ...(sums.length > 0 ? [title] : []),
           ...listItems(sums, options, (sum) => formatSum(sum, options)),
           '',
           remedy,
@@ -180,4 +180,16 @@ export function keyOf(stack: CallStack, native: boolean): string {
   const frames = withoutHarness(stack.frames);
   const ofJavaScript = native ? frames : frames.filter((frame) => frame.kind !== 'native');
   return (ofJavaScript.length > 0 ? ofJavaScript : frames).map(keyOfPlace).join('\n');
+}
+
+/** The text of several verdicts. Where to see more, their last line, is mostly the same for all: then it stands there once. */
+export function joinMessages(messages: string[]): string {
+  const texts = messages.map((message) => message.split('\n'));
+  const hint = texts.at(-1)!.at(-1);
+  return texts
+    .map((lines, index) => {
+      const isRepeated = index < texts.length - 1 && lines.length > 1 && lines.at(-1) === hint;
+      return (isRepeated ? lines.slice(0, -1) : lines).join('\n');
+    })
+    .join('\n\n');
 }

@@ -4,7 +4,7 @@ import { callWithOriginals } from '../builtins';
 import type { CaptureReader } from '../capture/capture-reader';
 import { createLimitTooLateError, MemoryLimitError } from '../errors';
 import { judgeLeakedObjects } from '../limits/leaked-objects-limit';
-import type { Verdict } from '../limits/verdict';
+import { joinMessages, type Verdict } from '../limits/verdict';
 import type { ObjectTracker } from '../native/object-tracker';
 import type { Tracker, TrackerOptions } from '../native/tracker';
 import { HeapSnapshot, type SnapshotJson } from '../objects/heap-snapshot';
@@ -439,7 +439,7 @@ export class TrackedTest {
 }
 
 function toError(verdicts: Verdict[]): MemoryLimitError {
-  const message = verdicts.map(({ violation }) => violation.message).join('\n\n');
+  const message = joinMessages(verdicts.map(({ violation }) => violation.message));
   return new MemoryLimitError(message, verdicts[0]!.stackLines);
 }
 
