@@ -24,6 +24,7 @@ std::unique_ptr<Sink> MakeSink(const TrackingOptions& options) {
 
 /// @param objects how many the sample stands for.
 uint64_t ScaleToSample(size_t bytes, double objects) {
+  if (bytes == 0) return 0;
   // To the nearest: of many small parts what is cut off adds up.
   return static_cast<uint64_t>(
       std::llround(static_cast<double>(bytes) * objects));

@@ -4,6 +4,7 @@
 #include <v8-version.h>
 #include <v8.h>
 
+#include <algorithm>
 #include <array>
 #include <bitset>
 #include <cstring>
@@ -32,38 +33,68 @@ size_t RoundUp(size_t bytes) {
   return (bytes + kWordBytes - 1) / kWordBytes * kWordBytes;
 }
 
+/// What V8 tells: the offsets of fields, the numbers of types, and the bits of
+/// strings' types.
+struct Constants {
+  static constexpr int kUnknown = -1;
+  static int Find(const char* name) {
+    return FindV8Constant(name).value_or(kUnknown);
+  }
+
+  const int instance_words =
+      Find("v8dbg_class_Map__instance_size_in_words__char");
+  const int array_length = Find("v8dbg_class_FixedArrayBase__length__SMI");
+  const int elements = Find("v8dbg_class_JSObject__elements__Object");
+  const int string_length = Find("v8dbg_class_String__length__int32_t");
+  const int characters = Find("v8dbg_class_SeqOneByteString__chars__char");
+
+  const int js_array = Find("v8dbg_type_JSArray__JS_ARRAY_TYPE");
+  const int js_array_buffer =
+      Find("v8dbg_type_JSArrayBuffer__JS_ARRAY_BUFFER_TYPE");
+  const int fixed_array = Find("v8dbg_type_FixedArray__FIXED_ARRAY_TYPE");
+  const int double_array =
+      Find("v8dbg_type_FixedDoubleArray__FIXED_DOUBLE_ARRAY_TYPE");
+  const int byte_array = Find("v8dbg_type_ByteArray__BYTE_ARRAY_TYPE");
+  const int weak_array_list =
+      Find("v8dbg_type_WeakArrayList__WEAK_ARRAY_LIST_TYPE");
+  const int first_non_string = Find("v8dbg_FirstNonstringType");
+
+  const int representation_mask = Find("v8dbg_StringRepresentationMask");
+  const int sequential = Find("v8dbg_SeqStringTag");
+  const int cons = Find("v8dbg_ConsStringTag");
+  const int thin = Find("v8dbg_ThinStringTag");
+  const int encoding_mask = Find("v8dbg_StringEncodingMask");
+  const int one_byte = Find("v8dbg_OneByteStringTag");
+  const bool knows_strings =
+      std::min({string_length, characters, first_non_string,
+                representation_mask, sequential, cons, thin, encoding_mask,
+                one_byte}) != kUnknown;
+};
+
+const Constants& V8Constants() {
+  static const Constants constants;
+  return constants;
+}
+
 std::optional<uint32_t> LengthOf(uintptr_t object) {
-  static const auto offset =
-      FindV8Constant("v8dbg_class_FixedArrayBase__length__SMI");
-  if (!offset) return {};
+  const int offset = V8Constants().array_length;
+  if (offset == Constants::kUnknown) return {};
   constexpr int kSmiShift = 32;
-  return static_cast<uint32_t>(Read<uintptr_t>(object, *offset) >> kSmiShift);
+  return static_cast<uint32_t>(Read<uintptr_t>(object, offset) >> kSmiShift);
+}
+
+bool IsString(int type) {
+  const Constants& v8 = V8Constants();
+  return v8.knows_strings && type < v8.first_non_string;
 }
 
 /// @return nothing where its characters are elsewhere.
-std::optional<size_t> CharactersBytes(uintptr_t string, uint16_t type) {
-  static const auto representation_mask =
-      FindV8Constant("v8dbg_StringRepresentationMask");
-  static const auto sequential = FindV8Constant("v8dbg_SeqStringTag");
-  static const auto encoding_mask = FindV8Constant("v8dbg_StringEncodingMask");
-  static const auto one_byte = FindV8Constant("v8dbg_OneByteStringTag");
-  static const auto length_offset =
-      FindV8Constant("v8dbg_class_String__length__int32_t");
-  static const auto begin =
-      FindV8Constant("v8dbg_class_SeqOneByteString__chars__char");
-  if (!representation_mask || !sequential || !encoding_mask || !one_byte ||
-      !length_offset || !begin ||
-      (type & *representation_mask) != *sequential) {
-    return {};
-  }
-  const size_t length = Read<uint32_t>(string, *length_offset);
-  const bool is_one_byte = (type & *encoding_mask) == *one_byte;
-  return RoundUp(*begin + (is_one_byte ? length : 2 * length));
-}
-
-bool IsString(uint16_t type) {
-  static const auto nonstring_type = FindV8Constant("v8dbg_FirstNonstringType");
-  return nonstring_type && type < *nonstring_type;
+std::optional<size_t> CharactersBytes(uintptr_t string, int type) {
+  const Constants& v8 = V8Constants();
+  if ((type & v8.representation_mask) != v8.sequential) return {};
+  const size_t length = Read<uint32_t>(string, v8.string_length);
+  const bool is_one_byte = (type & v8.encoding_mask) == v8.one_byte;
+  return RoundUp(v8.characters + (is_one_byte ? length : 2 * length));
 }
 
 // A handle is the address of a slot that has the object.
@@ -143,37 +174,32 @@ bool IsOfCode(uintptr_t list) {
   if ((first & kTags) != v8::internal::kWeakHeapObjectTag) return false;
   // One that has died leaves the tag.
   const bool is_cleared = static_cast<uint32_t>(address) == 0;
-  const auto type = is_cleared ? std::nullopt
-                               : TypeOf(address | v8::internal::kHeapObjectTag);
-  return !type || TypesOfCompilers()[*type];
+  const int type =
+      is_cleared ? kNoType : TypeOf(address | v8::internal::kHeapObjectTag);
+  return type == kNoType || TypesOfCompilers()[type];
 }
 
 }  // namespace
 
-std::optional<uint16_t> TypeOf(uintptr_t object) {
+int TypeOf(uintptr_t object) {
   if (!Internals::HasHeapObjectTag(object) ||
       !Internals::HasHeapObjectTag(MapOf(object)))
-    return {};
+    return kNoType;
   return Internals::GetInstanceType(object);
 }
 
 size_t InstanceBytes(uintptr_t object) {
-  static const auto size_in_words =
-      FindV8Constant("v8dbg_class_Map__instance_size_in_words__char");
-  if (!size_in_words || !TypeOf(object)) return 0;
-  return Read<uint8_t>(MapOf(object), *size_in_words) * kWordBytes;
+  const int offset = V8Constants().instance_words;
+  if (offset == Constants::kUnknown || TypeOf(object) == kNoType) return 0;
+  return Read<uint8_t>(MapOf(object), offset) * kWordBytes;
 }
 
-std::optional<size_t> BytesOf(uintptr_t object) {
-  static const auto array_type =
-      FindV8Constant("v8dbg_type_FixedArray__FIXED_ARRAY_TYPE");
-  static const auto double_array_type =
-      FindV8Constant("v8dbg_type_FixedDoubleArray__FIXED_DOUBLE_ARRAY_TYPE");
-  const auto type = TypeOf(object);
-  if (!type) return {};
+std::optional<size_t> BytesOf(uintptr_t object, int type) {
+  if (type == kNoType) return {};
+  const Constants& v8 = V8Constants();
   if (const size_t bytes = InstanceBytes(object)) return bytes;
-  if (IsString(*type)) return CharactersBytes(object, *type);
-  if (type == array_type || type == double_array_type) {
+  if (IsString(type)) return CharactersBytes(object, type);
+  if (type == v8.fixed_array || type == v8.double_array) {
     const auto length = LengthOf(object);
     if (!length) return {};
     return kHeaderBytes + *length * kWordBytes;
@@ -181,51 +207,37 @@ std::optional<size_t> BytesOf(uintptr_t object) {
   return BigIntBytes(object);
 }
 
-uintptr_t ElementsOf(uintptr_t object) {
-  static const auto array_type =
-      FindV8Constant("v8dbg_type_JSArray__JS_ARRAY_TYPE");
-  static const auto offset =
-      FindV8Constant("v8dbg_class_JSObject__elements__Object");
-  if (!array_type || !offset || TypeOf(object) != *array_type) return 0;
-  return Read<uintptr_t>(object, *offset);
+uintptr_t ElementsOf(uintptr_t object, int type) {
+  const Constants& v8 = V8Constants();
+  if (type != v8.js_array || v8.elements == Constants::kUnknown) return 0;
+  return Read<uintptr_t>(object, v8.elements);
 }
 
-bool IsArrayBuffer(uintptr_t object) {
-  static const auto type =
-      FindV8Constant("v8dbg_type_JSArrayBuffer__JS_ARRAY_BUFFER_TYPE");
-  return type && TypeOf(object) == *type;
+bool IsArrayBuffer(int type) { return type == V8Constants().js_array_buffer; }
+
+bool IsByteArray(int type) { return type == V8Constants().byte_array; }
+
+bool IsIndirectString(int type) {
+  const Constants& v8 = V8Constants();
+  const int representation = type & v8.representation_mask;
+  return IsString(type) &&
+         (representation == v8.cons || representation == v8.thin);
 }
 
-bool IsByteArray(uintptr_t object) {
-  static const auto type =
-      FindV8Constant("v8dbg_type_ByteArray__BYTE_ARRAY_TYPE");
-  return type && TypeOf(object) == *type;
-}
-
-bool IsIndirectString(uint16_t type) {
-  static const auto mask = FindV8Constant("v8dbg_StringRepresentationMask");
-  static const auto cons = FindV8Constant("v8dbg_ConsStringTag");
-  static const auto thin = FindV8Constant("v8dbg_ThinStringTag");
-  if (!mask || !IsString(type)) return false;
-  const int representation = type & *mask;
-  return representation == cons || representation == thin;
-}
-
-bool IsOfCompilers(uintptr_t object) {
-  static const auto weak_list_type =
-      FindV8Constant("v8dbg_type_WeakArrayList__WEAK_ARRAY_LIST_TYPE");
-  const auto type = TypeOf(object);
-  if (!type) return false;
-  if (type == weak_list_type) return IsOfCode(object);
+bool IsOfCompilers(uintptr_t object, int type) {
+  if (type == kNoType) return false;
+  if (type == V8Constants().weak_array_list) return IsOfCode(object);
 #if V8_MAJOR_VERSION < 13
   // The tables of code have the type of a small typed array's bytes, but are
   // not made in the young generation.
-  if (IsByteArray(object)) return !IsYoung(object);
+  if (IsByteArray(type)) return !IsYoung(object);
 #endif
-  return TypesOfCompilers()[*type];
+  return TypesOfCompilers()[type];
 }
 
 Remainders Remainders::Find() {
+  // Looked up here, and not in a hook: to look for a symbol takes a lock.
+  TypesOfCompilers();
   v8::Isolate* const isolate = v8::Isolate::GetCurrent();
   const v8::HandleScope scope(isolate);
   // V8 allocates a number of as many words, and makes it smaller.
@@ -238,7 +250,7 @@ Remainders Remainders::Find() {
       return 0;
     }
     const auto object = ObjectOf(value);
-    return Read<uintptr_t>(object, *BytesOf(object));
+    return Read<uintptr_t>(object, *BytesOf(object, TypeOf(object)));
   };
   Remainders found;
   found.one_word_map_ = find_behind(1);
@@ -260,7 +272,7 @@ bool Remainders::IsNumber(uintptr_t address) const {
 
 uintptr_t Remainders::FindJsonNumbers(uintptr_t object) const {
   const uintptr_t first = object + kHeaderBytes;
-  const bool is_empty = IsByteArray(object) && LengthOf(object) == 0u;
+  const bool is_empty = IsByteArray(TypeOf(object)) && LengthOf(object) == 0u;
   return is_empty && IsNumber(first) ? first : 0;
 }
 

@@ -12,27 +12,30 @@ namespace memray_mocha {
 /// its address as V8 has it, with its tag.
 namespace object_layout {
 
-/// @return as V8 numbers them; nothing when it cannot be told.
-std::optional<uint16_t> TypeOf(uintptr_t object);
+constexpr int kNoType = -2;
+/// @return as V8 numbers them; kNoType when it cannot be told.
+int TypeOf(uintptr_t object);
 
 /// @return the size that the object's map says; 0 where each object has its
 /// own, or it cannot be told.
 size_t InstanceBytes(uintptr_t object);
 
+// For an object and its type.
+
 /// @return what the object takes now: V8 makes arrays, strings, numbers and
 /// objects smaller where they are. Nothing when it cannot be told.
-std::optional<size_t> BytesOf(uintptr_t object);
+std::optional<size_t> BytesOf(uintptr_t object, int type);
 
 /// @return an array's; 0 for other objects.
-uintptr_t ElementsOf(uintptr_t object);
-bool IsArrayBuffer(uintptr_t object);
-bool IsByteArray(uintptr_t object);
+uintptr_t ElementsOf(uintptr_t object, int type);
+bool IsArrayBuffer(int type);
+bool IsByteArray(int type);
 /// Whether objects of that type are strings whose characters another string
 /// has: the collector puts that one in their place.
-bool IsIndirectString(uint16_t type);
+bool IsIndirectString(int type);
 /// Whether V8 made the object for its compilers: code, what belongs to code,
 /// and what V8 learns in order to compile.
-bool IsOfCompilers(uintptr_t object);
+bool IsOfCompilers(uintptr_t object, int type);
 
 /// What stands behind an object that V8 has made smaller.
 class Remainders {

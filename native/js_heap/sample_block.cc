@@ -11,7 +11,7 @@ namespace {
 
 /// An AllocationMemento: map and site.
 constexpr size_t kMementoBytes = 16;
-constexpr size_t kEmptyByteArrayBytes = 16;  // map and length
+constexpr size_t kHeaderBytes = 16;  // of an array: map and length
 constexpr size_t kWordBytes = sizeof(uintptr_t);
 
 template <typename Value>
@@ -23,10 +23,10 @@ bool IsPointer(uintptr_t value) {
   return value >= 0x10000 && value % kWordBytes == 0;
 }
 
-/// @param bytes what it takes now.
-ShrinkingPart PartOf(uintptr_t object, size_t bytes) {
+/// @param bytes what the part takes now.
+ShrinkingPart PartOf(size_t bytes, int type) {
   return {static_cast<uint32_t>(bytes / kWordBytes),
-          object_layout::TypeOf(object).value_or(0)};
+          static_cast<uint16_t>(type)};
 }
 
 }  // namespace
@@ -77,39 +77,41 @@ void SampleBlock::ForgetObject(uintptr_t block) const {
 }
 
 bool SampleBlock::IsOfCompilers(uintptr_t block) const {
-  return object_layout::IsOfCompilers(ObjectOf(block));
+  const uintptr_t object = ObjectOf(block);
+  return object_layout::IsOfCompilers(object, object_layout::TypeOf(object));
 }
 
 SampleBlock::ObjectSize SampleBlock::SizeOf(uintptr_t block) const {
+  using namespace object_layout;
   const uintptr_t object = ObjectOf(block);
   const size_t allocated = AllocatedBytes(block);
-  const auto own = object_layout::BytesOf(object);
+  const int type = TypeOf(object);
+  const auto own = BytesOf(object, type);
   // With the buffer of a small typed array V8 asks for another object's bytes,
   // which it then does not make.
-  if (own && object_layout::IsArrayBuffer(object)) return {*own, 0, {}};
-  if (!own || *own >= allocated) {
-    const size_t bytes = std::min(own.value_or(0), allocated);
-    return {allocated, 0, PartOf(object, bytes)};
-  }
+  if (own && IsArrayBuffer(type)) return {*own, 0, {}};
+  if (!own || *own >= allocated)
+    return {allocated, 0, PartOf(std::min(own.value_or(0), allocated), type)};
   const uintptr_t end = object + *own;
-  if (const uintptr_t elements = object_layout::ElementsOf(object)) {
+  if (const uintptr_t elements = ElementsOf(object, type)) {
     const bool is_there = end <= elements && elements < object + allocated;
+    const int elements_type = TypeOf(elements);
     // Else the array has other elements by now.
     const size_t bytes =
-        is_there ? object_layout::BytesOf(elements).value_or(0) : 0;
+        is_there ? BytesOf(elements, elements_type).value_or(0) : 0;
     const size_t kept = std::min(*own + bytes, allocated);
-    return {allocated, allocated - kept, PartOf(elements, kept - *own)};
+    return {allocated, allocated - kept, PartOf(kept - *own, elements_type)};
   }
   const bool is_smaller =
       (allocated == *own + kMementoBytes && !remainders_.IsNumber(end)) ||
-      allocated > object_layout::kMaxRegularBytes || remainders_.IsUnused(end);
+      allocated > kMaxRegularBytes || remainders_.IsUnused(end);
   // Else other objects follow, which V8 allocated with it.
-  return {allocated, is_smaller ? allocated - *own : 0, PartOf(object, *own)};
+  return {allocated, is_smaller ? allocated - *own : 0, PartOf(*own, type)};
 }
 
 bool SampleBlock::MayBecomeNumbers(uintptr_t block) const {
-  return AllocatedBytes(block) > kEmptyByteArrayBytes &&
-         object_layout::IsByteArray(ObjectOf(block));
+  return AllocatedBytes(block) > kHeaderBytes &&
+         object_layout::IsByteArray(object_layout::TypeOf(ObjectOf(block)));
 }
 
 size_t SampleBlock::TakeNumbers(uintptr_t block) const {
@@ -123,18 +125,23 @@ size_t SampleBlock::TakeNumbers(uintptr_t block) const {
 
 ShrinkingPart SampleBlock::PartNow(uintptr_t block,
                                    const ShrinkingPart& before) const {
-  const uintptr_t object = ObjectOf(block);
-  const auto type = object_layout::TypeOf(object);
-  if (before.words == 0 || !type) return before;
-  const uintptr_t elements =
-      type == before.type ? 0 : object_layout::ElementsOf(object);
-  const uintptr_t part = elements == 0 ? object : elements;
-  const auto bytes = object_layout::BytesOf(part);
-  const auto now = PartOf(part, bytes.value_or(0));
+  using namespace object_layout;
+  if (before.words == 0) return before;
+  uintptr_t part = ObjectOf(block);
+  int type = TypeOf(part);
+  if (type == kNoType) return before;
+  const uintptr_t elements = type == before.type ? 0 : ElementsOf(part, type);
+  if (elements != 0) {
+    part = elements;
+    type = TypeOf(part);
+  }
+  const auto bytes = BytesOf(part, type);
+  const auto now = PartOf(bytes.value_or(0), type);
+  // All empty arrays share V8's elements of none.
   const bool is_another =
-      elements == 0 ? object_layout::IsIndirectString(before.type) &&
-                          !object_layout::IsIndirectString(now.type)
-                    : now.type != before.type || now.words > before.words;
+      elements == 0 ? IsIndirectString(before.type) && !IsIndirectString(type)
+                    : type != before.type || now.words > before.words ||
+                          bytes == kHeaderBytes;
   if (is_another) return {0, now.type};
   if (!bytes) return before;
   return {std::min(now.words, before.words), now.type};

@@ -95,6 +95,7 @@ describe('objects that V8 changes where they are', () => {
     'names of properties',
     'objects without the properties they had',
     'arrays of other elements',
+    'arrays that were emptied',
     'objects with numbers, and arrays of them',
   ]) {
     it(title, () => {
