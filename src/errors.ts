@@ -108,7 +108,10 @@ export function createInvalidSizeError(
 ): TypeError & { code: ErrorCode } {
   const last = ['a number of bytes', ...others];
   const shown = got === undefined ? 'nothing' : describeValue(got);
-  const message = `Expected ${of ? `${of} to be ` : ''}a memory size such as "24 MB" (a number and B, KB, MB, GB, TB or PB, where K is 1024)${last.slice(0, -1).map((each) => `, ${each}`).join('')} or ${last.at(-1)}, got ${shown}.`;
+  const message = `Expected ${of ? `${of} to be ` : ''}a memory size such as "24 MB" (a number and B, KB, MB, GB, TB or PB, where K is 1024)${last
+    .slice(0, -1)
+    .map((each) => `, ${each}`)
+    .join('')} or ${last.at(-1)}, got ${shown}.`;
   return assign(new TypeError(message), { code: 'ERR_MEMRAY_INVALID_SIZE' } as const);
 }
 
