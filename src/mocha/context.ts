@@ -105,29 +105,27 @@ const READERS: { [Each in Method]: (...args: Arguments<Each>) => ReturnType<Read
   limitLeaks: (limit, options) => limit !== false && createLeakLimit(limit, options),
   limitLeakedObjects: (options) => options !== false && createLeakedObjectsLimit(options),
 };
-/** Why a limit that is declared on a test comes too late. */
-const closedTests = new WeakMap<Test, string>();
+const untrackedTests = new WeakSet<Test>();
+const judgedTests = new WeakSet<Test>();
 
-/** Says that the body of a test runs without tracker. */
+/** Says that the body of a test runs without tracker: a limit that is declared in it comes too late. */
 export function markUntracked(test: Test): void {
-  closedTests.set(
-    test,
-    'by a function the test calls, and with `memray: limits` this test is not tracked',
-  );
+  untrackedTests.add(test);
 }
 
 /** Says that the body of a test has run for the last time. */
 export function markJudged(test: Test): void {
-  closedTests.set(test, describeEnd(test));
-}
-
-function describeEnd({ title }: Test): string {
-  return `when the body of "${title}" had ended`;
+  judgedTests.add(test);
 }
 
 /** Says that a test has ended: what is declared on it from here on may be for a later run of it. */
 export function reopen(test: Test): void {
-  closedTests.delete(test);
+  untrackedTests.delete(test);
+  judgedTests.delete(test);
+}
+
+function describeEnd({ title }: Test): string {
+  return `when the body of "${title}" had ended`;
 }
 
 /** Adds the limits to Mocha's classes: `this` in functions, suites, and tests for chaining. */
@@ -258,8 +256,12 @@ const declareFrom: Declare<Runnable | undefined> = (runnable, method, read) => {
 
 /** @throws MemrayMochaError `ERR_MEMRAY_LIMIT_TOO_LATE` */
 function checkOpen(test: Test, method: Method): void {
-  const why = closedTests.get(test);
-  if (why !== undefined) throw createLimitTooLateError(method, why);
+  if (judgedTests.has(test)) throw createLimitTooLateError(method, describeEnd(test));
+  if (!untrackedTests.has(test)) return;
+  throw createLimitTooLateError(
+    method,
+    'by a function the test calls, and with `memray: limits` this test is not tracked',
+  );
 }
 
 /** Outside of a body a mistake is kept: it fails the tests it concerns and not the whole run. */

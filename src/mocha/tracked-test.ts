@@ -115,7 +115,7 @@ export class TrackedTest {
    * @param error why the test failed, if it did
    */
   stop(error?: unknown): void {
-    callWithOriginals(() => reopen(this.#test));
+    reopen(this.#test);
     this.#stop();
     if (this.#run.name) nameRun(error, this.#run.name);
     if (!this.#result) return;
