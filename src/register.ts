@@ -118,11 +118,13 @@ function writeJson(
     const descriptor = openSync(file, 'w');
     try {
       for (const piece of pieces) writeFileSync(descriptor, piece);
+    } catch (error) {
+      removeHalf(file);
+      throw error;
     } finally {
       closeSync(descriptor);
     }
   } catch (error) {
-    removeHalf(file);
     throw createPathNotWritableError('the option `json`', 'file', file, error);
   }
 }
